@@ -1,0 +1,94 @@
+"""`python evaluate_models.py`: score the best checkpoints of a folder on the test side that they never saw."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from kelly import params, splits
+from kelly.atomic import write_text
+from kelly.datasets.generate import generate
+from kelly.datasets.sequences import Dataset, Sequences, read_about
+from kelly.errors import KellyError
+from kelly.evaluation import evaluate
+from kelly.prepared import DATA, datasets_folder, divided
+from kelly.release import as_function, load_best
+from kelly.scoring import Scores
+from kelly.tasks import TASKS, Task
+from kelly.training.runs import choose_device
+
+RULE = "=" * 60
+LABELS = {"mae": "MAE", "r2": "R2", "f1": "F1 Score"}
+
+
+def main() -> None:
+    """Run the command line."""
+    p = argparse.ArgumentParser(
+        prog="evaluate_models.py", description="Score the best checkpoints of the five networks."
+    )
+    p.add_argument("--checkpoint-dir", type=Path, default=Path("./trained_models/checkpoints"), help="(%(default)s)")
+    p.add_argument("--output", "-o", type=Path, default=Path("./evaluation_results"), help="(%(default)s)")
+    p.add_argument("--device", "-d", choices=params.DEVICES, default="cpu", help="(%(default)s)")
+    arguments = p.parse_args()
+    evaluate_all(arguments.checkpoint_dir, arguments.output, arguments.device)
+
+
+def evaluate_all(checkpoint_dir: Path, output: Path, device_name: str) -> None:
+    """Score every network that has a best checkpoint; write `{output}/{model}.json` for each."""
+    device = choose_device(device_name)
+    there = [task for task in TASKS.values() if (checkpoint_dir / f"{task.name}_best.pt").exists()]
+    if not there:
+        raise KellyError(f"{checkpoint_dir} holds no *_best.pt; train first, or name the folder: --checkpoint-dir DIR")
+    print(f"{RULE}\nKelly MIDI Companion - Model Evaluation\n{RULE}")
+    for i, task in enumerate(there, start=1):
+        print(f"[{i}/{len(there)}] Evaluating {task.title}...", flush=True)
+        network, checkpoint = load_best(task, checkpoint_dir)
+        print(f"  Loaded checkpoint from epoch {checkpoint['epoch']}", flush=True)
+        roots = [checkpoint_dir.parent / "data", DATA, output / "data"]
+        parts = test_parts(task, checkpoint["about"]["data"], roots)
+        scores = evaluate(task, as_function(network, device), parts)
+        text = orjson.dumps({task.name: scores}, option=orjson.OPT_INDENT_2).decode()
+        write_text(output / f"{task.name}.json", text + "\n")
+        print("\n".join(f"  {line}" for line in lines(scores)) + "\n", flush=True)
+    if missing := [task.title for task in TASKS.values() if task not in there]:
+        print(f"Not evaluated, no checkpoint in {checkpoint_dir}: {', '.join(missing)}")
+
+
+def test_parts(task: Task, about: dict[str, Any], roots: list[Path]) -> dict[str, Sequences]:
+    """The data that a checkpoint was trained on, divided as it was then: found by its hash, or else made anew.
+
+    Raises KellyError where the same settings no longer give the same data.
+    """
+    splitting = params.Splitting(**about["splitting"])
+    folders = [datasets_folder(root, task.name) for root in roots]
+    for folder in folders:
+        if (folder / "dataset.json").exists() and read_about(folder)["sha256"] == about["sha256"]:
+            break
+    else:
+        folder = folders[-1]
+        print(f"  Preparing its data again ({about['source']})", flush=True)
+        generate(task, about["source"], about["settings"], folder)
+        if read_about(folder)["sha256"] != about["sha256"]:
+            found, expected = read_about(folder)["sha256"][:12], about["sha256"][:12]
+            raise KellyError(
+                f"the data of {task.title} is not what it was trained on: {about['source']} with the same settings "
+                f"gives {found}, the checkpoint says {expected}; files or code changed, and test pieces may be among "
+                "those it learned from: train again"
+            )
+    rows = splits.split(Dataset.load(folder), splitting.seed, splitting.validation_split, splitting.test_split)
+    return divided(folder, rows, splitting)[0]
+
+
+def lines(scores: Scores) -> list[str]:
+    """Scores for people, a line each; numbered ones (of single outputs) stand in the JSON only."""
+    shown = {name: value for name, value in scores.items() if not name.removeprefix("r2_").isdigit()}
+    return [f"{label(name)}: {value:.{6 if name.endswith('loss') else 4}f}" for name, value in shown.items()]
+
+
+def label(name: str) -> str:
+    """A score's name as people write it: 'Top-10 Accuracy'."""
+    if name in LABELS:
+        return LABELS[name]
+    words = [word if word.isdigit() else {"mae": "MAE", "r2": "R2"}.get(word, word.title()) for word in name.split("_")]
+    return " ".join(words).replace("Top ", "Top-")

@@ -1,0 +1,105 @@
+"""The five networks in PyTorch, made of the layers in the task table and of nothing that RTNeural cannot play."""
+
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from kelly.layers import LSTM
+from kelly.tasks import TASKS, Task
+
+ACTIVATION = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "softmax": lambda x: torch.softmax(x, dim=-1),
+    "elu": nn.functional.elu,
+}
+State = list[tuple[Tensor, Tensor] | None]
+
+
+class Network(nn.Module):
+    """A chain of dense and LSTM layers, applied frame by frame.
+
+    Initial weights are PyTorch's own law, uniform in ±1/√fan_in (±1/√size for an LSTM), drawn from a generator of
+    their own, so that no global one is touched.
+    """
+
+    def __init__(self, task: Task, seed: int = 0) -> None:
+        super().__init__()
+        self.task = task
+        self.layers = nn.ModuleList()
+        num_inputs = task.num_inputs
+        for layer in task.layers:
+            # Made on the meta device, which draws nothing, so that the global generator is not touched.
+            if isinstance(layer, LSTM):
+                self.layers.append(nn.LSTM(num_inputs, layer.size, batch_first=True, device="meta"))
+            else:
+                self.layers.append(nn.Linear(num_inputs, layer.size, device="meta"))
+            num_inputs = layer.size
+        self.to_empty(device="cpu")
+        generator = torch.Generator().manual_seed(seed)
+        for module in self.layers:
+            bound = 1.0 / sqrt(module.hidden_size if isinstance(module, nn.LSTM) else module.in_features)
+            for parameter in module.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+    def run(self, x: Tensor, state: State | None = None, *, logits: bool = False) -> tuple[Tensor, State]:
+        """Outputs float[batch, frames, out] and the state after the last frame, from x: float[batch, frames, in].
+
+        state: what an earlier call returned; None: all LSTMs start at zero. logits: leave out the last activation.
+        """
+        after: State = []
+        for i, (layer, module) in enumerate(zip(self.task.layers, self.layers, strict=True)):
+            if isinstance(layer, LSTM):
+                x, carried = module(x, state[i] if state else None)
+                after.append(carried)
+                continue
+            x = module(x)
+            after.append(None)
+            if layer.activation and not (logits and i == len(self.layers) - 1):
+                x = ACTIVATION[layer.activation](x)
+        return x, after
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the plugin gets: float[batch, frames, out] from float[batch, frames, in], LSTMs starting at zero."""
+        return self.run(x)[0]
+
+    def logits(self, x: Tensor) -> Tensor:
+        """What the loss is computed on: the output before a sigmoid or softmax, which is stable; else the output."""
+        return self.run(x, logits=self.task.layers[-1].activation in ("sigmoid", "softmax"))[0]
+
+
+class EmotionRecognizer(Network):
+    """Audio frame (128) → emotion embedding (64)."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(TASKS["emotionrecognizer"], seed)
+
+
+class MelodyTransformer(Network):
+    """Emotion embedding (64) → probability of each MIDI pitch (128)."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(TASKS["melodytransformer"], seed)
+
+
+class HarmonyPredictor(Network):
+    """Emotion embedding (64) and chords so far (64) → probability of each next chord (64)."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(TASKS["harmonypredictor"], seed)
+
+
+class DynamicsEngine(Network):
+    """Valence block of the emotion embedding (32) → sixteen expression parameters."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(TASKS["dynamicsengine"], seed)
+
+
+class GroovePredictor(Network):
+    """Emotion embedding (64) → timing (16) and accent (16) of each sixteenth of the bar."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(TASKS["groovepredictor"], seed)

@@ -1,0 +1,196 @@
+"""params.yaml → validated settings: every mistake in the file is told in one message, before any work is done."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, create_model
+
+from kelly.datasets.settings import Block
+from kelly.errors import KellyError
+from kelly.tasks import TASKS, Task
+
+PARAMS_FILE = Path("params.yaml")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class Loader(yaml.SafeLoader):
+    """SafeLoader that reads 1e-05 as a number, as YAML 1.2 and so DVC do, where YAML 1.1 takes it for text."""
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)$"), list("-+.0123456789")
+)
+
+
+class Model(Block):
+    """What one network does differently: null means as shared. `data` is added by the task table."""
+
+    epochs: int | None = Field(ge=1)
+    batch_size: int | None = Field(ge=1)
+    learning_rate: float | None = Field(gt=0, le=1000)
+    early_stopping_patience: int | None = Field(ge=1)
+    early_stopping_min_delta: float | None = Field(ge=0)
+    early_stopping_min_delta_mode: Literal["abs", "rel"] | None
+
+
+class Shared(Block):
+    """The settings at the top level of params.yaml."""
+
+    seed: int = Field(ge=0, lt=2**32)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0, le=1000)
+    validation_split: float = Field(gt=0, lt=1)
+    test_split: float = Field(gt=0, lt=1)
+    early_stopping_patience: int = Field(ge=1)
+    early_stopping_min_delta: float = Field(ge=0)
+    early_stopping_min_delta_mode: Literal["abs", "rel"]
+    shuffle_inputs: bool
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    num_threads: int = Field(ge=1, le=256)
+
+
+ModelTable = create_model(
+    "ModelTable",
+    __base__=Block,
+    **{
+        name: (create_model(f"{task.title}Params", __base__=Model, data=(task.data, ...)), ...)
+        for name, task in TASKS.items()
+    },
+)  # type: ignore[call-overload]
+
+
+class Params(Shared):
+    """The whole of params.yaml."""
+
+    models: ModelTable  # type: ignore[valid-type]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How one network is trained: the shared settings with the network's own in their place."""
+
+    seed: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    early_stopping_patience: int
+    early_stopping_min_delta: float
+    early_stopping_min_delta_mode: Literal["abs", "rel"]
+    device: str
+    num_threads: int
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """How one network's data is divided."""
+
+    seed: int
+    validation_split: float
+    test_split: float
+    shuffle_inputs: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that is set for one network. data: the arguments of the chosen source."""
+
+    task: Task
+    training: Training
+    splitting: Splitting
+    source: str
+    data: Mapping[str, Any]
+
+
+def load(path: Path = PARAMS_FILE, overrides: Mapping[str, Any] | None = None) -> dict[str, Settings]:
+    """Read and validate `path`; return the settings of each network by its name.
+
+    overrides: values for shared keys that win over the file, for all networks alike (a command line's options).
+    Raises KellyError with a line for every key that is unknown, missing, of a wrong type or out of range.
+    """
+    content = read_yaml(path)
+    for key, value in (overrides or {}).items():
+        content[key] = value
+        for model in content["models"].values() if isinstance(content.get("models"), dict) else ():
+            if isinstance(model, dict) and key in model:
+                model[key] = None
+    try:
+        params = Params.model_validate(content)
+    except ValidationError as error:
+        lines = "\n".join(f"  {line}" for line in explain(error))
+        raise KellyError(f"{path} has {error.error_count()} mistake(s), nothing was started:\n{lines}") from None
+    return {name: settings(params, task) for name, task in TASKS.items()}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises KellyError where it is missing, unreadable, empty or not a mapping."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader)
+    except FileNotFoundError:
+        raise KellyError(
+            f"{path} is missing; run from the project's folder, or restore it: git checkout {path}"
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise KellyError(f"{path} cannot be read as YAML in UTF-8: {error}") from None
+    if not isinstance(content, dict):
+        found = "nothing" if content is None else f"a {type(content).__name__}"
+        raise KellyError(f"{path} holds {found}, expected the settings as `key: value`; see git show HEAD:{path}")
+    return content
+
+
+def settings(params: Params, task: Task) -> Settings:
+    """The settings of one network, its own values in the place of the shared ones."""
+    own: Any = getattr(params.models, task.name)
+
+    def resolved(kind: type) -> Any:
+        names = kind.__dataclass_fields__
+        return kind(**{n: v if (v := getattr(own, n, None)) is not None else getattr(params, n) for n in names})
+
+    data = getattr(own.data, own.data.source).model_dump()
+    if data.get("seed", 0) is None:
+        data["seed"] = params.seed
+    return Settings(task, resolved(Training), resolved(Splitting), own.data.source, data)
+
+
+def explain(error: ValidationError) -> list[str]:
+    """One line a mistake: the key, what was found, what was expected, what to do."""
+    lines = []
+    for mistake in error.errors():
+        key = ".".join(str(part) for part in mistake["loc"])
+        found = repr(mistake["input"])
+        match mistake["type"]:
+            case "extra_forbidden":
+                known = known_keys(mistake["loc"][:-1])
+                near = difflib.get_close_matches(str(mistake["loc"][-1]), known, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+                lines.append(f"{key}: unknown key; {hint}")
+            case "missing":
+                optional = issubclass(parent(mistake["loc"][:-1]), Model) and mistake["loc"][-1] != "data"
+                lines.append(f"{key}: missing; add it{' (null: as shared)' if optional else ''}")
+            case _:
+                lines.append(f"{key}: found {found}, expected {expected(mistake)}")
+    return lines
+
+
+def expected(mistake: Any) -> str:
+    """What pydantic expected, without its opening words."""
+    words = re.sub(r"^(Input|List) should (be|have) ", "", mistake["msg"])
+    return words.replace("a valid integer", "a whole number").replace("a valid ", "a ")
+
+
+def parent(location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The part of the settings at a location within the file."""
+    part: type[BaseModel] = Params
+    for name in location:
+        part = part.model_fields[str(name)].annotation  # type: ignore[assignment]
+    return part
+
+
+def known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that may stand at a location within the file."""
+    return list(parent(location).model_fields)

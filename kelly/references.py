@@ -1,0 +1,132 @@
+"""What a network must beat: predictors so simple that a score without them says nothing.
+
+Each takes the training, validation and test side and returns its outputs for the test side, float64[n, num_frames,
+out]; what it has to choose, it chooses on the validation side.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kelly.datasets.sequences import Sequences
+from kelly.scoring import Predicted, loss
+from kelly.tasks import Task
+
+Floats = NDArray[np.float64]
+
+PENALTIES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
+SMALLEST = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # bounds that keep a linear prediction of a probability away from 0 and 1
+
+
+def as_outputs(task: Task, sequences: Sequences) -> tuple[Floats, NDArray[np.bool_]]:
+    """Targets in the form of outputs [n, num_frames, out] (a class as one 1 among zeros), and which are there."""
+    there = Predicted(sequences, np.empty(0)).there
+    if task.loss != "cross_entropy":
+        return np.asarray(sequences.targets, dtype=np.float64), there
+    shape = (*there.shape, task.num_outputs)
+    return np.eye(task.num_outputs)[sequences.targets], np.broadcast_to(there[..., None], shape)
+
+
+def mean_target(task: Task, sequences: Sequences) -> Floats:
+    """The mean of each output's targets, [out]: the best constant. Chances start from half a case each way."""
+    targets, there = as_outputs(task, sequences)
+    total, number = np.where(there, targets, 0.0).sum(axis=(0, 1)), there.sum(axis=(0, 1))
+    if task.loss == "mse":
+        return np.asarray(total / np.maximum(1, number))
+    if task.loss == "bce":
+        return np.asarray((total + 0.5) / (number + 1))
+    return np.asarray((total + 0.5) / (total + 0.5).sum())
+
+
+def constant(task: Task, train: Sequences, _validation: Sequences, test: Sequences) -> Floats:
+    """The mean of the training targets, whatever goes in."""
+    return np.broadcast_to(mean_target(task, train), (*test.inputs.shape[:2], task.num_outputs))
+
+
+def category(task: Task, train: Sequences, _validation: Sequences, test: Sequences) -> Floats:
+    """The mean of the training targets of the same category (mode, style): a table."""
+    assert train.category is not None
+    assert test.category is not None
+    outputs = np.array(constant(task, train, train, test))
+    for name in np.unique(train.category):
+        outputs[test.category == name] = mean_target(task, train.take(np.flatnonzero(train.category == name)))
+    return outputs
+
+
+def persistence(task: Task, train: Sequences, _validation: Sequences, test: Sequences) -> Floats:
+    """What was heard goes on: for each output the least-squares line from its last heard value."""
+    assert train.heard is not None
+    assert test.heard is not None
+    targets, there = as_outputs(task, train)
+    x, y = (np.where(there, a, np.nan) for a in (np.asarray(train.heard, dtype=np.float64), targets))
+    x_mean, y_mean = (np.nanmean(a, axis=(0, 1)) for a in (x, y))
+    spread = np.nansum((x - x_mean) ** 2, axis=(0, 1))
+    slope = np.nansum((x - x_mean) * (y - y_mean), axis=(0, 1)) / np.where(spread > 0, spread, 1.0)
+    return bounded(task, y_mean + slope * (test.heard - x_mean), SMALLEST[2])
+
+
+def ridge(task: Task, train: Sequences, validation: Sequences, test: Sequences) -> Floats:
+    """Linear regression with a penalty on the frame and all earlier ones of its sequence."""
+    design = [with_earlier_frames(side.inputs) for side in (train, validation, test)]
+    targets, there = as_outputs(task, train)
+    best, outputs = np.inf, np.empty(0)
+    for fit in fits(design[0], targets.reshape(-1, task.num_outputs), there.reshape(-1, task.num_outputs)):
+        for smallest in SMALLEST if task.loss != "mse" else SMALLEST[:1]:
+
+            def predict(
+                x: NDArray[np.float32], side: Sequences, fit: Floats = fit, smallest: float = smallest
+            ) -> Floats:
+                return bounded(task, (x @ fit).reshape(*side.inputs.shape[:2], -1), smallest)
+
+            cost = loss(task.loss, Predicted(validation, predict(design[1], validation)))
+            if cost < best:
+                best, outputs = cost, predict(design[2], test)
+    return outputs
+
+
+def with_earlier_frames(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A row a frame: the frame, those before it in its sequence (zeros before the start), and a one."""
+    n, num_frames, width = inputs.shape
+    rows = np.zeros((n, num_frames, num_frames, width), dtype=np.float32)
+    for age in range(num_frames):
+        rows[:, age:, age] = inputs[:, : num_frames - age]
+    flat = rows.reshape(n * num_frames, num_frames * width)
+    return np.concatenate([flat, np.ones((len(flat), 1), dtype=np.float32)], axis=1)
+
+
+def fits(x: NDArray[np.float32], targets: Floats, there: NDArray[np.bool_]) -> Iterable[Floats]:
+    """Coefficients [columns of x, out] for each of PENALTIES; the last column of x, the ones, is not penalised."""
+    unpenalised = np.ones(x.shape[1])
+    unpenalised[-1] = 0.0
+    complete = bool(there.all())
+    # Where targets are missing, each output has rows of its own, and so a system of its own.
+    groups = [np.arange(targets.shape[1])] if complete else [np.array([i]) for i in range(targets.shape[1])]
+    systems = []
+    for columns in groups:
+        rows = x if complete else x[there[:, columns[0]]]
+        y = targets[:, columns] if complete else targets[there[:, columns[0]]][:, columns]
+        systems.append(((rows.T @ rows).astype(np.float64), (rows.T @ y.astype(np.float32)).astype(np.float64)))
+    for penalty in PENALTIES:
+        yield np.concatenate([np.linalg.solve(a + penalty * np.diag(unpenalised), b) for a, b in systems], axis=1)
+
+
+def bounded(task: Task, outputs: Floats, smallest: float) -> Floats:
+    """Linear predictions as chances, where the task's outputs are such."""
+    if task.loss == "mse":
+        return outputs
+    outputs = np.clip(outputs, smallest, 1 - smallest)
+    return outputs if task.loss == "bce" else outputs / outputs.sum(axis=-1, keepdims=True)
+
+
+Reference = Callable[[Task, Sequences, Sequences, Sequences], Floats]
+
+
+def references(task: Task, sequences: Sequences) -> dict[str, Reference]:
+    """The references that this data allows, by name."""
+    available: dict[str, Reference] = {"baseline": constant, "ridge": ridge}
+    if sequences.heard is not None:
+        available["persistence"] = persistence
+    if sequences.category is not None:
+        available["category"] = category
+    return available

@@ -1,0 +1,103 @@
+"""From a best checkpoint to a proven export that says what it is, and the registry of all that were exported."""
+
+import hashlib
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kelly.datasets.sequences import Sequences
+from kelly.evaluation import core_scores
+from kelly.export import FORMAT_VERSION, document, export
+from kelly.networks import Network
+from kelly.rtneural import Model
+from kelly.tasks import Task
+from kelly.training.checkpoints import CheckpointManager, load_weights
+
+SOURCE_FOLDERS = ("kelly", "stages")
+
+
+def load_best(task: Task, checkpoint_dir: Path) -> tuple[Network, dict[str, Any]]:
+    """The network with the weights of its best epoch, and the checkpoint. Raises KellyError where it is not usable."""
+    manager = CheckpointManager(checkpoint_dir)
+    checkpoint = manager.load_best(task.name)
+    network = Network(task).eval()
+    load_weights(network, checkpoint["model_state_dict"], manager.best_path(task.name))
+    return network, checkpoint
+
+
+def as_function(network: Network, device: torch.device | str = "cpu") -> Any:
+    """A network as a function from inputs float32[n, num_frames, in] to outputs float32[n, num_frames, out]."""
+    network = network.to(device)
+
+    def run(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            outputs: NDArray[np.float32] = network(torch.tensor(inputs).to(device)).cpu().numpy()
+        return outputs
+
+    return run
+
+
+def release(task: Task, output: Path, parts: Mapping[str, Sequences]) -> Model:
+    """Export the best checkpoint under `output` to `{output}/{model}.json`, proven and with its metadata.
+
+    parts: the sides that the network was trained on and is scored on
+    """
+    network, checkpoint = load_best(task, output / "checkpoints")
+    checkpoint_file = CheckpointManager(output / "checkpoints").best_path(task.name)
+    weights = {name: weight.numpy() for name, weight in network.state_dict().items()}
+    about = checkpoint["about"]
+
+    def metadata(model: Model, parity_error: float) -> dict[str, Any]:
+        return {
+            "format_version": FORMAT_VERSION,
+            "model": task.name,
+            **resolve_name(task.layout)(),
+            "recurrent": task.is_recurrent,
+            "num_parameters": model.num_parameters,
+            "seed": about["training"]["seed"],
+            "params": about["training"],
+            "data": about["data"],
+            "torch_version": about["torch"],
+            "revision": source_revision(),
+            "checkpoint": {
+                "sha256": hashlib.sha256(checkpoint_file.read_bytes()).hexdigest(),
+                "epoch": checkpoint["epoch"],
+                "val_loss": checkpoint["val_loss"],
+            },
+            "loss": task.loss,
+            "test_scores": core_scores(task, model.run, parts),
+            "parity_error": parity_error,
+        }
+
+    return export(
+        output / f"{task.name}.json",
+        document(task.num_inputs, task.layers, weights),
+        metadata,
+        num_parameters=task.num_parameters,
+        trained=as_function(network),
+        inputs=parts["stream"].inputs,
+        seed=about["training"]["seed"],
+    )
+
+
+def source_revision() -> str | None:
+    """The commit that last changed the code, marked where the code differs from it; None outside git.
+
+    Not HEAD: a commit of results would change the exports that it holds.
+    """
+
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments, "--", *SOURCE_FOLDERS]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        commit = git("log", "-1", "--format=%H")
+        return f"{commit}-modified" if git("status", "--porcelain") else commit or None
+    except (OSError, subprocess.CalledProcessError):
+        return None

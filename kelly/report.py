@@ -1,0 +1,80 @@
+"""Scores as files: one JSON of numbers a network for DVC to compare, and one table of all for people to read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from kelly.atomic import write_text
+from kelly.errors import KellyError
+from kelly.scoring import Scores
+from kelly.tasks import TASKS, Task
+
+LOSS_UNITS = {"mse": "MSE", "bce": "BCE", "cross_entropy": "CE, nats"}
+
+LEGEND = """
+Scores are those of the exported files on test pieces that nothing was chosen on. Baseline: the best constant. Ridge:
+linear regression on the same inputs. Floor: the smallest loss that any predictor can reach, known where the data was
+drawn from a stated law. Skill: (baseline − loss) / (baseline − floor); where the floor is not known it counts as 0, so
+that skill is the relative gain over the baseline and cannot reach 1. Parity: the largest difference between the trained
+network and its export.
+"""
+
+
+def write_metrics(folder: Path, task: Task, scores: Scores, metadata: Mapping[str, Any], epochs: int) -> None:
+    """Write `{folder}/{model}.json`: the scores and the facts of the run, numbers only, under the model's name."""
+    facts = {
+        "num_train": metadata["data"]["num_train"],
+        "num_validation": metadata["data"]["num_validation"],
+        "num_test": metadata["data"]["num_test"],
+        "epochs": epochs,
+        "best_epoch": metadata["checkpoint"]["epoch"],
+        "num_parameters": metadata["num_parameters"],
+        "parity_error": metadata["parity_error"],
+    }
+    text = orjson.dumps({task.name: scores | facts}, option=orjson.OPT_INDENT_2).decode()
+    write_text(folder / f"{task.name}.json", text + "\n")
+
+
+def write_report(folder: Path, sources: Mapping[str, str]) -> None:
+    """Write `{folder}/report.md`, one row a network, from the metrics beside it.
+
+    sources: where the data of each network came from. Raises KellyError where a network's metrics are missing.
+    """
+    table = []
+    for name, task in TASKS.items():
+        path = folder / f"{name}.json"
+        try:
+            scores = orjson.loads(path.read_bytes())[name]
+        except (OSError, orjson.JSONDecodeError, KeyError) as error:
+            raise KellyError(
+                f"{path} cannot be read ({error!r}); score the network first: dvc repro evaluate@{name}"
+            ) from None
+        table.append(row(task, sources[name], scores))
+    write_text(folder / "report.md", markdown(table) + LEGEND)
+
+
+def row(task: Task, source: str, scores: Mapping[str, float]) -> dict[str, str]:
+    """One line of the table."""
+    return {
+        "Network": task.title,
+        "Data": source,
+        "Samples": f"{scores['num_train']:,} + {scores['num_validation']:,} + {scores['num_test']:,}",
+        "Epochs": str(scores["epochs"]),
+        "Best": str(scores["best_epoch"]),
+        "Loss": f"{scores['loss']:.4f} {LOSS_UNITS[task.loss]}",
+        "Baseline": f"{scores['baseline_loss']:.4f}",
+        "Ridge": f"{scores['ridge_loss']:.4f}",
+        "Floor": f"{scores['floor_loss']:.4f}" if "floor_loss" in scores else "not known",
+        "Skill": f"{scores['skill']:.3f}",
+        "Headline": f"{task.headline.replace('_', ' ').replace('r2', 'R²')} {scores[task.headline]:.3f}",
+        "Parity": f"{scores['parity_error']:.1e}",
+        "Parameters": f"{scores['num_parameters']:,}",
+    }
+
+
+def markdown(table: list[dict[str, str]]) -> str:
+    """A Markdown table of rows with the same keys."""
+    lines = [list(table[0]), ["---"] * len(table[0]), *(list(line.values()) for line in table)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -1,0 +1,162 @@
+"""What is measured on predictions: the loss, and for each task the scores that people ask for.
+
+outputs: float64[n, num_frames, out], what the plugin would get; sums run over the whole set, masked targets left out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kelly.datasets.sequences import Sequences
+from kelly.emotion import decode
+
+Floats = NDArray[np.float64]
+Scores = dict[str, float]
+
+THRESHOLDS = np.arange(0.02, 0.99, 0.02)
+SMALLEST_CHANCE = 1e-12
+HALF_SIXTEENTH_MS = 62.5  # at 120 bpm: the unit of the groove's timing
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The outputs of a network on one side of the data."""
+
+    sequences: Sequences
+    outputs: Floats
+
+    @property
+    def there(self) -> NDArray[np.bool_]:
+        """Which targets are there, in the shape of the targets."""
+        mask = self.sequences.mask
+        return np.ones(self.sequences.targets.shape, dtype=bool) if mask is None else np.asarray(mask)
+
+    @property
+    def frames(self) -> tuple[Floats, NDArray[np.float64]]:
+        """Targets and outputs [frames, out] of the frames of which anything is there."""
+        there = self.there.any(axis=-1)
+        return np.asarray(self.sequences.targets[there], dtype=np.float64), self.outputs[there]
+
+
+def losses(kind: str, predicted: Predicted) -> Floats:
+    """The loss of every target, in the shape of the targets, nan where one is missing; see Task.loss."""
+    targets, outputs = predicted.sequences.targets, predicted.outputs
+    if kind == "mse":
+        cost = (outputs - targets) ** 2
+    elif kind == "bce":
+        chance = np.where(targets > 0.5, outputs, 1 - outputs)
+        cost = -np.log(np.maximum(chance, SMALLEST_CHANCE))
+    else:
+        chance = np.take_along_axis(outputs, np.asarray(targets)[..., None], axis=-1)[..., 0]
+        cost = -np.log(np.maximum(chance, SMALLEST_CHANCE))
+    return np.where(predicted.there, cost, np.nan)
+
+
+def loss(kind: str, predicted: Predicted) -> float:
+    """The mean loss of all targets that are there."""
+    return float(np.nanmean(losses(kind, predicted)))
+
+
+def emotion(test: Predicted, _validation: Predicted) -> Scores:
+    """Embeddings: angle, error and correlation; valence and arousal after decoding, in -1..1."""
+    targets, outputs = test.frames
+    norms = np.linalg.norm(targets, axis=1) * np.linalg.norm(outputs, axis=1)
+    t, o = targets - targets.mean(axis=0), outputs - outputs.mean(axis=0)
+    correlation = (t * o).sum(axis=0) / np.sqrt((t**2).sum(axis=0) * (o**2).sum(axis=0))
+    error = np.abs(decode(outputs) - decode(targets)).mean(axis=0)
+    return {
+        "cosine_similarity": float(((targets * outputs).sum(axis=1) / norms).mean()),
+        "mae": float(np.abs(targets - outputs).mean()),
+        "mean_correlation": float(correlation.mean()),
+        "valence_mae": float(error[0]),
+        "arousal_mae": float(error[1]),
+    }
+
+
+def melody(test: Predicted, validation: Predicted) -> Scores:
+    """Notes: the highest ranked; precision, recall and f1 at the threshold that was best on the validation side."""
+    targets, outputs = test.frames
+    threshold = max(THRESHOLDS, key=lambda t: precision_recall_f1(validation, t)[2])
+    precision, recall, f1 = precision_recall_f1(test, threshold)
+    ranked = np.take_along_axis(targets, np.argsort(-outputs, axis=1, kind="stable")[:, :10], axis=1)
+    return {
+        "top_4_accuracy": float(ranked[:, :4].mean()),
+        "top_10_accuracy": float(ranked.mean()),
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "threshold": float(threshold),
+    }
+
+
+def precision_recall_f1(predicted: Predicted, threshold: float) -> tuple[float, float, float]:
+    """Over all notes of all frames, a note being predicted where its probability reaches `threshold`."""
+    targets, outputs = predicted.frames
+    sounding, named = targets > 0.5, outputs >= threshold
+    hits = float((sounding & named).sum())
+    precision, recall = hits / max(1, named.sum()), hits / max(1, sounding.sum())
+    return precision, recall, 2 * precision * recall / max(1e-12, precision + recall)
+
+
+def harmony(test: Predicted, _validation: Predicted) -> Scores:
+    """Chords: perplexity, the highest ranked, and f1 averaged over all chords that occur."""
+    targets, outputs = test.sequences.targets.ravel(), test.outputs.reshape(-1, test.outputs.shape[-1])
+    ranked = np.argsort(-outputs, axis=1, kind="stable")
+    f1 = []
+    for chord in np.unique(targets):
+        hits = ((ranked[:, 0] == chord) & (targets == chord)).sum()
+        f1.append(2 * hits / ((ranked[:, 0] == chord).sum() + (targets == chord).sum()))
+    return {
+        "perplexity": float(np.exp(loss("cross_entropy", test))),
+        "top_1_accuracy": float((ranked[:, 0] == targets).mean()),
+        "top_10_accuracy": float((ranked[:, :10] == targets[:, None]).any(axis=1).mean()),
+        "f1": float(np.mean(f1)),
+    }
+
+
+def dynamics(test: Predicted, _validation: Predicted) -> Scores:
+    """Expression: mean absolute error, R² of all sixteen together, their mean, and each."""
+    each = r2_each(test)
+    scores = {"mae": mae(test, slice(None)), "r2": r2(test, slice(None)), "mean_r2": float(np.nanmean(each))}
+    return scores | {f"r2_{i}": float(value) for i, value in enumerate(each) if np.isfinite(value)}
+
+
+def groove(test: Predicted, _validation: Predicted) -> Scores:
+    """Groove: R² of all, timing and accents; mean absolute error of timing at 120 bpm and of accents."""
+    timing, accents = slice(0, 16), slice(16, 32)
+    return {
+        "r2": r2(test, slice(None)),
+        "r2_timing": r2(test, timing),
+        "r2_accents": r2(test, accents),
+        "mae": mae(test, slice(None)),
+        "mae_timing_ms": mae(test, timing) * HALF_SIXTEENTH_MS,
+        "mae_accents": mae(test, accents),
+    }
+
+
+def mae(predicted: Predicted, part: slice) -> float:
+    """Mean absolute error of some of the outputs."""
+    there = predicted.there[..., part]
+    return float(np.abs(predicted.sequences.targets - predicted.outputs)[..., part][there].mean())
+
+
+def squares(predicted: Predicted) -> tuple[Floats, Floats]:
+    """Of each output: the squared error, and the squared deviation from the mean of its targets; sums."""
+    there = predicted.there.reshape(-1, predicted.outputs.shape[-1])
+    targets = np.where(there, predicted.sequences.targets.reshape(there.shape), np.nan).astype(np.float64)
+    error = np.nansum((targets - predicted.outputs.reshape(there.shape)) ** 2, axis=0)
+    mean = np.nansum(targets, axis=0) / np.maximum(1, there.sum(axis=0))
+    return error, np.nansum((targets - mean) ** 2, axis=0)
+
+
+def r2(predicted: Predicted, part: slice) -> float:
+    """1 − squared error / squared deviation from each output's mean, over some of the outputs together."""
+    error, deviation = squares(predicted)
+    return float(1 - error[part].sum() / deviation[part].sum())
+
+
+def r2_each(predicted: Predicted) -> Floats:
+    """R² of each output; nan for one that never changes."""
+    error, deviation = squares(predicted)
+    return 1 - np.divide(error, deviation, out=np.full_like(error, np.nan), where=deviation > 0)

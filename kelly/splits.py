@@ -1,0 +1,119 @@
+"""Train, validation and test: by seed, whole pieces only, a data set's official split where it has one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kelly.atomic import replacing
+from kelly.datasets.sequences import Dataset, Sequences
+from kelly.errors import KellyError
+
+SIDES = ("train", "validation", "test")
+Rows = NDArray[np.intp]
+
+
+def split(dataset: Dataset, seed: int, validation_split: float, test_split: float) -> dict[str, Rows]:
+    """Divide a data set: the rows of each of SIDES, in ascending order.
+
+    validation_split: share (0..1) of the pieces that are not test; test_split: share of all pieces. An official split
+    of the set takes the place of either.
+    Raises KellyError where a side would be empty, or where a piece stands on two sides.
+    """
+    sequences = dataset.sequences
+    sides = assign(sequences.groups, sequences.official, seed, validation_split, test_split)
+    rows = {side: np.flatnonzero(sides == side) for side in SIDES}
+    check_no_leak(sequences, rows)
+    return rows
+
+
+def assign(
+    groups: NDArray[np.str_],
+    official: NDArray[np.str_] | None,
+    seed: int,
+    validation_split: float,
+    test_split: float,
+) -> NDArray[np.str_]:
+    """The side of each sequence, str[num_sequences]; sequences of one group share a side."""
+    sides = np.full(len(groups), "train", dtype="<U10") if official is None else np.array(official, dtype="<U10")
+    rng = np.random.default_rng(seed)
+    for side, share in (("test", test_split), ("validation", validation_split)):
+        if (sides == side).any():
+            continue
+        pieces = np.unique(groups[sides == "train"])
+        count = round(share * len(pieces))
+        if not 0 < count < len(pieces):
+            raise KellyError(
+                f"{len(pieces)} piece(s) cannot be divided with {side}_split {share}: {count} of them would be {side}, "
+                f"and every side needs one; add pieces or change {side}_split"
+            )
+        chosen = rng.permutation(pieces)[:count]
+        sides[(sides == "train") & np.isin(groups, chosen)] = side
+    return sides
+
+
+def check_no_leak(sequences: Sequences, rows: dict[str, Rows]) -> None:
+    """Raise KellyError where a piece, or two pieces with the same content, stand on two sides, or a side is empty."""
+    owner: dict[str, str] = {}
+    content: dict[bytes, tuple[str, str]] = {}
+    for side, chosen in rows.items():
+        if not len(chosen):
+            raise KellyError(f"the {side} side is empty; add pieces or change {side}_split")
+        pieces: dict[str, list[int]] = {}
+        for row in chosen:
+            pieces.setdefault(str(sequences.groups[row]), []).append(row)
+        for piece, members in pieces.items():
+            if owner.setdefault(piece, side) != side:
+                raise KellyError(f"piece {piece!r} stands in {owner[piece]} and in {side}; a piece must not be cut")
+            notes = sequences.inputs[members].tobytes() + sequences.targets[members].tobytes()
+            other, other_side = content.setdefault(notes, (piece, side))
+            if other_side != side:
+                raise KellyError(
+                    f"piece {piece!r} in {side} has the same content as {other!r} in {other_side}; "
+                    "give both one group in their source, or remove one"
+                )
+
+
+def save(folder: Path, rows: dict[str, Rows]) -> None:
+    """Write the rows of each side as `<folder>/<side>.npy`."""
+    for side, chosen in rows.items():
+        with replacing(folder / f"{side}.npy") as temporary:
+            np.save(temporary, chosen)
+
+
+def load(folder: Path) -> dict[str, Rows]:
+    """Read what `save` wrote. Raises KellyError where a side is missing."""
+    rows = {}
+    for side in SIDES:
+        path = folder / f"{side}.npy"
+        if not path.exists():
+            raise KellyError(f"{path} is missing; divide the data first: dvc repro split@{folder.name}")
+        rows[side] = np.load(path, allow_pickle=False)
+    return rows
+
+
+def divide(dataset: Dataset, rows: dict[str, Rows], shuffle_inputs_seed: int | None = None) -> dict[str, Sequences]:
+    """The sequences of each side, and 'stream': one long row in which an LSTM's state is never reset.
+
+    shuffle_inputs_seed: a control; within each side, every sequence gets the inputs of another, so that nothing but
+    the average can be learned.
+    """
+    parts = {side: dataset.sequences.take(chosen) for side, chosen in rows.items()}
+    parts["stream"] = dataset.stream or one_row(parts["test"])
+    if shuffle_inputs_seed is not None:
+        rng = np.random.default_rng(shuffle_inputs_seed)
+        for side, part in parts.items():
+            axis = 1 if side == "stream" else 0
+            parts[side] = replace(part, inputs=rng.permutation(part.inputs, axis=axis))
+    return parts
+
+
+def one_row(part: Sequences) -> Sequences:
+    """All sequences one after another, as a plugin would hear them: one row of num_sequences · num_frames frames."""
+    whole = {
+        name: array.reshape(1, -1, *array.shape[2:])
+        for name in ("inputs", "targets", "mask", "oracle", "heard")
+        if (array := getattr(part, name)) is not None
+    }
+    return Sequences(**whole, groups=np.array(["stream"]))

@@ -1,0 +1,138 @@
+"""The five tasks in one table: what goes in, which layers, what comes out, and how it is learned and scored.
+
+A sixth model is one more row. Strings of the form `module:name` are looked up by the stage that needs them, so that
+none pays for the imports of another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from kelly.datasets.settings import Block, EmotionData, ExpressionData, HarmonyData, MelodyData
+from kelly.layers import LSTM, Dense, Layer
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of the table.
+
+    title: the class name and what people read; `name`, its lower case, is the word for files, params and metrics
+    label: the short name in console output
+    num_inputs, layers: the network, frame by frame
+    layout: `module:name` of a function that describes inputs and outputs for the export's metadata
+    loss: what is minimised: mean squared error, binary cross entropy, or cross entropy in nats
+    metric, metric_label: what the history follows beside the loss (a key of kelly.training.metrics.METRICS), and its
+        short name in console output
+    scores: `module:name` of the function that scores predictions, and headline: the score that the report shows
+    data: what params.yaml may say of the data; sources: for each source, `module:name` of the function that reads it
+    """
+
+    title: str
+    label: str
+    num_inputs: int
+    layers: tuple[Layer, ...]
+    layout: str
+    loss: Literal["mse", "bce", "cross_entropy"]
+    metric: str
+    metric_label: str
+    scores: str
+    headline: str
+    data: type[Block]
+    sources: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The one word for this model in files, params and metrics."""
+        return self.title.lower()
+
+    @property
+    def num_outputs(self) -> int:
+        """Size of the last layer."""
+        return self.layers[-1].size
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether an LSTM carries a state from frame to frame."""
+        return any(isinstance(layer, LSTM) for layer in self.layers)
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers in the exported file (PyTorch counts an LSTM's second bias as well)."""
+        sizes = [self.num_inputs, *(layer.size for layer in self.layers)]
+        return sum(layer.num_parameters(size) for layer, size in zip(self.layers, sizes, strict=False))
+
+
+ROWS = (
+    Task(
+        title="EmotionRecognizer",
+        label="Emotion",
+        num_inputs=128,
+        layers=(Dense(512, "tanh"), Dense(256, "tanh"), LSTM(128), Dense(64, "tanh")),
+        layout="kelly.contract:emotionrecognizer",
+        loss="mse",
+        metric="cosine_similarity",
+        metric_label="Sim",
+        scores="kelly.scores:emotion",
+        headline="cosine_similarity",
+        data=EmotionData,
+        sources={"synthetic": "kelly.datasets.synthetic.emotion:emotion"},
+    ),
+    Task(
+        title="MelodyTransformer",
+        label="Melody",
+        num_inputs=64,
+        layers=(Dense(256, "relu"), LSTM(256), Dense(256, "relu"), Dense(128, "sigmoid")),
+        layout="kelly.contract:melodytransformer",
+        loss="bce",
+        metric="top_10_accuracy",
+        metric_label="Top-10",
+        scores="kelly.scores:melody",
+        headline="top_10_accuracy",
+        data=MelodyData,
+        sources={"corpus": "kelly.datasets.corpus:melody", "synthetic": "kelly.datasets.synthetic.melody:melody"},
+    ),
+    Task(
+        title="HarmonyPredictor",
+        label="Harmony",
+        num_inputs=128,
+        layers=(Dense(256, "tanh"), Dense(128, "tanh"), Dense(64, "softmax")),
+        layout="kelly.contract:harmonypredictor",
+        loss="cross_entropy",
+        metric="top_1_accuracy",
+        metric_label="Top-1",
+        scores="kelly.scores:harmony",
+        headline="top_1_accuracy",
+        data=HarmonyData,
+        sources={"corpus": "kelly.datasets.corpus:harmony", "synthetic": "kelly.datasets.synthetic.harmony:harmony"},
+    ),
+    Task(
+        title="DynamicsEngine",
+        label="Dynamics",
+        num_inputs=32,
+        layers=(Dense(128, "relu"), Dense(64, "relu"), Dense(16, "sigmoid")),
+        layout="kelly.contract:dynamicsengine",
+        loss="mse",
+        metric="r2",
+        metric_label="R2",
+        scores="kelly.scores:dynamics",
+        headline="r2",
+        data=ExpressionData,
+        sources={"synthetic": "kelly.datasets.synthetic.dynamics:dynamics", "groove": "kelly.datasets.groove:dynamics"},
+    ),
+    Task(
+        title="GroovePredictor",
+        label="Groove",
+        num_inputs=64,
+        layers=(Dense(128, "tanh"), Dense(64, "tanh"), Dense(32, "tanh")),
+        layout="kelly.contract:groovepredictor",
+        loss="mse",
+        metric="r2",
+        metric_label="R2",
+        scores="kelly.scores:groove",
+        headline="r2",
+        data=ExpressionData,
+        sources={"synthetic": "kelly.datasets.synthetic.groove:groove", "groove": "kelly.datasets.groove:groove"},
+    ),
+)
+
+TASKS: Mapping[str, Task] = {task.name: task for task in ROWS}

@@ -1,0 +1,31 @@
+"""Training: what the integration of an existing script needs, under the names that it knows."""
+
+from kelly.networks import DynamicsEngine, EmotionRecognizer, GroovePredictor, HarmonyPredictor, MelodyTransformer
+from kelly.training.checkpoints import CheckpointManager
+from kelly.training.early_stopping import EarlyStopping
+from kelly.training.history import TrainingMetrics
+from kelly.training.loop import train
+
+# One loop trains all five: the network says which loss and metric are its own.
+train_emotion_recognizer = train
+train_melody_transformer = train
+train_harmony_predictor = train
+train_dynamics_engine = train
+train_groove_predictor = train
+
+__all__ = [
+    "CheckpointManager",
+    "DynamicsEngine",
+    "EarlyStopping",
+    "EmotionRecognizer",
+    "GroovePredictor",
+    "HarmonyPredictor",
+    "MelodyTransformer",
+    "TrainingMetrics",
+    "train",
+    "train_dynamics_engine",
+    "train_emotion_recognizer",
+    "train_groove_predictor",
+    "train_harmony_predictor",
+    "train_melody_transformer",
+]

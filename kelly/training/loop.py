@@ -1,0 +1,162 @@
+"""The training loop: train, validate, record, decide, save; the epoch that triggers the stop counts like any other."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from kelly.errors import KellyError
+from kelly.networks import Network
+from kelly.training.checkpoints import CheckpointManager, load_weights
+from kelly.training.early_stopping import EarlyStopping
+from kelly.training.history import TrainingMetrics
+from kelly.training.objectives import LOSSES, METRICS
+
+Loader = Iterable[Sequence[Any]]
+
+
+def train(
+    network: Network,
+    train_loader: Loader,
+    val_loader: Loader | None = None,
+    *,
+    epochs: int = 50,
+    learning_rate: float = 0.001,
+    early_stopping: EarlyStopping | None = None,
+    metrics: TrainingMetrics | None = None,
+    checkpoint_manager: CheckpointManager | None = None,
+    device: torch.device | str = "cpu",
+    about: dict[str, Any] | None = None,
+    resume_from: dict[str, Any] | None = None,
+    after_epoch: Callable[[TrainingMetrics], None] | None = None,
+) -> TrainingMetrics:
+    """Train `network` with Adam; it ends with the weights of its best epoch. Returns the history.
+
+    train_loader, val_loader: yield (inputs, targets) or (inputs, targets, mask); a DataLoader or Batches. A
+        `generator` attribute is part of the checkpoint. Without a val_loader the training loss says what is best.
+    about: plain values that are kept in the checkpoints, to tell what they were trained with
+    resume_from: what CheckpointManager.load_latest returned; training continues after its last epoch
+    after_epoch: called with the history when an epoch is recorded and saved
+
+    Raises KellyError naming model, epoch and batch where a loss is not finite; the best checkpoint stays as it was.
+    """
+    task = network.task
+    network.to(device)
+    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
+    stopper = early_stopping if early_stopping is not None else EarlyStopping(patience=epochs)
+    metrics = metrics if metrics is not None else TrainingMetrics()
+    generator = getattr(train_loader, "generator", None)
+    if resume_from is not None:
+        load_weights(network, resume_from["model_state_dict"], checkpoint_path(checkpoint_manager, task.name))
+        optimizer.load_state_dict(resume_from["optimizer_state_dict"])
+        stopper.load_state_dict(resume_from["early_stopping"])
+        metrics.load_dict(resume_from["metrics"])
+        if generator is not None:
+            generator.set_state(resume_from["generator_state"])
+
+    while len(metrics) < epochs and not stopper.should_stop:
+        epoch = len(metrics) + 1
+        where = f"{task.title}, epoch {epoch}"
+        train_loss, train_metric = run_epoch(network, train_loader, device, where, optimizer)
+        val_loss, val_metric = (None, None)
+        if val_loader is not None:
+            val_loss, val_metric = run_epoch(network, val_loader, device, where)
+        metrics.add(epoch, train_loss, val_loss, train_metric, val_metric)
+        stopper(train_loss if val_loss is None else val_loss, network)
+        if checkpoint_manager is not None:
+            if stopper.is_best:
+                best = {"epoch": epoch, "val_loss": val_loss, "model_state_dict": stopper.best_weights, "about": about}
+                checkpoint_manager.save_best(task.name, best)
+            state = {
+                "epoch": epoch,
+                "finished": stopper.should_stop or epoch >= epochs,
+                "model_state_dict": network.state_dict(),
+                "optimizer_state_dict": optimizer.state_dict(),
+                "generator_state": None if generator is None else generator.get_state(),
+                "early_stopping": stopper.state_dict(),
+                "metrics": metrics.to_dict(),
+                "about": about,
+            }
+            checkpoint_manager.save_latest(task.name, state)
+        print(epoch_line(task.metric_label, epochs, metrics), flush=True)
+        if after_epoch is not None:
+            after_epoch(metrics)
+
+    if stopper.should_stop:
+        print(f"Early stopping triggered at epoch {len(metrics)}")
+    if stopper.best_value is not None:
+        print(f"Best {'validation' if val_loader is not None else 'training'} loss: {stopper.best_value:.6f}")
+    stopper.restore(network)
+    return metrics
+
+
+def run_epoch(
+    network: Network,
+    loader: Loader,
+    device: torch.device | str,
+    where: str,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> tuple[float, float]:
+    """One pass over `loader`, learning if an optimizer is given: loss and metric of the whole set.
+
+    Nothing is read back from the device before the pass is over. Raises KellyError where a batch's loss is not finite.
+    """
+    loss_sums, metric = LOSSES[network.task.loss], METRICS[network.task.metric]
+    costs: list[Tensor] = []
+    numbers: list[Tensor] = []
+    scores: Tensor | None = None
+    network.train(optimizer is not None)
+    with nullcontext() if optimizer is not None else torch.inference_mode():
+        for batch in tqdm(loader, desc=where, unit="batch", leave=False, disable=None):
+            inputs, targets, mask = frames(batch, device)
+            logits = network.logits(inputs)
+            cost, number = loss_sums(logits, targets, mask)
+            if optimizer is not None:
+                optimizer.zero_grad(set_to_none=True)
+                (cost / number).backward()
+                optimizer.step()
+            costs.append(cost.detach())
+            numbers.append(torch.as_tensor(number))
+            batch_scores = metric.sums(logits.detach(), targets, mask)
+            scores = batch_scores if scores is None else scores + batch_scores
+    if scores is None:
+        raise KellyError(f"{where}: there is no data; expected at least one batch")
+    totals = torch.stack(costs).double().cpu()
+    broken = (~totals.isfinite()).nonzero()
+    if len(broken):
+        what = f"batch {int(broken[0]) + 1} of {len(totals)}" + ("" if optimizer is not None else " of the validation")
+        raise KellyError(
+            f"{where}, {what}: the loss is {float(totals[broken[0]])}; the best checkpoint is as it was. "
+            "Lower learning_rate, or look for values in the data that are not finite"
+        )
+    return float(totals.sum() / torch.stack(numbers).double().cpu().sum()), metric.value(scores.cpu())
+
+
+def frames(batch: Sequence[Any], device: torch.device | str) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Inputs, targets and mask of a batch on `device`; rows without a time axis become sequences of one frame."""
+    inputs, targets, *rest = (None if part is None else part.to(device) for part in batch)
+    mask = rest[0] if rest else None
+    if inputs.dim() == 2:
+        inputs, targets, mask = inputs[:, None], targets[:, None], None if mask is None else mask[:, None]
+    return inputs, targets, mask
+
+
+def epoch_line(label: str, epochs: int, metrics: TrainingMetrics) -> str:
+    """The last epoch as one line."""
+    epoch, train_loss, val_loss, train_metric, val_metric = (column[-1] for column in metrics.columns.values())
+    parts = [f"Epoch {epoch}/{epochs}", f"Train Loss: {train_loss:.6f}"]
+    if val_loss is not None and isfinite(val_loss):
+        parts.append(f"Val Loss: {val_loss:.6f}")
+    parts.append(f"Train {label}: {train_metric:.4f}")
+    if val_metric is not None:
+        parts.append(f"Val {label}: {val_metric:.4f}")
+    return " | ".join(parts)
+
+
+def checkpoint_path(manager: CheckpointManager | None, model: str) -> Any:
+    """Where the state to resume from lies, for messages."""
+    return manager.latest_path(model) if manager is not None else "the given state"

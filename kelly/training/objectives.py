@@ -1,0 +1,100 @@
+"""What training minimises and what the history follows, as sums over a batch that add up to the whole set's value.
+
+logits: float[batch, frames, out] before a sigmoid or softmax; targets: the same shape, or int64[batch, frames] where
+a class is predicted; mask: bool, shape of targets, False where a target is missing; None: all are there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Mask = Tensor | None
+
+
+def masked_sum(cost: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
+    """Sum of `cost` over what is there, and how many that are."""
+    return (cost.sum(), cost.numel()) if mask is None else (torch.where(mask, cost, 0.0).sum(), mask.sum())
+
+
+def mse(logits: Tensor, targets: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
+    """Squared errors: their sum and number."""
+    return masked_sum((logits - targets) ** 2, mask)
+
+
+def bce(logits: Tensor, targets: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
+    """Binary cross entropies in nats, computed on logits: their sum and number."""
+    return masked_sum(functional.binary_cross_entropy_with_logits(logits, targets, reduction="none"), mask)
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
+    """Cross entropies in nats, computed on logits: their sum and number."""
+    cost = functional.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
+    return masked_sum(cost, None if mask is None else mask.flatten())
+
+
+LOSSES = {"mse": mse, "bce": bce, "cross_entropy": cross_entropy}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score of a whole set: sums[k] of each batch are added up, and `value` turns the total into the score."""
+
+    sums: Callable[[Tensor, Tensor, Mask], Tensor]
+    value: Callable[[Tensor], float]
+
+
+def mean_of(scores: Tensor, there: Mask) -> Tensor:
+    """The sums behind a mean over frames: total and number."""
+    total, number = masked_sum(scores, there)
+    return torch.stack([total.double(), torch.as_tensor(number, device=total.device).double()])
+
+
+def frames_there(mask: Mask) -> Mask:
+    """Which frames are there, from a mask of their outputs."""
+    return None if mask is None else mask.any(dim=-1)
+
+
+def cosine_similarity(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
+    """Cosine of the angle between predicted and true vector, a frame."""
+    return mean_of(functional.cosine_similarity(logits, targets, dim=-1), frames_there(mask))
+
+
+def top_10_accuracy(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
+    """Share of the ten highest ranked outputs that are on in the target, a frame."""
+    ranked = logits.topk(10, dim=-1).indices
+    return mean_of(targets.gather(-1, ranked).mean(dim=-1), frames_there(mask))
+
+
+def top_1_accuracy(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
+    """Whether the highest ranked class is the true one, a frame."""
+    return mean_of((logits.argmax(dim=-1) == targets).double(), mask)
+
+
+def r2_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
+    """The sums behind R², an output: squared error, target, squared target, number."""
+    weight = torch.ones_like(targets) if mask is None else mask.to(targets.dtype)
+    error, y = (logits - targets) * weight, targets * weight
+    return torch.stack([error**2, y, y**2, weight]).flatten(1, -2).double().sum(dim=1)
+
+
+def r2(sums: Tensor) -> float:
+    """1 − squared error / squared deviation from each output's own mean, over all outputs together."""
+    error, y, y2, number = sums
+    deviation = (y2 - y**2 / number.clamp(min=1)).sum()
+    return float(1 - error.sum() / deviation)
+
+
+def ratio(sums: Tensor) -> float:
+    """Total over number."""
+    return float(sums[0] / sums[1])
+
+
+METRICS = {
+    "cosine_similarity": Metric(cosine_similarity, ratio),
+    "top_10_accuracy": Metric(top_10_accuracy, ratio),
+    "top_1_accuracy": Metric(top_1_accuracy, ratio),
+    "r2": Metric(r2_sums, r2),
+}

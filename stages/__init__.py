@@ -1,0 +1,1 @@
+"""What DVC runs, one script a stage; each takes the network's name and calls one function of `kelly`."""

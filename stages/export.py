@@ -1,0 +1,21 @@
+"""Export one network for RTNeural and prove it: `python -m stages.export emotionrecognizer` → trained_models/*.json."""
+
+from pathlib import Path
+
+from kelly.console import run
+from kelly.prepared import DATA, load_parts
+from kelly.release import release
+from stages.arguments import settings
+
+
+def main() -> None:
+    """Write trained_models/{model}.json."""
+    s = settings()
+    parts, _ = load_parts(s, DATA)
+    model = release(s.task, Path("trained_models"), parts)
+    parity_error = model.metadata["parity_error"]
+    print(f"{s.task.title}: {model.num_parameters:,} parameters, proven to {parity_error:.1e}")
+
+
+if __name__ == "__main__":
+    run(main)

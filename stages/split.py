@@ -1,0 +1,20 @@
+"""Divide one network's data by piece: `python -m stages.split emotionrecognizer` → data/splits/."""
+
+from kelly import splits
+from kelly.console import run
+from kelly.datasets.sequences import Dataset
+from kelly.prepared import DATA, datasets_folder, splits_folder
+from stages.arguments import settings
+
+
+def main() -> None:
+    """Write data/splits/{model}/{train,validation,test}.npy."""
+    s = settings()
+    dataset = Dataset.load(datasets_folder(DATA, s.task.name))
+    rows = splits.split(dataset, s.splitting.seed, s.splitting.validation_split, s.splitting.test_split)
+    splits.save(splits_folder(DATA, s.task.name), rows)
+    print(f"{s.task.title}: " + ", ".join(f"{len(chosen)} {side}" for side, chosen in rows.items()))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,379 @@
+"""Early stopping, history, checkpoints and the loop."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader, TensorDataset
+
+from kelly.datasets.sequences import Sequences
+from kelly.errors import KellyError
+from kelly.networks import DynamicsEngine, GroovePredictor
+from kelly.params import Training
+from kelly.tasks import TASKS
+from kelly.training import (
+    CheckpointManager,
+    EarlyStopping,
+    EmotionRecognizer,
+    TrainingMetrics,
+    train,
+    train_emotion_recognizer,
+)
+from kelly.training.batches import Batches
+from kelly.training.runs import choose_device, train_model
+
+losses = st.lists(st.floats(0, 1) | st.just(math.nan) | st.just(math.inf), max_size=40)
+
+
+def stop_epoch(values: list[float], patience: int, min_delta: float) -> int | None:
+    """Early stopping as one would say it: the epoch when `patience` epochs in a row brought no progress."""
+    reference, waited = None, 0
+    for epoch, value in enumerate(values, start=1):
+        progress = math.isfinite(value) and (reference is None or value < reference - min_delta)
+        reference, waited = (value, 0) if progress else (reference, waited + 1)
+        if waited == patience:
+            return epoch
+    return None
+
+
+@given(losses, st.integers(1, 6), st.floats(0, 0.2))
+def test_early_stopping_stops_when_patience_runs_out(values: list[float], patience: int, min_delta: float) -> None:
+    stopper = EarlyStopping(patience, min_delta)
+    stopped = next((epoch for epoch, value in enumerate(values, start=1) if stopper(value)), None)
+    assert stopped == stop_epoch(values, patience, min_delta)
+
+
+@given(losses)
+def test_best_is_the_lowest_finite_value_whatever_min_delta_says(values: list[float]) -> None:
+    stopper = EarlyStopping(patience=100, min_delta=0.5)
+    for value in values:
+        stopper(value)
+    finite = [value for value in values if math.isfinite(value)]
+    assert stopper.best_value == min(finite, default=None)
+    assert stopper.best_epoch == (values.index(min(finite)) + 1 if finite else None)
+
+
+@given(losses, st.integers(1, 6), st.integers(1, 6))
+def test_raising_patience_and_going_on_equals_that_patience_from_the_start(
+    values: list[float], patience: int, more: int
+) -> None:
+    short, long = EarlyStopping(patience), EarlyStopping(patience + more)
+    seen = []
+    for value in values:
+        seen.append(value)
+        if short(value):
+            break
+    for value in seen:
+        long(value)
+    resumed = EarlyStopping(patience + more)
+    resumed.load_state_dict(short.state_dict())
+    assert (resumed.counter, resumed.best_value, resumed.should_stop) == (
+        long.counter,
+        long.best_value,
+        long.should_stop,
+    )
+
+
+def test_a_maximum_is_sought_in_mode_max() -> None:
+    stopper = EarlyStopping(patience=2, min_delta=0.0, mode="max")
+    assert [stopper(value) for value in (0.1, 0.5, 0.4, 0.5)] == [False, False, False, True]
+    assert (stopper.best_value, stopper.best_epoch) == (0.5, 2)
+
+
+def test_a_relative_min_delta_is_a_share_of_the_value() -> None:
+    stopper = EarlyStopping(patience=1, min_delta=0.1, min_delta_mode="rel")
+    assert [stopper(value) for value in (0.01, 0.0089, 0.0081)] == [False, False, True]
+
+
+def test_restore_gives_the_best_weights_back() -> None:
+    model, stopper = DynamicsEngine(), EarlyStopping()
+    best = {name: weight.clone() for name, weight in model.state_dict().items()}
+    stopper(1.0, model)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 1
+    stopper(2.0, model)
+    stopper.restore(model)
+    assert all(torch.equal(weight, best[name]) for name, weight in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "bad", [{"patience": 0}, {"min_delta": -1}, {"min_delta": math.nan}, {"mode": "low"}, {"min_delta_mode": "x"}]
+)
+def test_bad_arguments_are_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        EarlyStopping(**bad)
+
+
+def test_a_history_is_the_same_as_json_and_csv(tmp_path: Path) -> None:
+    metrics = TrainingMetrics()
+    metrics.add(1, 0.523, 0.567, 0.234, 0.198)
+    metrics.add(2, 1 / 3, 0.489, 0.312, 0.287)
+    metrics.save_json(tmp_path / "h.json")
+    metrics.save_csv(tmp_path / "h.csv")
+    assert json.loads((tmp_path / "h.json").read_text()) == {
+        "epoch": [1, 2],
+        "train_loss": [0.523, 1 / 3],
+        "val_loss": [0.567, 0.489],
+        "train_metric": [0.234, 0.312],
+        "val_metric": [0.198, 0.287],
+    }
+    assert (tmp_path / "h.csv").read_text().splitlines() == [
+        "epoch,train_loss,val_loss,train_metric,val_metric",
+        "1,0.523,0.567,0.234,0.198",
+        "2,0.3333333333333333,0.489,0.312,0.287",
+    ]
+    assert TrainingMetrics.load_json(tmp_path / "h.json").columns == metrics.columns
+
+
+def test_a_history_takes_columns_of_ones_own_but_no_gaps() -> None:
+    metrics = TrainingMetrics()
+    metrics.add(1, 0.5, 0.6, learning_rate=0.1)
+    assert metrics.columns["learning_rate"] == [0.1]
+    with pytest.raises(ValueError, match="columns"):
+        metrics.add(2, 0.5, 0.6)
+    with pytest.raises(ValueError, match="epoch 3"):
+        metrics.add(3, 0.5, 0.6, learning_rate=0.1)
+
+
+def small_data(name: str = "groovepredictor", n: int = 96) -> dict[str, Sequences]:
+    task, rng = TASKS[name], np.random.default_rng(0)
+    inputs = rng.uniform(-1, 1, (n, 2, task.num_inputs)).astype(np.float32)
+    weights = rng.standard_normal((task.num_inputs, task.num_outputs))
+    targets = np.tanh(inputs @ weights / 8).astype(np.float32)
+    sequences = Sequences(inputs, targets, np.array([str(i) for i in range(n)]))
+    return {"train": sequences.take(np.arange(n // 2)), "validation": sequences.take(np.arange(n // 2, n))}
+
+
+def settings(**changes: Any) -> Training:
+    values: dict[str, Any] = {
+        "seed": 1,
+        "epochs": 4,
+        "batch_size": 16,
+        "learning_rate": 0.01,
+        "early_stopping_patience": 10,
+        "early_stopping_min_delta": 0.0,
+        "early_stopping_min_delta_mode": "abs",
+        "device": "cpu",
+        "num_threads": 1,
+    }
+    return Training(**values | changes)
+
+
+def run(output: Path, resume: Any = "never", **changes: Any) -> TrainingMetrics:
+    return train_model(
+        TASKS["groovepredictor"], settings(**changes), small_data(), {"sha256": "0"}, output, resume=resume
+    )
+
+
+def files(output: Path) -> dict[str, bytes | str]:
+    """All files below a folder. What is in a latest checkpoint is compared, not how pickle happened to order it."""
+    found: dict[str, bytes | str] = {}
+    for path in output.rglob("*"):
+        if path.is_file():
+            name = path.relative_to(output).as_posix()
+            found[name] = exact(torch.load(path)) if name.endswith("_latest.pt") else path.read_bytes()
+    return found
+
+
+def exact(value: Any) -> str:
+    """Every bit of nested values and tensors, as text."""
+    if isinstance(value, torch.Tensor):
+        return f"{value.dtype} {tuple(value.shape)} {value.numpy().tobytes().hex()}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {exact(part)}" for key, part in sorted(value.items(), key=str)) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(exact(part) for part in value) + "]"
+    return repr(value)
+
+
+def test_a_run_leaves_the_tree_that_the_readme_shows(tmp_path: Path) -> None:
+    run(tmp_path)
+    assert set(files(tmp_path)) == {
+        "checkpoints/groovepredictor_latest.pt",
+        "checkpoints/groovepredictor_best.pt",
+        "history/groovepredictor_history.json",
+        "history/groovepredictor_history.csv",
+        "plots/groovepredictor_loss.png",
+        "plots/groovepredictor_metric.png",
+    }
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    run(tmp_path / "a")
+    run(tmp_path / "b")
+    run(tmp_path / "c", seed=2)
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+    name = "checkpoints/groovepredictor_best.pt"
+    assert files(tmp_path / "a")[name] != files(tmp_path / "c")[name]
+
+
+def test_a_resumed_run_ends_like_an_unbroken_one(tmp_path: Path) -> None:
+    run(tmp_path / "unbroken", epochs=6)
+    run(tmp_path / "resumed", epochs=3)
+    run(tmp_path / "resumed", epochs=6, resume="always")
+    unbroken, resumed = files(tmp_path / "unbroken"), files(tmp_path / "resumed")
+    assert {name for name in unbroken if unbroken[name] != resumed[name]} == set()
+
+
+def test_a_killed_stage_goes_on_by_itself_and_a_finished_one_trains_afresh(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path / "unbroken", epochs=4)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingMetrics, "save_csv", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "killed", epochs=4)
+    (tmp_path / "killed/checkpoints/groovepredictor_best.pt").unlink()  # as DVC does before it starts a stage again
+    capsys.readouterr()
+    run(tmp_path / "killed", epochs=4, resume="unfinished")
+    assert "going on after epoch 1" in capsys.readouterr().out
+    assert files(tmp_path / "killed") == files(tmp_path / "unbroken")
+    run(tmp_path / "killed", epochs=4, resume="unfinished")
+    assert "Epoch 1/4" in capsys.readouterr().out
+
+
+def test_a_finished_run_is_recognised_under_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path)
+    before = files(tmp_path)
+    capsys.readouterr()
+    run(tmp_path, resume="always")
+    printed = capsys.readouterr().out
+    assert "finished after epoch 4" in printed
+    assert "Epoch 5" not in printed
+    assert files(tmp_path) == before
+
+
+def test_resuming_with_other_settings_is_refused_with_a_list(tmp_path: Path) -> None:
+    run(tmp_path)
+    before = files(tmp_path)
+    with pytest.raises(KellyError) as error:
+        run(tmp_path, resume="always", learning_rate=0.5, batch_size=8, epochs=9)
+    assert "learning_rate: checkpoint 0.01, now 0.5" in str(error.value)
+    assert "batch_size: checkpoint 16, now 8" in str(error.value)
+    assert "epochs" not in str(error.value).replace("epochs: checkpoint", "!")
+    assert files(tmp_path) == before
+
+
+def test_a_divergence_names_model_epoch_and_batch_and_keeps_the_best(tmp_path: Path) -> None:
+    run(tmp_path, epochs=1)
+    best = (tmp_path / "checkpoints/groovepredictor_best.pt").read_bytes()
+    parts = small_data()
+    parts["train"].inputs[20] = np.nan
+    with pytest.raises(KellyError, match=r"GroovePredictor, epoch 1, batch \d of 3: the loss is nan"):
+        train_model(TASKS["groovepredictor"], settings(), parts, {"sha256": "1"}, tmp_path)
+    assert (tmp_path / "checkpoints/groovepredictor_best.pt").read_bytes() == best
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "not a checkpoint"), (b"PK\x03\x04 truncated", "not a checkpoint"), (b"garbage", "not a checkpoint")],
+)
+def test_a_broken_checkpoint_is_told_apart(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "groovepredictor_best.pt").write_bytes(content)
+    with pytest.raises(KellyError, match=message):
+        CheckpointManager(tmp_path).load_best("groovepredictor")
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    class Malicious:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "owned",))
+
+    torch.save({"version": 1, "model": "groovepredictor", "x": Malicious()}, tmp_path / "groovepredictor_best.pt")
+    with pytest.raises(KellyError, match="plain tensors"):
+        CheckpointManager(tmp_path).load_best("groovepredictor")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_missing_or_foreign_checkpoint_is_named(tmp_path: Path) -> None:
+    manager = CheckpointManager(tmp_path)
+    with pytest.raises(KellyError, match="it holds no checkpoints"):
+        manager.load_best("groovepredictor")
+    manager.save_best("dynamicsengine", {})
+    (tmp_path / "dynamicsengine_best.pt").rename(tmp_path / "groovepredictor_best.pt")
+    with pytest.raises(KellyError, match="is a checkpoint of 'dynamicsengine'"):
+        manager.load_best("groovepredictor")
+
+
+def test_weights_of_another_network_are_listed(tmp_path: Path) -> None:
+    from kelly.training.checkpoints import load_weights
+
+    with pytest.raises(KellyError, match=r"layers\.0\.weight: checkpoint \(128, 32\), network \(128, 64\)"):
+        load_weights(GroovePredictor(), DynamicsEngine().state_dict(), tmp_path / "x.pt")
+
+
+def test_the_integration_snippet_runs_as_written(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    data = TensorDataset(torch.rand(64, 128, generator=generator), torch.rand(64, 64, generator=generator))
+    train_loader = DataLoader(data, batch_size=16, shuffle=True, generator=torch.Generator().manual_seed(1))
+    val_loader = DataLoader(data, batch_size=64)
+    model = EmotionRecognizer()
+    checkpoint_dir = tmp_path
+
+    early_stopping = EarlyStopping(patience=10)
+    metrics = TrainingMetrics()
+    checkpoint_manager = CheckpointManager(checkpoint_dir)
+
+    # Use in training loop
+    train_emotion_recognizer(
+        model, train_loader,
+        val_loader=val_loader,
+        early_stopping=early_stopping,
+        metrics=metrics,
+        checkpoint_manager=checkpoint_manager
+    )  # fmt: skip
+    assert early_stopping.best_epoch is not None
+    assert metrics.columns["val_loss"][early_stopping.best_epoch - 1] == early_stopping.best_value
+    assert checkpoint_manager.load_best("emotionrecognizer")["epoch"] == early_stopping.best_epoch
+
+
+def test_training_equals_an_ordinary_loop() -> None:
+    part = small_data()["train"]
+    ours = GroovePredictor(seed=5)
+    history = train(ours, Batches(part, 16, torch.Generator().manual_seed(9)), epochs=3, learning_rate=0.01)
+    plain = GroovePredictor(seed=5)
+    optimizer = torch.optim.Adam(plain.parameters(), lr=0.01)
+    generator = torch.Generator().manual_seed(9)
+    x, y = torch.tensor(part.inputs), torch.tensor(part.targets)
+    for epoch in range(3):
+        total = 0.0
+        for rows in torch.randperm(len(x), generator=generator).split(16):
+            loss = torch.nn.functional.mse_loss(plain(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(rows)
+        assert history.columns["train_loss"][epoch] == pytest.approx(total / len(x), rel=1e-5)
+
+
+def test_masked_targets_teach_nothing() -> None:
+    part = small_data()["train"]
+    mask = np.ones(part.targets.shape, dtype=bool)
+    mask[:, :, 16:] = False
+    spoilt = part.targets.copy()
+    spoilt[~mask] = 99.0
+    both = []
+    for targets in (part.targets, spoilt):
+        network = GroovePredictor()
+        sequences = Sequences(part.inputs, targets, part.groups, mask)
+        train(network, Batches(sequences, 16, torch.Generator().manual_seed(1)), epochs=2)
+        both.append(network.state_dict())
+    assert all(torch.equal(both[0][name], both[1][name]) for name in both[0])
+
+
+def test_a_device_that_is_not_there_is_refused_with_a_list() -> None:
+    missing = next(name for name in ("cuda", "mps") if not getattr(torch, name).is_available())
+    with pytest.raises(KellyError, match="there is: .*cpu"):
+        choose_device(missing)
+    assert choose_device("auto").type in ("cpu", "cuda", "mps")
