@@ -1,5 +1,6 @@
 """The five networks in PyTorch, made of the layers in the task table and of nothing that RTNeural cannot play."""
 
+from collections.abc import Callable
 from math import sqrt
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from kelly.layers import LSTM
 from kelly.tasks import TASKS, Task
 
-ACTIVATION = {
+ACTIVATION: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
     "sigmoid": torch.sigmoid,
@@ -29,20 +30,20 @@ class Network(nn.Module):
         super().__init__()
         self.task = task
         self.layers = nn.ModuleList()
+        generator = torch.Generator().manual_seed(seed)
         num_inputs = task.num_inputs
         for layer in task.layers:
             # Made on the meta device, which draws nothing, so that the global generator is not touched.
+            module: nn.Module
             if isinstance(layer, LSTM):
-                self.layers.append(nn.LSTM(num_inputs, layer.size, batch_first=True, device="meta"))
+                module = nn.LSTM(num_inputs, layer.size, batch_first=True, device="meta")
             else:
-                self.layers.append(nn.Linear(num_inputs, layer.size, device="meta"))
-            num_inputs = layer.size
-        self.to_empty(device="cpu")
-        generator = torch.Generator().manual_seed(seed)
-        for module in self.layers:
-            bound = 1.0 / sqrt(module.hidden_size if isinstance(module, nn.LSTM) else module.in_features)
+                module = nn.Linear(num_inputs, layer.size, device="meta")
+            self.layers.append(module.to_empty(device="cpu"))
+            bound = 1.0 / sqrt(layer.size if isinstance(layer, LSTM) else num_inputs)
             for parameter in module.parameters():
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
+            num_inputs = layer.size
 
     def run(self, x: Tensor, state: State | None = None, *, logits: bool = False) -> tuple[Tensor, State]:
         """Outputs float[batch, frames, out] and the state after the last frame, from x: float[batch, frames, in].

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -148,7 +148,7 @@ def settings(params: Params, task: Task) -> Settings:
     own: Any = getattr(params.models, task.name)
 
     def resolved(kind: type) -> Any:
-        names = kind.__dataclass_fields__
+        names = [field.name for field in fields(kind)]
         return kind(**{n: v if (v := getattr(own, n, None)) is not None else getattr(params, n) for n in names})
 
     data = getattr(own.data, own.data.source).model_dump()

@@ -48,7 +48,8 @@ def losses(kind: str, predicted: Predicted) -> Floats:
         chance = np.where(targets > 0.5, outputs, 1 - outputs)
         cost = -np.log(np.maximum(chance, SMALLEST_CHANCE))
     else:
-        chance = np.take_along_axis(outputs, np.asarray(targets)[..., None], axis=-1)[..., 0]
+        classes = np.asarray(targets, dtype=np.int64)[..., None]
+        chance = np.take_along_axis(outputs, classes, axis=-1)[..., 0]
         cost = -np.log(np.maximum(chance, SMALLEST_CHANCE))
     return np.where(predicted.there, cost, np.nan)
 

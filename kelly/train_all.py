@@ -12,7 +12,7 @@ from kelly.prepared import datasets_folder, load_parts, splits_folder
 from kelly.registry import write_registry
 from kelly.release import release
 from kelly.tasks import TASKS
-from kelly.training.runs import best_epoch, choose_device, train_model
+from kelly.training.runs import Resume, best_epoch, choose_device, train_model
 
 RULE = "=" * 60
 
@@ -82,7 +82,7 @@ def train_all(chosen: list[Settings], output: Path, resumed: list[str], save_his
     for i, s in enumerate(chosen, start=1):
         print(f"\n[{i}/{len(chosen)}] Training {s.task.title}...", flush=True)
         parts, about = load_parts(s, root)
-        resume = "always" if s.task.name in resumed else "never"
+        resume: Resume = "always" if s.task.name in resumed else "never"
         metrics = train_model(
             s.task, s.training, parts, about, output, resume=resume, save_history=save_history, save_plots=save_plots
         )

@@ -73,9 +73,7 @@ def broken(place: list[Any], value: Any) -> dict[str, Any]:
         (["layers"], [], "there is no network"),
     ],
 )
-def test_what_rtneural_would_misread_is_refused(
-    tmp_path: Path, place: list[Any], value: Any, message: str
-) -> None:
+def test_what_rtneural_would_misread_is_refused(tmp_path: Path, place: list[Any], value: Any, message: str) -> None:
     path = tmp_path / "broken.json"
     path.write_bytes(orjson.dumps(broken(place, value)))
     with pytest.raises(KellyError) as error:

@@ -71,8 +71,8 @@ class CheckpointManager:
                 f"{path} is not a checkpoint of plain tensors ({reason}); delete it and train again"
             ) from None
         if not isinstance(state, dict) or state.get("version") != VERSION:
-            found = state.get("version") if isinstance(state, dict) else type(state).__name__
-            raise KellyError(f"{path} has version {found!r}, expected {VERSION}; delete it and train again")
+            version = state.get("version") if isinstance(state, dict) else type(state).__name__
+            raise KellyError(f"{path} has version {version!r}, expected {VERSION}; delete it and train again")
         if state.get("model") != model:
             raise KellyError(
                 f"{path} is a checkpoint of {state.get('model')!r}, expected {model!r}; restore the right one"

@@ -117,7 +117,7 @@ def run_epoch(
             cost, number = loss_sums(logits, targets, mask)
             if optimizer is not None:
                 optimizer.zero_grad(set_to_none=True)
-                (cost / number).backward()
+                torch.autograd.backward(cost / number)
                 optimizer.step()
             costs.append(cost.detach())
             numbers.append(torch.as_tensor(number))
@@ -138,8 +138,8 @@ def run_epoch(
 
 def frames(batch: Sequence[Any], device: torch.device | str) -> tuple[Tensor, Tensor, Tensor | None]:
     """Inputs, targets and mask of a batch on `device`; rows without a time axis become sequences of one frame."""
-    inputs, targets, *rest = (None if part is None else part.to(device) for part in batch)
-    mask = rest[0] if rest else None
+    inputs, targets = batch[0].to(device), batch[1].to(device)
+    mask = batch[2].to(device) if len(batch) > 2 and batch[2] is not None else None
     if inputs.dim() == 2:
         inputs, targets, mask = inputs[:, None], targets[:, None], None if mask is None else mask[:, None]
     return inputs, targets, mask

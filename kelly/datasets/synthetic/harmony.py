@@ -77,4 +77,4 @@ def member(diatonic: tuple[tuple[int, int], ...]) -> Floats:
 def pick(rng: np.random.Generator, chance: Floats) -> NDArray[np.int64]:
     """One index a row, drawn with the probabilities chance[n, k]."""
     edges = np.cumsum(chance, axis=1)
-    return (rng.random((len(chance), 1)) * edges[:, -1:] > edges).sum(axis=1)
+    return np.asarray((rng.random((len(chance), 1)) * edges[:, -1:] > edges).sum(axis=1))

@@ -1,5 +1,7 @@
 """What the laws share: a wandering emotion, the metre of a bar, and the mean of a clipped normal variable."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
@@ -30,14 +32,15 @@ def clipped_mean(mean: Floats, deviation: float, low: float, high: float) -> Flo
     below, above = (low - mean) / deviation, (high - mean) / deviation
     inside = norm.cdf(above) - norm.cdf(below)
     edges = low * norm.cdf(below) + high * norm.sf(above)
-    return mean * inside + deviation * (norm.pdf(below) - norm.pdf(above)) + edges
+    return np.asarray(mean * inside + deviation * (norm.pdf(below) - norm.pdf(above)) + edges)
 
 
-def sequences_of(inputs: Floats, targets: NDArray[np.generic], oracle: Floats) -> Sequences:
+def sequences_of(inputs: Floats, targets: NDArray[Any], oracle: Floats) -> Sequences:
     """Independent sequences, each a piece of its own; class targets stay int64, all else becomes float32."""
-    kind = np.int64 if np.issubdtype(targets.dtype, np.integer) else np.float32
+    classes = np.issubdtype(targets.dtype, np.integer)
+    targets = targets.astype(np.int64) if classes else targets.astype(np.float32)
     names = np.array([f"{i:08d}" for i in range(len(inputs))])
-    return Sequences(inputs.astype(np.float32), targets.astype(kind), names, oracle=oracle.astype(np.float32))
+    return Sequences(inputs.astype(np.float32), targets, names, oracle=oracle.astype(np.float32))
 
 
 def single_frames(coordinates: Floats, num_inputs: int, targets: Floats, oracle: Floats) -> Dataset:

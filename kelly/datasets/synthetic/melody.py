@@ -37,4 +37,4 @@ def note_log_odds(arousal: Floats, recent: Floats) -> Floats:
     v, a = np.tanh(2.5 * recent[..., 0, None]), np.tanh(2.0 * recent[..., 1, None])
     register = ((pitch - 62 - 18 * a) / (11 + 4 * a)) ** 2 / 2
     degree = PITCH_CLASS[pitch % 12] + 2.5 * v * BRIGHTNESS[pitch % 12]
-    return np.maximum(-9.0, -0.5 + 0.9 * arousal[..., None] - register + degree)
+    return np.asarray(np.maximum(-9.0, -0.5 + 0.9 * arousal[..., None] - register + degree))

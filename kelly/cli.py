@@ -1,0 +1,41 @@
+"""The `kelly` command: what is not a stage of the pipeline."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from kelly.atomic import write_text
+from kelly.console import run
+from kelly.errors import KellyError
+
+BEGIN = "<!-- results: made by the pipeline, do not edit -->"
+END = "<!-- end of results -->"
+
+
+def main() -> NoReturn:
+    """Run the command that the command line names."""
+    parser = argparse.ArgumentParser(prog="kelly", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    show = commands.add_parser("results", help="print the results table of the last run")
+    show.add_argument("--report", type=Path, default=Path("metrics/report.md"), help="the table (%(default)s)")
+    show.add_argument("--readme", type=Path, help="put it into this file as well, between its result marks")
+    show.set_defaults(command=lambda a: results(a.report, a.readme))
+    arguments = parser.parse_args()
+    run(partial(arguments.command, arguments))
+
+
+def results(report: Path, readme: Path | None = None) -> None:
+    """Print the results table, and put it into `readme` between its marks."""
+    if not report.exists():
+        raise KellyError(f"{report} is missing; run the pipeline first: dvc repro")
+    table = report.read_text(encoding="utf-8")
+    if readme is not None:
+        text = readme.read_text(encoding="utf-8")
+        if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+            raise KellyError(f"{readme}: found no place for the results, expected {BEGIN!r} and {END!r} once each")
+        before, after = text[: text.index(BEGIN)], text[text.index(END) :]
+        current = f"{before}{BEGIN}\n{table}{after}"
+        if current != text:
+            write_text(readme, current)
+    print(table)

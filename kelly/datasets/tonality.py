@@ -1,0 +1,119 @@
+"""Key finding from pitch-class histograms, and valence and arousal estimated from notes where nobody rated them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kelly.errors import KellyError
+
+# Probe-tone ratings of the twelve degrees above the tonic: Krumhansl, "Cognitive Foundations of Musical Pitch"
+# (1990), table 2.1, after Krumhansl & Kessler, Psychological Review 89 (1982).
+MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+
+LONGEST_S = 2.0  # a note longer than this weighs no more
+DISSONANT_CLASSES = (1, 6, 11)  # semitones modulo 12: seconds, sevenths and tritones
+
+# Weight, mean and standard deviation of every feature: a ridge regression on the mean human ratings of the 200 pieces
+# of VGMIDI (Ferreira & Whitehead, ISMIR 2019). Leaving one series of games out: r 0.59 for valence, 0.75 for arousal.
+VALENCE_WEIGHTS = {
+    "majorness": (0.279, 0.006, 0.187),
+    "keyclarity": (0.145, 0.798, 0.108),
+    "log_onsets_per_s": (0.179, 1.781, 0.646),
+    "dissonance": (-0.086, 0.074, 0.063),
+}
+AROUSAL_WEIGHTS = {
+    "log_notes_per_s": (0.262, 2.642, 0.754),
+    "log_tempo": (0.143, -0.091, 0.439),
+    "short_share": (0.078, 0.151, 0.212),
+}
+REFERENCE_BPM = 120.0  # log_tempo is in octaves from here
+MEAN_BPM = REFERENCE_BPM * 2 ** AROUSAL_WEIGHTS["log_tempo"][1]  # 112.7: the tempo that says nothing about arousal
+
+
+def _profiles() -> NDArray[np.float64]:
+    rows = [np.roll(profile, tonic) for profile in (MAJOR_PROFILE, MINOR_PROFILE) for tonic in range(12)]
+    centred = np.array(rows) - np.mean(rows, axis=1, keepdims=True)
+    normed: NDArray[np.float64] = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    return normed
+
+
+KEY_PROFILES = _profiles()  # float64[24, 12], each of mean 0 and length 1: C major … B major, C minor … B minor
+
+
+class Key(NamedTuple):
+    """A key: tonic 0..11 (0 is C), mode 'major' or 'minor', majorness (best major − best minor correlation) and
+    keyclarity (the best correlation, −1..1)."""
+
+    tonic: int
+    mode: str
+    majorness: float
+    keyclarity: float
+
+
+def pitch_class_histogram(pitches: ArrayLike, durations_s: ArrayLike) -> NDArray[np.float64]:
+    """Sum the durations, each at most LONGEST_S, of MIDI `pitches` by pitch class: float64[12]."""
+    weights = np.minimum(np.asarray(durations_s, dtype=np.float64), LONGEST_S)
+    return np.bincount(np.asarray(pitches, dtype=np.intp) % 12, weights=weights, minlength=12).astype(np.float64)
+
+
+def find_key(histogram: ArrayLike) -> Key:
+    """Find the key whose Krumhansl-Kessler profile correlates best with a pitch-class `histogram`, float[12].
+
+    Raises KellyError where the histogram is flat (no notes, or all pitch classes alike): it then has no key.
+    """
+    weights = np.asarray(histogram, dtype=np.float64)
+    centred = weights - weights.mean()
+    length = np.linalg.norm(centred)
+    if weights.shape != (12,) or not length > 0:
+        raise KellyError(f"the pitch-class histogram {weights.tolist()} has no key: expected 12 numbers, not all "
+                         "alike; leave out passages without notes")  # fmt: skip
+    correlations = KEY_PROFILES @ (centred / length)
+    best = int(np.argmax(correlations))
+    major, minor = correlations[:12].max(), correlations[12:].max()
+    return Key(best % 12, "major" if best < 12 else "minor", float(major - minor), float(correlations[best]))
+
+
+def dissonant_pairs(onsets: ArrayLike, ends: ArrayLike, pitches: ArrayLike) -> tuple[int, int]:
+    """Count the pairs of notes that sound together and are dissonant, and all pairs that sound together."""
+    onset, end = np.asarray(onsets, dtype=np.float64), np.asarray(ends, dtype=np.float64)
+    first, second = np.triu_indices(len(onset), k=1)
+    together = np.minimum(end[first], end[second]) - np.maximum(onset[first], onset[second]) > 1e-6
+    classes = np.abs(np.subtract.outer(np.asarray(pitches), np.asarray(pitches)))[first, second][together] % 12
+    return int(np.isin(classes, DISSONANT_CLASSES).sum()), int(together.sum())
+
+
+def estimated_valence(majorness: float, keyclarity: float, onsets_per_s: float, dissonance: float) -> float:
+    """Estimate valence, −1..1, by VALENCE_WEIGHTS; a feature that is NaN (unknown) counts as its mean.
+
+    onsets_per_s: distinct moments, rounded to 50 ms, at which notes begin; dissonance: share 0..1 of `dissonant_pairs`.
+    """
+    features = {
+        "majorness": majorness,
+        "keyclarity": keyclarity,
+        "log_onsets_per_s": np.log2(onsets_per_s + 0.1),
+        "dissonance": dissonance,
+    }
+    return _weigh(features, VALENCE_WEIGHTS)
+
+
+def estimated_arousal(notes_per_s: float, bpm: float, short_share: float) -> float:
+    """Estimate arousal, −1..1, by AROUSAL_WEIGHTS; a feature that is NaN (unknown) counts as its mean.
+
+    short_share: share 0..1 of the notes that last less than 0.15 s; give NaN where it would tell the targets.
+    """
+    features = {
+        "log_notes_per_s": np.log2(notes_per_s + 0.1),
+        "log_tempo": np.log2(bpm / REFERENCE_BPM),
+        "short_share": short_share,
+    }
+    return _weigh(features, AROUSAL_WEIGHTS)
+
+
+def _weigh(features: dict[str, float], weights: dict[str, tuple[float, float, float]]) -> float:
+    total = 0.0
+    for name, (weight, mean, deviation) in weights.items():
+        if np.isfinite(features[name]):
+            total += weight * (features[name] - mean) / deviation
+    return float(np.clip(total, -1.0, 1.0))

@@ -1,0 +1,200 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kelly.datasets import corpus, scores
+from kelly.datasets.chords import CHORDS
+from kelly.emotion import COORDINATES, EMBEDDING_SIZE, decode
+from kelly.errors import KellyError
+
+JIG = """X:1
+T:A jig
+M:6/8
+L:1/8
+K:G
+D|GAG BAB|d3 {e}dBd|"Em"e2d- dBA|(3BAG .A2 G:|
+|:D|[GB]AG z2G|FED DEF|G>A G/2A/2 B2 c|GAB G3|]
+"""
+
+
+def bars_of(*bars: Sequence[float]) -> scores.Piece:
+    """A piece in 4/4 of the pitches in each bar, evenly spread."""
+    notes = [
+        (4 * bar + 4 * i / len(pitches), 4 * bar + 4 * (i + 1) / len(pitches), pitch)
+        for bar, pitches in enumerate(bars)
+        for i, pitch in enumerate(pitches)
+    ]
+    edges = np.arange(len(bars) + 1, dtype=np.float64) * 4
+    return scores.Piece("made", "bach", np.array(notes, dtype=float), np.zeros((0, 3)), edges, beat=1.0)
+
+
+def tune(text: str) -> scores.Piece:
+    return scores.read_tune("jig", "airdsAirs", text)
+
+
+def test_a_tune_is_read_with_pickup_tuplets_broken_rhythm_and_ties() -> None:
+    piece = tune(JIG)
+    assert piece.beat == 1.5
+    # A pickup, then whole bars: the fourth was split by the repeat sign and is whole again.
+    np.testing.assert_allclose(np.diff(piece.bars), [0.5] + 8 * [3.0])
+    onsets, pitches = piece.melody[:, 0].tolist(), piece.melody[:, 2].tolist()
+    assert pitches[:8] == [62, 67, 69, 67, 71, 69, 71, 74]  # D, then GAG BAB, then d3 without its grace note
+    assert pitches[8:12] == [74, 71, 74, 76]
+    tied = piece.melody[12]
+    assert (tied[1] - tied[0], tied[2]) == (1.0, 74)  # d- d is one note
+    np.testing.assert_allclose(np.diff(onsets[15:18]), [1 / 3, 1 / 3])  # a triplet of eighths
+    assert pitches[19:23] == [67, 62, 71, 69]  # the upper note of [GB]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (JIG.replace("M:6/8\n", ""), "no time signature"),
+        (JIG.replace("K:G\n", "V:1\nV:2\nK:G\n"), "several voices"),
+        ("X:1\nM:6/8\nL:1/8\nK:G\nGAB|\n", "1 bars and 3 notes, expected at least 2 and 8"),
+    ],
+)
+def test_a_tune_that_cannot_be_used_says_why(text: str, reason: str) -> None:
+    with pytest.raises(KellyError, match=reason):
+        tune(text)
+
+
+def test_a_chorale_has_its_four_voices_where_instruments_double_them() -> None:
+    piece = scores.read_chorale("bwv1.6", "bach", str(scores.FOLDER / "bach" / "bwv1.6.mxl"))  # Horn 2 stands first
+    assert (len(piece.melody), len(piece.others)) == (70, 89 + 93 + 93 - 1)  # one tie
+    assert 70 < np.average(piece.melody[:, 2]) < 72
+    assert piece.bars[:3].tolist() == [0.0, 1.0, 5.0]
+
+
+def test_what_is_no_four_part_chorale_is_refused() -> None:
+    with pytest.raises(KellyError, match=r"its parts are \['Piano', 'Piano'\], expected one each of"):
+        scores.read_chorale("bwv846", "bach", str(scores.FOLDER / "bach" / "bwv846.mxl"))
+
+
+@pytest.mark.parametrize("collections", [["essenFolksong"], ["bach", "palestrina"], []])
+def test_only_the_listed_collections_are_read(collections: list[str]) -> None:
+    with pytest.raises(KellyError, match=r"expected some of \['bach', 'ryansMammoth', 'oneills1850', 'airdsAirs'\]"):
+        corpus.melody(collections, num_frames=8)
+
+
+def test_unreadable_scores_are_listed_and_too_many_stop_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = [(scores.read_tune, "good", "airdsAirs", JIG)]
+    bad = [(scores.read_tune, "bad", "airdsAirs", JIG.replace("M:6/8\n", ""))]
+    monkeypatch.setattr(scores, "_jobs", lambda *_: good + bad)
+    pieces, skipped = scores.read_pieces(["airdsAirs"], num_workers=1)
+    assert [piece.name for piece in pieces] == ["good"]
+    assert skipped == [{"file": "bad", "reason": "it states no time signature, so its beat is unknown"}]
+    monkeypatch.setattr(scores, "_jobs", lambda *_: good + 2 * bad)
+    with pytest.raises(KellyError, match=r"2 of 3 scores could not be read, .* bad: it states no time signature"):
+        scores.read_pieces(["airdsAirs"], num_workers=1)
+
+
+def test_a_minor_piece_is_transposed_to_c_minor_near_the_median_pitch() -> None:
+    key, moved = corpus.transpose(bars_of([93, 95, 96, 98], [100, 101, 100, 92], [93, 96, 100, 93]))
+    assert (key.tonic, key.mode) == (9, "minor")
+    assert moved.melody[0, 2] % 12 == 0
+    assert abs(np.median(moved.melody[:, 2]) - corpus.MEDIAN_PITCH) <= 6
+
+
+def test_targets_are_the_pitches_that_sound_in_a_bar_even_if_they_began_before() -> None:
+    piece = replace(bars_of([60, 62], [64]), melody=np.array([[0, 2, 60], [2, 6, 62], [6, 8, 64]], dtype=float))
+    assert [np.flatnonzero(bar).tolist() for bar in corpus.sounding(piece)] == [[60, 62], [62, 64]]
+
+
+def changed(piece: scores.Piece, bar: int) -> scores.Piece:
+    """The piece with other notes in one bar and in all later ones."""
+    start = piece.bars[bar]
+    parts = []
+    for notes in (piece.melody, piece.others):
+        cut = notes[notes[:, 0] < start].copy()
+        cut[:, 1] = cut[:, 1].clip(max=start)
+        parts.append(np.concatenate([cut, [[start, piece.bars[-1], 90.0]]]))
+    return replace(piece, melody=parts[0], others=parts[1])
+
+
+@pytest.mark.parametrize("bar", [1, 4, 8])
+def test_no_frame_knows_its_own_bar(bar: int) -> None:
+    chorale = scores.read_chorale("bwv1.6", "bach", str(scores.FOLDER / "bach" / "bwv1.6.mxl"))
+    _, piece = corpus.transpose(chorale)
+    before, after = corpus.heard_coordinates(piece), corpus.heard_coordinates(changed(piece, bar))
+    np.testing.assert_array_equal(before[: bar + 1], after[: bar + 1])
+    assert np.any(before[bar + 1] != after[bar + 1])
+
+
+def test_heard_coordinates_follow_what_was_played() -> None:
+    heard = corpus.heard_coordinates(bars_of(2 * [67], [79] * 16, [79]))
+    named = dict(zip(COORDINATES, heard.T, strict=True))
+    assert not heard[0].any()
+    assert named["register"].tolist() == pytest.approx([0.0, 0.0, 1 / 1.8])  # decayed mean of 0 and 1
+    assert named["arousal"][2] > named["arousal"][1]
+    assert not heard[:, 4:].any()
+
+
+def test_one_melody_in_another_key_rhythm_and_collection_is_one_group() -> None:
+    walk = np.random.default_rng(3).integers(55, 80, size=(3, 8)).astype(float)
+    other = np.random.default_rng(4).integers(55, 80, size=(3, 8)).astype(float)
+    piece, stranger = bars_of(*walk.tolist()), bars_of(*other.tolist())
+    repeated = bars_of(*[[pitch for pitch in bar for _ in range(2)] for bar in (walk + 5).tolist()])
+    pieces = [replace(p, name=name) for p, name in ((stranger, "a"), (piece, "b"), (repeated, "c"))]
+    assert corpus.same_melody_groups(pieces) == ["a", "b", "b"]
+
+
+def test_bach_set_the_passion_chorale_many_times() -> None:
+    names = ["bwv135.6", "bwv244.15", "bwv244.54", "bwv153.5", "bwv269"]
+    pieces = [scores.read_chorale(name, "bach", str(scores.FOLDER / "bach" / f"{name}.mxl")) for name in names]
+    assert corpus.same_melody_groups(pieces) == ["bwv135.6"] * 4 + ["bwv269"]
+
+
+def test_beats_start_with_the_bar_and_a_pickup_ends_with_it() -> None:
+    assert corpus.beat_edges(np.array([0.0, 0.5, 3.5])).tolist() == [0.0, 0.5, 1.5, 2.5, 3.5]
+
+
+def test_melody_windows_hold_one_piece_each_and_mask_what_lies_past_its_end() -> None:
+    dataset = corpus.melody(["bach", "airdsAirs"], num_frames=8, max_pieces=6, num_workers=1)
+    rows, facts = dataset.sequences, dataset.facts
+    assert rows.mask is not None
+    assert rows.heard is not None
+    assert rows.inputs.shape == (len(rows), 8, EMBEDDING_SIZE)
+    assert rows.targets.shape == rows.mask.shape == rows.heard.shape == (len(rows), 8, 128)
+    assert [array.dtype.name for array in (rows.inputs, rows.targets, rows.mask)] == ["float32", "float32", "bool"]
+    assert facts["pieces_per_collection"] == {"bach": 6, "airdsAirs": 6}
+    assert facts["frames"] == rows.mask[..., 0].sum()
+    assert not rows.targets[~rows.mask].any()
+    starts = np.flatnonzero(np.abs(decode(rows.inputs[:, 0])).max(axis=1) < 1e-5)  # nothing was heard yet
+    assert len(starts) == facts["pieces"] == 12
+    assert len(np.unique(rows.groups)) == facts["groups"]
+    for row in range(len(rows)):
+        first = np.zeros(128) if row in starts else rows.targets[row - 1, -1]
+        np.testing.assert_array_equal(rows.heard[row, 0], first)
+        np.testing.assert_array_equal(
+            rows.heard[row, 1:][rows.mask[row, 1:]], rows.targets[row, :-1][rows.mask[row, 1:]]
+        )
+
+
+def test_harmony_rows_know_the_chords_before_and_never_repeat_one() -> None:
+    dataset = corpus.harmony(["bach"], max_pieces=5, num_workers=1)
+    rows = dataset.sequences
+    assert rows.inputs.shape == (len(rows), 1, 128)
+    assert rows.targets.shape == (len(rows), 1)
+    assert [array.dtype.name for array in (rows.inputs, rows.targets)] == ["float32", "int64"]
+    context: NDArray[np.float32] = rows.inputs[:, 0, EMBEDDING_SIZE:]
+    follows = np.flatnonzero(context.any(axis=1))
+    assert len(rows) - len(follows) == 5  # each piece begins with nothing heard
+    np.testing.assert_allclose(decode(rows.inputs[~context.any(axis=1), 0, :EMBEDDING_SIZE]), 0, atol=1e-5)
+    assert (rows.targets[follows, 0] != rows.targets[follows - 1, 0]).all()
+    assert (context[follows, rows.targets[follows - 1, 0]] == 1).all()
+    assert set(dataset.facts["commonest_chords"]) <= set(CHORDS)
+
+
+def test_tunes_have_no_chords() -> None:
+    with pytest.raises(KellyError, match=r"found \['airdsAirs'\], but tunes of one voice have no chords"):
+        corpus.harmony(["bach", "airdsAirs"])
+
+
+def test_two_workers_make_the_same_bytes_as_one() -> None:
+    one, two = (corpus.melody(["airdsAirs"], 8, max_pieces=20, num_workers=n).sequences for n in (1, 2))
+    for name in ("inputs", "targets", "groups", "mask", "heard", "category"):
+        assert getattr(one, name).tobytes() == getattr(two, name).tobytes()

@@ -1,0 +1,319 @@
+"""Real drumming: bars whose answer is obvious, folders in the published layout, and no look into the bar to predict."""
+
+import os
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kelly.datasets.groove import TestSplit as Side  # a name that pytest does not collect
+from kelly.datasets.groove import bars_of, dynamics, groove, read_info
+from kelly.datasets.midi import Notes
+from kelly.datasets.performance import (
+    DRUM_DYNAMICS,
+    DYNAMICS,
+    articulations,
+    coordinates_of,
+    drum_dynamics_of,
+    dynamics_of,
+    groove_of,
+    heard_coordinates,
+)
+from kelly.emotion import COORDINATES, embed
+from kelly.errors import KellyError
+
+REAL = Path(os.environ.get("KELLY_GROOVE_PATH", "../shared/data/groove"))
+needs_real_files = pytest.mark.skipif(not (REAL / "info.csv").exists(), reason=f"no Groove MIDI Dataset in {REAL}")
+
+Hit = tuple[int, int]  # tick at 480 a quarter, velocity
+STEP = 120  # ticks a sixteenth
+BAR = 16 * STEP
+STRAIGHT: list[Hit] = [(2 * i * STEP, 80) for i in range(8)]
+HEADER = "drummer,session, id,style , bpm,beat_type, time_signature, midi_filename,audio_filename,duration, split"
+
+
+def notes_of(
+    onset_s: list[float],
+    velocity: list[int],
+    pitch: list[int] | None = None,
+    duration_s: float = 0.1,
+    is_drum: bool = False,
+) -> Notes:
+    onset, n = np.array(onset_s, dtype=np.float64), len(onset_s)
+    duration = np.full(n, duration_s)
+    pitches = np.array(pitch or [60] * n, dtype=np.int64)
+    return Notes(
+        2 * onset, 2 * duration, onset, duration, pitches, np.array(velocity, dtype=np.int64), np.full(n, is_drum)
+    )
+
+
+def write_hits(path: Path, hits: list[Hit], metre: tuple[int, int] = (4, 4)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file, track, now = mido.MidiFile(ticks_per_beat=480), mido.MidiTrack(), 0
+    track.append(mido.MetaMessage("time_signature", numerator=metre[0], denominator=metre[1]))
+    events = [(tick, velocity) for tick, velocity in hits] + [(tick + 20, 0) for tick, _ in hits]
+    for tick, velocity in sorted(events):
+        track.append(mido.Message("note_on", channel=9, note=38, velocity=velocity, time=tick - now))
+        now = tick
+    file.tracks.append(track)
+    file.save(path)
+
+
+def drumming(seed: int, num_bars: int = 4) -> list[Hit]:
+    rng = np.random.default_rng(seed)
+    steps = [(bar * 16 + step) * STEP for bar in range(num_bars) for step in range(0, 16, 2)]
+    return [(step + 30 + int(rng.integers(-25, 26)), int(rng.integers(30, 120))) for step in steps]
+
+
+def write_folder(path: Path, sides: str = "train train train validation test", **changed: str) -> Path:
+    """A folder in the published layout, one performance a word of `sides`; `changed` are cells of the last row."""
+    rows = [HEADER]
+    for i, side in enumerate(sides.split(), start=1):
+        write_hits(path / f"drummer1/session1/{i}.mid", drumming(i))
+        cells = {"id": f"drummer1/session1/{i}", "metre": "4-4", "file": f"drummer1/session1/{i}.mid", "side": side}
+        cells |= changed if i == len(sides.split()) else {}
+        known = f"drummer1,s1,{cells['id']},rock/slow,120,beat"
+        rows.append(f"{known}, {cells['metre']},{cells['file']},,8.0,{cells['side']}")
+    (path / "info.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def bar_of(tmp_path: Path, hits: list[Hit]) -> NDArray[np.float64]:
+    """Groove of the first bar of a file with these hits."""
+    write_hits(tmp_path / "bar.mid", hits)
+    measured: NDArray[np.float64] = bars_of(tmp_path / "bar.mid").groove[0]
+    return measured
+
+
+def test_a_straight_bar_has_no_offsets_and_no_accents(tmp_path: Path) -> None:
+    measured = bar_of(tmp_path, STRAIGHT)
+    assert measured[0:32:2].tolist() == [0.0] * 16
+    assert np.isnan(measured[1:32:2]).all()
+
+
+def test_a_late_bar_is_late_everywhere_by_its_share_of_half_a_sixteenth(tmp_path: Path) -> None:
+    np.testing.assert_allclose(bar_of(tmp_path, [(tick + 30, v) for tick, v in STRAIGHT])[0:16:2], 0.5)
+
+
+def test_a_swung_bar_is_late_between_the_beats_only(tmp_path: Path) -> None:
+    swung = [(tick + (40 if i % 2 else 0), v) for i, (tick, v) in enumerate(STRAIGHT)]
+    measured = bar_of(tmp_path, swung)
+    np.testing.assert_allclose(measured[[0, 4, 8, 12]], 0.0)
+    np.testing.assert_allclose(measured[[2, 6, 10, 14]], 2 / 3)
+
+
+def test_accents_are_relative_to_the_mean_of_the_bar() -> None:
+    measured = groove_of(np.array([0.0, 4.0, 8.0, 12.0]), np.array([50, 100, 50, 100]))
+    np.testing.assert_allclose(measured[[16, 20, 24, 28]], [-1 / 3, 1 / 3, -1 / 3, 1 / 3])
+
+
+def test_a_hit_just_before_the_bar_line_belongs_to_the_next_bar(tmp_path: Path) -> None:
+    write_hits(tmp_path / "a.mid", [*STRAIGHT, (BAR - 30, 80), (BAR + 480, 80)])
+    bars = bars_of(tmp_path / "a.mid")
+    assert bars.hits.tolist() == [8, 2]
+    np.testing.assert_allclose(bars.groove[1, 0], -0.5)
+
+
+def test_drum_dynamics_name_the_accents_of_the_bar() -> None:
+    assert len(DYNAMICS) == len(DRUM_DYNAMICS) == 16
+    assert [i for i in range(16) if DYNAMICS[i] != DRUM_DYNAMICS[i]] == [6, 7, 15]
+    notes = notes_of([0.0, 0.5, 1.0, 1.5], [64, 80, 64, 80])
+    values = drum_dynamics_of(notes, np.array([0, 4, 8, 12]))
+    measured = {name: value for (name, _), value in zip(DRUM_DYNAMICS, values, strict=True)}
+    assert measured["mean_velocity"] == pytest.approx(72 / 127)
+    assert measured["velocity_sd"] == pytest.approx(16 / 127)
+    assert measured["downbeat_accent"] == pytest.approx(0.5 - 0.5 * 8 / 32)
+    assert measured["backbeat_accent"] == pytest.approx(0.5 + 0.5 * 8 / 32)
+    assert np.isnan(measured["offbeat_accent"])
+    assert measured["crescendo"] == 0.5
+    assert measured["articulation"] == pytest.approx(0.1)  # 0.1 s of 0.5 s
+    assert measured["rhythm_sd"] == pytest.approx(0.0, abs=1e-9)
+    assert np.isnan(measured["chord_spread"])
+    assert measured["velocity_step"] == pytest.approx(16 / 64)
+
+
+def test_a_crescendo_of_the_whole_span_is_one() -> None:
+    notes = notes_of([0.0, 0.5, 1.0, 1.5], [40, 40, 72, 72])
+    assert drum_dynamics_of(notes, np.array([0, 4, 8, 12]))[5] == 1.0
+    assert dynamics_of(notes, middle_s=1.0)[5] == 1.0
+    assert np.isnan(dynamics_of(notes, middle_s=2.0)[5])
+
+
+def test_pitched_dynamics_follow_pitch() -> None:
+    rising = dynamics_of(notes_of([0.0, 1.0, 2.0, 3.0], [60, 64, 68, 72], [50, 54, 58, 62]), middle_s=2.0)
+    assert rising[6] > 0.5 > rising[7]
+    assert rising[15] == pytest.approx(1.0)
+    assert np.isnan(dynamics_of(notes_of([0.0, 1.0], [60, 70]), middle_s=0.5)[[6, 7, 15]]).all()
+    assert np.isnan(dynamics_of(notes_of([], []), middle_s=0.5)).all()
+
+
+def test_a_spread_chord_is_one_onset() -> None:
+    notes = notes_of([0.0, 0.02, 1.0, 1.04], [80] * 4, duration_s=0.5)
+    np.testing.assert_allclose(articulations(notes), 0.5)
+    assert dynamics_of(notes, middle_s=0.5)[12] == pytest.approx(0.6)
+
+
+def test_coordinates_of_drums_tell_neither_register_nor_articulation() -> None:
+    hits, keys = notes_of([0.0, 1.0], [100, 100], is_drum=True), notes_of([0.0, 1.0], [80, 80], [67, 79], 2.0)
+    drums = dict(zip(COORDINATES, coordinates_of(hits, 2.0, 120.0), strict=True))
+    assert [name for name, value in drums.items() if np.isfinite(value)] == ["arousal", "loudness", "spread"]
+    assert drums["loudness"] == pytest.approx((100 - 63.5) / 40)
+    piano = dict(zip(COORDINATES, coordinates_of(keys, 2.0, 120.0), strict=True))
+    assert (piano["register"], piano["articulation"]) == (0.5, 0.5)
+    assert np.isnan(coordinates_of(notes_of([], []), 2.0, 120.0)).all()
+
+
+def test_arousal_rises_with_density_and_tempo() -> None:
+    few, many = notes_of([0.0, 1.0], [80, 80]), notes_of([0.0, 0.5, 1.0, 1.5], [80] * 4)
+    arousal = [coordinates_of(n, 2.0, bpm)[1] for n, bpm in ((few, 100.0), (many, 100.0), (many, 160.0))]
+    assert arousal == sorted(arousal)
+    assert len(set(arousal)) == 3
+
+
+def test_push_swing_and_beat_are_heard_from_the_bars_before() -> None:
+    measured = np.full((2, 32), np.nan)
+    measured[0, [0, 4]], measured[0, 2] = 0.1, 0.4
+    measured[0, [16, 20]], measured[0, 18] = 0.25, -0.25
+    heard = heard_coordinates(np.full((2, 9), np.nan), measured)
+    assert not heard[0].any()
+    expected = dict.fromkeys(COORDINATES, 0.0) | {"push": 0.4, "swing": 0.3, "beat": 0.5}
+    np.testing.assert_allclose(heard[1], list(expected.values()), atol=1e-12)
+
+
+@pytest.mark.parametrize("bar", [0, 1, 2, 3])
+def test_changing_a_bar_changes_no_input_up_to_it(tmp_path: Path, bar: int) -> None:
+    path = write_folder(tmp_path)
+    before = groove(path, "test").sequences, dynamics(path, "test").sequences
+    hits = drumming(1)
+    hits[8 * bar : 8 * bar + 8] = [(tick - 10, 127 - v) for tick, v in hits[8 * bar : 8 * bar + 8]]
+    write_hits(path / "drummer1/session1/1.mid", hits)
+    after = groove(path, "test").sequences, dynamics(path, "test").sequences
+    for old, new in zip(before, after, strict=True):
+        changed = (old.inputs != new.inputs).any(axis=(1, 2))
+        assert changed.tolist() == [t > bar and t < 4 for t in range(20)]
+        assert (old.targets != new.targets).any(axis=(1, 2)).tolist() == [t == bar for t in range(20)]
+
+
+def test_rows_have_the_shapes_ranges_and_sides_of_the_contract(tmp_path: Path) -> None:
+    path = write_folder(tmp_path)
+    for source, num_in, num_out, low in ((groove, 64, 32, -1.0), (dynamics, 32, 16, 0.0)):
+        data = source(path, "test")
+        s = data.sequences
+        assert s.mask is not None
+        assert s.heard is not None
+        assert s.official is not None
+        assert s.category is not None
+        assert (s.inputs.shape, s.targets.shape) == ((20, 1, num_in), (20, 1, num_out))
+        assert s.inputs.dtype == s.targets.dtype == s.heard.dtype == np.float32
+        assert s.targets.min() >= low
+        assert s.targets.max() <= 1.0
+        assert (s.targets[~s.mask] == 0.0).all()
+        assert s.official.tolist() == ["train"] * 12 + ["validation"] * 4 + ["test"] * 4
+        assert s.groups[0] == "drummer1/session1/1"
+        assert set(s.category.tolist()) == {"rock"}
+        np.testing.assert_allclose(s.inputs[0, 0], embed(np.zeros(9))[:num_in], atol=1e-7)
+        np.testing.assert_array_equal(s.heard[1:4], s.targets[0:3])
+        assert not s.heard[0].any()
+        assert data.facts["bars"] == {"test": 4, "train": 12, "validation": 4}
+        assert data.facts["skipped"] == []
+
+
+def test_the_published_validation_split_can_be_the_test(tmp_path: Path) -> None:
+    data = groove(write_folder(tmp_path), "validation")
+    assert data.sequences.official is not None
+    assert data.sequences.official.tolist() == ["train"] * 12 + ["test"] * 4
+    assert data.facts["test_performances_left_out"] == 1
+
+
+@pytest.mark.parametrize(
+    ("sides", "test_split"), [("train validation", "test"), ("train test", "validation"), ("test", "test")]
+)
+def test_a_split_without_rows_is_an_error_that_counts_the_splits(tmp_path: Path, sides: str, test_split: Side) -> None:
+    with pytest.raises(KellyError, match=r"by split \{'train': [01].*set data\.groove\.test_split"):
+        groove(write_folder(tmp_path, sides), test_split)
+
+
+def test_a_bar_of_few_hits_is_heard_but_is_no_row(tmp_path: Path) -> None:
+    path = write_folder(tmp_path)
+    write_hits(path / "drummer1/session1/1.mid", [(0, 120), (480, 120), *((BAR + tick, v) for tick, v in STRAIGHT)])
+    s = groove(path, "test").sequences
+    assert s.groups.tolist().count("drummer1/session1/1") == 1
+    assert (s.inputs[0, 0] != embed(np.zeros(9)).astype(np.float32)).any()
+
+
+def test_a_broken_file_among_good_ones_is_skipped_with_its_reason(tmp_path: Path) -> None:
+    path = write_folder(tmp_path)
+    (path / "drummer1/session1/2.mid").write_bytes(b"MThd broken")
+    write_hits(path / "drummer1/session1/3.mid", drumming(3), metre=(3, 4))
+    data = groove(path, "test")
+    assert [s["file"] for s in data.facts["skipped"]] == ["drummer1/session1/2.mid", "drummer1/session1/3.mid"]
+    assert "truncated" in data.facts["skipped"][0]["reason"]
+    assert "3/4, expected 4/4" in data.facts["skipped"][1]["reason"]
+    assert len(data.sequences) == 12
+
+
+def test_a_folder_of_mostly_broken_files_is_an_error(tmp_path: Path) -> None:
+    path = write_folder(tmp_path)
+    for i in (1, 2, 3):
+        (path / f"drummer1/session1/{i}.mid").unlink()
+    with pytest.raises(KellyError, match=r"3 of 5 files cannot be used(.|\n)*1\.mid: cannot be read"):
+        groove(path, "test")
+
+
+def test_a_performance_that_stands_there_twice_is_used_once(tmp_path: Path) -> None:
+    path = write_folder(tmp_path)
+    write_hits(path / "drummer1/session1/3.mid", drumming(1))
+    data = groove(path, "validation")
+    left_out = {"file": "drummer1/session1/3.mid", "same_as": "drummer1/session1/1.mid"}
+    assert data.facts["duplicates_left_out"] == [left_out]
+    assert len(data.sequences) == 12
+
+
+def test_other_metres_are_left_out_and_counted(tmp_path: Path) -> None:
+    data = groove(write_folder(tmp_path, "train test train", metre="6-8"), "test")
+    assert data.facts["other_metres_left_out"] == 1
+    assert len(data.sequences) == 8
+
+
+@pytest.mark.parametrize("name", ["../secret.mid", "/etc/secret.mid", "a/../../b.mid", "..\\b.mid", "C:/b.mid", ""])
+def test_a_file_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(KellyError, match="expected a path inside the folder"):
+        groove(write_folder(tmp_path, file=name), "test")
+
+
+def test_faults_of_the_table_are_told_all_at_once(tmp_path: Path) -> None:
+    path = write_folder(tmp_path, id="drummer1/session1/1", side="dev")
+    with pytest.raises(KellyError, match=r"2 faults(.|\n)*split 'dev'(.|\n)*'drummer1/session1/1' stands in 2 rows"):
+        read_info(path)
+    (path / "info.csv").write_text("id,style,split\n")
+    with pytest.raises(KellyError, match="columns time_signature, midi_filename missing"):
+        read_info(path)
+    (path / "info.csv").unlink()
+    with pytest.raises(KellyError, match=r"expected the Groove MIDI Dataset unpacked in .*data\.groove\.path"):
+        read_info(path)
+
+
+def test_the_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
+    path = write_folder(tmp_path / "raw")
+    for run in ("a", "b"):
+        dynamics(path, "test").sequences.save(tmp_path / run)
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+
+
+@needs_real_files
+def test_the_real_table_lists_performances_of_ten_drummers() -> None:
+    performances = read_info(REAL)
+    assert len(performances) > 1000
+    assert {p.midi_filename.split("/")[0] for p in performances} == {f"drummer{i}" for i in range(1, 11)}
+
+
+@needs_real_files
+def test_real_bars_are_played_near_the_grid_and_the_backbeat_is_loud() -> None:
+    funk = next(p for p in read_info(REAL) if p.id == "drummer1/session1/1")
+    bars = bars_of(REAL / funk.midi_filename)
+    assert np.nanmean(np.abs(bars.groove[:, :16])) < 0.5
+    assert np.nanmean(bars.groove[:, [20, 28]]) > np.nanmean(bars.groove[:, 16:])
+    assert np.nanmax(bars.dynamics) <= 1.0

@@ -1,0 +1,187 @@
+"""The real DVC on a copy of the project with small settings: what runs, what does not, what it leaves behind."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kelly.tasks import TASKS
+
+pytestmark = pytest.mark.pipeline
+
+SMALL = {
+    "epochs: 50 ": "epochs: 2 ",
+    "source: corpus ": "source: synthetic ",
+    "num_sequences: 12500": "num_sequences: 200",
+    "num_sequences: 50000": "num_sequences: 400",
+}
+
+
+class Clone:
+    """A copy of the project in a git repository of its own."""
+
+    def __init__(self, project: Path, folder: Path) -> None:
+        self.folder = folder
+        listed = self.run("git", "-C", str(project), "ls-files", "-z", "-co", "--exclude-standard", cwd=project)
+        for name in filter(None, listed.split("\0")):
+            if (project / name).is_file() and not name.startswith(("metrics/", "trained_models/", "dvc.lock", "tests/")):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(project / name, folder / name)
+        text = (folder / "params.yaml").read_text()
+        for usual, small in SMALL.items():
+            assert usual in text
+            text = text.replace(usual, small)
+        (folder / "params.yaml").write_text(text)
+        self.run("git", "init", "-q", "-b", "main")
+        self.run("git", "config", "user.name", "tester")
+        self.run("git", "config", "user.email", "tester@example.org")
+        self.commit()
+
+    def run(self, *command: str, cwd: Path | None = None, code: int = 0) -> str:
+        bin_folder = str(Path(sys.executable).parent)
+        environment = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+        environment.pop("PYTHONPATH", None)
+        done = subprocess.run(
+            command, cwd=cwd or self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + (done.stderr if command[0] == "dvc" else "")
+
+    def dvc(self, *arguments: str, code: int = 0) -> str:
+        return self.run("dvc", *arguments, code=code)
+
+    def commit(self) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-q", "--allow-empty", "-m", "state")
+
+    def set(self, before: str, after: str) -> None:
+        text = self.read("params.yaml")
+        assert before in text
+        (self.folder / "params.yaml").write_text(text.replace(before, after))
+
+    def read(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+
+def ran(printed: str) -> list[str]:
+    """The stages that were run, as DVC says."""
+    return re.findall(r"Running stage '([\w@]+)'", printed)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """A copy of the project in which the whole pipeline was run once and committed."""
+    clone = Clone(Path(__file__).parents[1], tmp_path_factory.mktemp("clone"))
+    printed = clone.dvc("repro")
+    assert len(ran(printed)) == 5 * len(TASKS) + 1
+    clone.commit()
+    yield clone
+
+
+def test_one_run_leaves_all_that_was_promised(clone: Clone) -> None:
+    for name, task in TASKS.items():
+        for path in (
+            f"trained_models/{name}.json",
+            f"trained_models/checkpoints/{name}_latest.pt",
+            f"trained_models/checkpoints/{name}_best.pt",
+            f"trained_models/history/{name}_history.json",
+            f"trained_models/history/{name}_history.csv",
+            f"trained_models/plots/{name}_loss.png",
+            f"trained_models/plots/{name}_metric.png",
+        ):
+            assert (clone.folder / path).stat().st_size > 0, path
+        scores = json.loads(clone.read(f"metrics/{name}.json"))[name]
+        assert {"loss", "baseline_loss", "ridge_loss", "floor_loss", "skill", task.headline} <= scores.keys()
+        assert all(isinstance(value, int | float) for value in scores.values())
+        assert ("stateful_loss" in scores) == task.is_recurrent
+        if task.is_recurrent:
+            assert scores["stateful_frames"] >= 2_000
+        assert scores["parity_error"] < 1e-5
+        assert f"| {task.title} | synthetic |" in clone.read("metrics/report.md")
+
+
+def test_each_export_says_what_it_is(clone: Clone) -> None:
+    registry = json.loads(clone.read("trained_models/registry.json"))["models"]
+    commit = clone.run("git", "log", "-1", "--format=%H", "--", "kelly").strip()
+    for name, task in TASKS.items():
+        metadata = json.loads(clone.read(f"trained_models/{name}.json"))["metadata"]
+        assert metadata["model"] == name
+        assert metadata["num_parameters"] == task.num_parameters
+        assert metadata["revision"] == commit
+        assert metadata["params"]["epochs"] == 2
+        assert metadata["data"]["source"] == "synthetic"
+        assert metadata["inputs"][-1]["positions"][1] == task.num_inputs
+        assert metadata["outputs"][-1]["positions"][1] == task.num_outputs
+        assert metadata["test_scores"].keys() == {"loss", "baseline_loss", "skill", "floor_loss"}
+        assert registry[name].items() >= metadata.items()
+
+
+def test_a_second_run_does_nothing(clone: Clone) -> None:
+    printed = clone.dvc("repro")
+    assert ran(printed) == []
+    assert "Data and pipelines are up to date." in printed
+
+
+def test_git_is_left_clean_and_large_files_stay_out(clone: Clone) -> None:
+    assert clone.run("git", "status", "--porcelain") == ""
+    sizes = [(clone.folder / name).stat().st_size for name in clone.run("git", "ls-files").split("\n") if name]
+    assert max(sizes) < 1_000_000
+
+
+def test_a_networks_own_setting_runs_that_network_only_and_going_back_trains_nothing(clone: Clone) -> None:
+    clone.set("  groovepredictor:\n    epochs: null", "  groovepredictor:\n    epochs: 3")
+    assert ran(clone.dvc("repro")) == [
+        "train@groovepredictor",
+        "export@groovepredictor",
+        "evaluate@groovepredictor",
+        "report",
+    ]
+    assert json.loads(clone.read("trained_models/history/groovepredictor_history.json"))["epoch"] == [1, 2, 3]
+    clone.run("git", "checkout", "-q", "params.yaml")
+    printed = clone.dvc("repro")
+    assert "train@groovepredictor" not in ran(printed)
+    assert "Stage 'train@groovepredictor' is cached - skipping run" in printed
+    assert clone.run("git", "status", "--porcelain") == ""
+
+
+def test_an_experiment_can_be_compared_with_what_is_committed(clone: Clone) -> None:
+    printed = clone.dvc("exp", "run", "-n", "short", "-S", "epochs=1")
+    assert len([stage for stage in ran(printed) if stage.startswith("train@")]) == 5
+    difference = json.loads(clone.dvc("metrics", "diff", "--json"))
+    for name in TASKS:
+        change = difference[f"metrics/{name}.json"][f"{name}.epochs"]
+        assert (change["old"], change["new"]) == (2, 1)
+        assert f"{name}.loss" in difference[f"metrics/{name}.json"]
+    clone.dvc("plots", "diff", "--out", "comparison")
+    page = clone.read("comparison/index.html")
+    for name in TASKS:
+        assert f"{name}_loss" in page
+        assert f"{name}_metric" in page
+    assert "short" in clone.dvc("exp", "show", "--csv")
+    clone.run("git", "checkout", "-q", ".")
+    assert [stage for stage in ran(clone.dvc("repro")) if stage.startswith("train@")] == []
+
+
+def test_a_mistake_in_the_settings_stops_before_any_work(clone: Clone) -> None:
+    clone.set("early_stopping_patience: 10 ", "early_stopping_patience: 0 ")
+    before = {path: path.stat().st_mtime_ns for path in (clone.folder / "trained_models").glob("*.json")}
+    printed = clone.dvc("repro", code=255)
+    assert "early_stopping_patience: found 0, expected greater than or equal to 1" in printed
+    assert "Traceback" not in printed
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    clone.run("git", "checkout", "-q", "params.yaml")
+
+
+def test_the_same_seed_gives_the_same_bytes_in_another_folder(clone: Clone, tmp_path: Path) -> None:
+    other = Clone(clone.folder, tmp_path)
+    other.set("seed: 42 ", "seed: 42  ")
+    other.dvc("repro", "train@dynamicsengine")
+    for name in ("checkpoints/dynamicsengine_best.pt", "history/dynamicsengine_history.csv"):
+        ours, theirs = (c.folder / "trained_models" / name for c in (clone, other))
+        assert ours.read_bytes() == theirs.read_bytes(), name
