@@ -5,6 +5,7 @@ out]; what it has to choose, it chooses on the validation side.
 """
 
 from collections.abc import Callable, Iterable
+from pkgutil import resolve_name
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,4 +130,4 @@ def references(task: Task, sequences: Sequences) -> dict[str, Reference]:
         available["persistence"] = persistence
     if sequences.category is not None:
         available["category"] = category
-    return available
+    return available | {name: resolve_name(path) for name, path in task.references.items()}

@@ -49,6 +49,7 @@ def release(task: Task, output: Path, parts: Mapping[str, Sequences]) -> Model:
     parts: the sides that the network was trained on and is scored on
     """
     network, checkpoint = load_best(task, output / "checkpoints")
+    torch.set_num_threads(checkpoint["about"]["training"]["num_threads"])
     checkpoint_file = CheckpointManager(output / "checkpoints").best_path(task.name)
     weights = {name: weight.numpy() for name, weight in network.state_dict().items()}
     about = checkpoint["about"]

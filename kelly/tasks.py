@@ -5,7 +5,7 @@ none pays for the imports of another.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from kelly.datasets.settings import Block, EmotionData, ExpressionData, HarmonyData, MelodyData
@@ -24,6 +24,7 @@ class Task:
     metric, metric_label: what the history follows beside the loss (a key of kelly.training.metrics.METRICS), and its
         short name in console output
     scores: `module:name` of the function that scores predictions, and headline: the score that the report shows
+    references: what else it must beat, by name, beside those of kelly.references; each a `module:name`
     data: what params.yaml may say of the data; sources: for each source, `module:name` of the function that reads it
     """
 
@@ -39,6 +40,7 @@ class Task:
     headline: str
     data: type[Block]
     sources: Mapping[str, str]
+    references: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -104,6 +106,11 @@ ROWS = (
         headline="top_1_accuracy",
         data=HarmonyData,
         sources={"corpus": "kelly.datasets.corpus:harmony", "synthetic": "kelly.datasets.synthetic.harmony:harmony"},
+        references={
+            "bigram": "kelly.ngrams:bigram",
+            "trigram": "kelly.ngrams:trigram",
+            "trigram_given_mode": "kelly.ngrams:trigram_given_mode",
+        },
     ),
     Task(
         title="DynamicsEngine",

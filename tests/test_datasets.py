@@ -39,6 +39,15 @@ def test_a_data_set_survives_the_disk(tmp_path: Path) -> None:
     assert (about["num_sequences"], about["num_frames"], about["num_pieces"]) == (4, 3, 2)
 
 
+def test_a_new_data_set_leaves_nothing_of_the_former_one(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    Dataset(sequences(oracle=sequences().targets), sequences()).save(folder, {})
+    Dataset(sequences()).save(folder, {})
+    assert Dataset.load(folder).sequences.oracle is None
+    assert Dataset.load(folder).stream is None
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
 def test_the_hash_tells_data_apart(tmp_path: Path) -> None:
     hashes = []
     for name, inputs in (("a", 0.0), ("b", 0.0), ("c", 0.5)):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 from kelly import references, scoring
 from kelly.datasets.sequences import Sequences
@@ -54,7 +55,7 @@ def test_a_metric_is_that_of_the_whole_set_however_it_is_cut(batch: int) -> None
     for name, metric in METRICS.items():
         targets = RNG.integers(0, 64, (7, 2)) if name == "top_1_accuracy" else (RNG.random((7, 2, 64)) < 0.4) * 1.0
         x, y = torch.tensor(RNG.standard_normal((7, 2, 64))), torch.tensor(targets)
-        parts = [metric.sums(a, b, None) for a, b in zip(x.split(batch), y.split(batch), strict=True)]
+        parts = [metric.sums(a, b, None) for a, b in DataLoader(TensorDataset(x, y), batch)]
         assert metric.value(sum(parts, torch.zeros(()))) == pytest.approx(metric.value(metric.sums(x, y, None))), name
 
 

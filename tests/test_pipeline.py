@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,10 @@ SMALL = {
 }
 
 
+# What a run makes, and tests, which would run themselves.
+MADE = ("metrics/", "trained_models/", "dvc.lock", "tests/")
+
+
 class Clone:
     """A copy of the project in a git repository of its own."""
 
@@ -30,7 +33,7 @@ class Clone:
         self.folder = folder
         listed = self.run("git", "-C", str(project), "ls-files", "-z", "-co", "--exclude-standard", cwd=project)
         for name in filter(None, listed.split("\0")):
-            if (project / name).is_file() and not name.startswith(("metrics/", "trained_models/", "dvc.lock", "tests/")):
+            if (project / name).is_file() and not name.startswith(MADE):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(project / name, folder / name)
         text = (folder / "params.yaml").read_text()
@@ -75,13 +78,13 @@ def ran(printed: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A copy of the project in which the whole pipeline was run once and committed."""
     clone = Clone(Path(__file__).parents[1], tmp_path_factory.mktemp("clone"))
     printed = clone.dvc("repro")
     assert len(ran(printed)) == 5 * len(TASKS) + 1
     clone.commit()
-    yield clone
+    return clone
 
 
 def test_one_run_leaves_all_that_was_promised(clone: Clone) -> None:

@@ -12,7 +12,11 @@ import yaml
 
 STAGES = ("generate", "split", "train", "export", "evaluate", "report")
 # Looked up by name at run time, by the stage on the left from the field of the task table on the right.
-LOOKED_UP = {"generate": r"kelly\.datasets\.[\w.]+:", "export": r"kelly\.contract:", "evaluate": r"kelly\.scoring:"}
+LOOKED_UP = {
+    "generate": r"kelly\.datasets\.[\w.]+:",
+    "export": r"kelly\.contract:",
+    "evaluate": r"kelly\.(?:scoring|ngrams):",
+}
 
 
 def file_of(project: Path, module: str) -> Path | None:
@@ -50,7 +54,8 @@ def has_code(path: Path) -> bool:
 
 def stage(project: Path, name: str) -> dict[str, Any]:
     declared: dict[str, Any] = yaml.safe_load((project / "dvc.yaml").read_text())["stages"][name]
-    return declared.get("do", declared)
+    inner: dict[str, Any] = declared.get("do", declared)
+    return inner
 
 
 @pytest.mark.parametrize("name", STAGES)

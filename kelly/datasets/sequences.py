@@ -1,6 +1,8 @@
 """The one form that every data source yields: sequences of frames with their targets, stored as .npy files."""
 
 import hashlib
+import os
+import shutil
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -84,14 +86,24 @@ class Dataset:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def save(self, folder: Path, about: dict[str, Any]) -> None:
-        """Write the arrays, the stream's in `<folder>/stream/`, and last `<folder>/dataset.json`.
+        """Write the arrays, the stream's in `<folder>/stream/`, and `<folder>/dataset.json`, in the place of what was.
 
         about: what the caller knows of the data (source, settings). The JSON adds facts, counts and the hash of all
-        arrays; where it is there, the arrays are whole.
+        arrays. `folder` is made under another name first, so that it is never half of one data set or of two.
         """
-        self.sequences.save(folder)
-        if self.stream is not None:
-            self.stream.save(folder / "stream")
+        fresh = folder.with_name(f".{folder.name}.{os.getpid()}")
+        try:
+            self.sequences.save(fresh)
+            if self.stream is not None:
+                self.stream.save(fresh / "stream")
+            self._describe(fresh, about)
+            if folder.exists():
+                shutil.rmtree(folder)
+            fresh.rename(folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def _describe(self, folder: Path, about: dict[str, Any]) -> None:
         digest = hashlib.sha256()
         for path in sorted(folder.rglob("*.npy")):
             digest.update(path.relative_to(folder).as_posix().encode())
