@@ -15,7 +15,7 @@ from kelly.tasks import Task
 
 TRAIN, VALIDATION, MARK = "#7a869a", "#d1495b", "#2b2d42"
 LOSS_NAMES = {
-    "mse": "squared error",
+    "mse": "mean squared error",
     "bce": "binary cross entropy (nats)",
     "cross_entropy": "cross entropy (nats)",
 }
@@ -39,7 +39,7 @@ def training_curves(task: Task, history: Mapping[str, list[Any]], folder: Path) 
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.3)
-        axes.legend(frameon=False)
+        axes.legend(edgecolor="none", framealpha=0.9)
         with replacing(folder / f"{task.name}_{kind}.png") as temporary:
             figure.savefig(temporary, dpi=110, metadata={"Software": None})
         plt.close(figure)

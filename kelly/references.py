@@ -56,15 +56,19 @@ def category(task: Task, train: Sequences, _validation: Sequences, test: Sequenc
 
 
 def persistence(task: Task, train: Sequences, _validation: Sequences, test: Sequences) -> Floats:
-    """What was heard goes on: for each output the least-squares line from its last heard value."""
+    """What was heard goes on: for each output the least-squares line from its last heard value; else the constant."""
     assert train.heard is not None
     assert test.heard is not None
     targets, there = as_outputs(task, train)
-    x, y = (np.where(there, a, np.nan) for a in (np.asarray(train.heard, dtype=np.float64), targets))
-    x_mean, y_mean = (np.nanmean(a, axis=(0, 1)) for a in (x, y))
+    heard = np.asarray(train.heard, dtype=np.float64)
+    told = there & np.isfinite(heard)
+    x, y = (np.where(told, a, np.nan) for a in (heard, targets))
+    number = np.maximum(1, told.sum(axis=(0, 1)))
+    x_mean, y_mean = (np.nansum(a, axis=(0, 1)) / number for a in (x, y))
     spread = np.nansum((x - x_mean) ** 2, axis=(0, 1))
     slope = np.nansum((x - x_mean) * (y - y_mean), axis=(0, 1)) / np.where(spread > 0, spread, 1.0)
-    return bounded(task, y_mean + slope * (test.heard - x_mean), SMALLEST[2])
+    guess = y_mean + slope * (test.heard - x_mean)
+    return bounded(task, np.where(np.isfinite(guess), guess, mean_target(task, train)), SMALLEST[2])
 
 
 def ridge(task: Task, train: Sequences, validation: Sequences, test: Sequences) -> Floats:

@@ -95,8 +95,8 @@ def precision_recall_f1(predicted: Predicted, threshold: float) -> tuple[float, 
     """Over all notes of all frames, a note being predicted where its probability reaches `threshold`."""
     targets, outputs = predicted.frames
     sounding, named = targets > 0.5, outputs >= threshold
-    hits = float((sounding & named).sum())
-    precision, recall = hits / max(1, named.sum()), hits / max(1, sounding.sum())
+    hits = int((sounding & named).sum())
+    precision, recall = hits / max(1, int(named.sum())), hits / max(1, int(sounding.sum()))
     return precision, recall, 2 * precision * recall / max(1e-12, precision + recall)
 
 

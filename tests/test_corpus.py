@@ -167,7 +167,7 @@ def test_melody_windows_hold_one_piece_each_and_mask_what_lies_past_its_end() ->
     assert len(starts) == facts["pieces"] == 12
     assert len(np.unique(rows.groups)) == facts["groups"]
     for row in range(len(rows)):
-        first = np.zeros(128) if row in starts else rows.targets[row - 1, -1]
+        first = np.full(128, np.nan) if row in starts else rows.targets[row - 1, -1]
         np.testing.assert_array_equal(rows.heard[row, 0], first)
         np.testing.assert_array_equal(
             rows.heard[row, 1:][rows.mask[row, 1:]], rows.targets[row, :-1][rows.mask[row, 1:]]

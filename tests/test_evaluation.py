@@ -92,6 +92,7 @@ def test_melody_scores_count_notes() -> None:
     assert scores["top_4_accuracy"] == 0.75
     assert scores["precision"] == 1  # the best threshold leaves the wrong note out
     assert scores["recall"] == 0.75
+    assert {type(value) for value in scores.values()} == {float}  # JSON knows no numpy.float64
 
 
 def test_harmony_scores_count_chords() -> None:

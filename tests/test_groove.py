@@ -214,8 +214,8 @@ def test_rows_have_the_shapes_ranges_and_sides_of_the_contract(tmp_path: Path) -
         assert s.groups[0] == "drummer1/session1/1"
         assert set(s.category.tolist()) == {"rock"}
         np.testing.assert_allclose(s.inputs[0, 0], embed(np.zeros(9))[:num_in], atol=1e-7)
-        np.testing.assert_array_equal(s.heard[1:4], s.targets[0:3])
-        assert not s.heard[0].any()
+        np.testing.assert_array_equal(s.heard[1:4], np.where(s.mask[0:3], s.targets[0:3], np.nan))
+        assert np.isnan(s.heard[0]).all()
         assert data.facts["bars"] == {"test": 4, "train": 12, "validation": 4}
         assert data.facts["skipped"] == []
 

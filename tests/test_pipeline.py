@@ -16,6 +16,7 @@ pytestmark = pytest.mark.pipeline
 
 SMALL = {
     "epochs: 50 ": "epochs: 2 ",
+    "epochs: 100\n": "epochs: null\n",
     "source: corpus ": "source: synthetic ",
     "num_sequences: 12500": "num_sequences: 200",
     "num_sequences: 50000": "num_sequences: 400",
@@ -29,18 +30,15 @@ MADE = ("metrics/", "trained_models/", "dvc.lock", "tests/")
 class Clone:
     """A copy of the project in a git repository of its own."""
 
-    def __init__(self, project: Path, folder: Path) -> None:
+    def __init__(self, project: Path, folder: Path, changes: dict[str, str]) -> None:
         self.folder = folder
         listed = self.run("git", "-C", str(project), "ls-files", "-z", "-co", "--exclude-standard", cwd=project)
         for name in filter(None, listed.split("\0")):
             if (project / name).is_file() and not name.startswith(MADE):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(project / name, folder / name)
-        text = (folder / "params.yaml").read_text()
-        for usual, small in SMALL.items():
-            assert usual in text
-            text = text.replace(usual, small)
-        (folder / "params.yaml").write_text(text)
+        for before, after in changes.items():
+            self.set(before, after)
         self.run("git", "init", "-q", "-b", "main")
         self.run("git", "config", "user.name", "tester")
         self.run("git", "config", "user.email", "tester@example.org")
@@ -80,7 +78,7 @@ def ran(printed: str) -> list[str]:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A copy of the project in which the whole pipeline was run once and committed."""
-    clone = Clone(Path(__file__).parents[1], tmp_path_factory.mktemp("clone"))
+    clone = Clone(Path(__file__).parents[1], tmp_path_factory.mktemp("clone"), SMALL)
     printed = clone.dvc("repro")
     assert len(ran(printed)) == 5 * len(TASKS) + 1
     clone.commit()
@@ -182,8 +180,7 @@ def test_a_mistake_in_the_settings_stops_before_any_work(clone: Clone) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes_in_another_folder(clone: Clone, tmp_path: Path) -> None:
-    other = Clone(clone.folder, tmp_path)
-    other.set("seed: 42 ", "seed: 42  ")
+    other = Clone(clone.folder, tmp_path, {})
     other.dvc("repro", "train@dynamicsengine")
     for name in ("checkpoints/dynamicsengine_best.pt", "history/dynamicsengine_history.csv"):
         ours, theirs = (c.folder / "trained_models" / name for c in (clone, other))

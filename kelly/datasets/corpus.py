@@ -51,7 +51,7 @@ def melody(collections: Sequence[str], num_frames: int, max_pieces: int | None =
     )
     frames_of = tqdm(work, total=len(pieces), desc="melodies", unit="piece", disable=None)
     for group, (mode, inputs, targets) in zip(groups, frames_of, strict=True):
-        heard = np.concatenate([np.zeros_like(targets[:1]), targets[:-1]])
+        heard = np.concatenate([np.full_like(targets[:1], np.nan), targets[:-1]])
         num_bars += len(targets)
         for start in range(0, len(targets), num_frames):
             frames = slice(start, start + num_frames)

@@ -50,25 +50,25 @@ class Bars:
     dynamics: NDArray[np.float64]
 
 
-def groove(path: Path, test_split: TestSplit) -> Dataset:
+def groove(path: Path | str, test_split: TestSplit) -> Dataset:
     """Rows for GroovePredictor: one 4/4 bar with at least MIN_HITS hits.
 
     inputs float32[n, 1, 64], the embedding of what was heard before the bar; targets float32[n, 1, 32], timing in half
-    sixteenths and accents, each -1..1, masked where nothing was played; heard: the bar before, 0 where it is silent.
+    sixteenths and accents, each -1..1, masked where nothing was played; heard: the bar before, nan where it is silent.
     `test_split` names the published split to test on; see `official_side`.
     Raises KellyError where the layout is not met, no row stands in `test_split` or more than half the files fail.
     """
-    return _dataset(path, test_split, lambda bars: bars.groove, 2 * BLOCK_SIZE)
+    return _dataset(Path(path), test_split, lambda bars: bars.groove, 2 * BLOCK_SIZE)
 
 
-def dynamics(path: Path, test_split: TestSplit) -> Dataset:
+def dynamics(path: Path | str, test_split: TestSplit) -> Dataset:
     """Rows for DynamicsEngine: one 4/4 bar with at least MIN_HITS hits.
 
     inputs float32[n, 1, 32], the valence block of what was heard before the bar; targets float32[n, 1, 16], the
-    parameters DRUM_DYNAMICS, each 0..1, masked where the bar does not tell; heard: the bar before, 0 where unknown.
+    parameters DRUM_DYNAMICS, each 0..1, masked where the bar does not tell; heard: the bar before, nan where unknown.
     `test_split` and errors as for `groove`.
     """
-    return _dataset(path, test_split, lambda bars: bars.dynamics, BLOCK_SIZE)
+    return _dataset(Path(path), test_split, lambda bars: bars.dynamics, BLOCK_SIZE)
 
 
 def bars_of(path: Path) -> Bars:
@@ -217,7 +217,7 @@ def _dataset(path: Path, test_split: TestSplit, measure: Callable[[Bars], NDArra
             groups=whole["groups"],
             mask=np.isfinite(targets),
             official=whole["official"],
-            heard=np.nan_to_num(heard),
+            heard=heard,
             category=whole["category"],
         ),
         facts={

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.datasets.midi import Notes
+from kelly.datasets.tonality import estimated_arousal
 from kelly.emotion import COORDINATES
 from kelly.heard import DECAY, heard_before
 
@@ -151,13 +152,12 @@ def coordinates_of(notes: Notes, length_s: float, bpm: float) -> NDArray[np.floa
 
     length_s: the window's length; bpm: quarter notes a minute. Returns float64[9], each -1..1, NaN where the notes do
     not tell. Valence is never told here (a trait of the piece); push, swing and beat come from `groove_of`.
-    Register and articulation are those of pitched notes. Arousal: ridge fit to the human ratings of VGMIDI.
+    Register and articulation are those of pitched notes. Arousal is estimated.
     """
     c = dict.fromkeys(COORDINATES, np.nan)
     if len(notes):
         velocity = notes.velocity.astype(np.float64)
-        c["arousal"] = 0.262 * (np.log2(len(notes) / length_s + 0.1) - 2.642) / 0.754
-        c["arousal"] += 0.143 * (np.log2(bpm / 120.0) + 0.091) / 0.439
+        c["arousal"] = estimated_arousal(len(notes) / length_s, bpm, short_share=np.nan)
         c["loudness"] = (velocity.mean() - 63.5) / 40.0
         c["spread"] = np.log2((velocity.std() + 1.0) / 16.0) / 1.5
     pitched = notes.take(~notes.is_drum)

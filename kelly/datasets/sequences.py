@@ -25,7 +25,8 @@ class Sequences:
     mask: bool, shape of targets, False where a target is missing (not played, past the end); None: all are there
     official: str[num_sequences], the published side: 'train', 'validation' or 'test'; None: the set has none
     oracle: float32[num_sequences, num_frames, out], the best possible prediction, where the law of the data is known
-    heard: float32[num_sequences, num_frames, out], the target last heard, for the persistence reference; or None
+    heard: float32[num_sequences, num_frames, out], the target last heard, nan where nothing was, for the persistence
+        reference; or None
     category: str[num_sequences], a trait of the piece (mode, style) for the table reference; or None
     """
 
