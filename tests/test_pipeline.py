@@ -16,7 +16,6 @@ pytestmark = pytest.mark.pipeline
 
 SMALL = {
     "epochs: 50 ": "epochs: 2 ",
-    "epochs: 100\n": "epochs: null\n",
     "source: corpus ": "source: synthetic ",
     "num_sequences: 12500": "num_sequences: 200",
     "num_sequences: 50000": "num_sequences: 400",
