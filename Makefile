@@ -3,7 +3,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: repro test lint
+.PHONY: repro test lint lock
 
 repro: .venv/installed
 	dvc repro
@@ -16,6 +16,13 @@ lint: .venv/installed
 	ruff check .
 	ruff format --check .
 	mypy
+
+# The lock holds names and versions only; the build of torch (CPU, CUDA) is left to the machine.
+lock:
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	.venv/bin/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > requirements.lock
+	touch .venv/installed
 
 .venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv

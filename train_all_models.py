@@ -7,4 +7,4 @@ from kelly.console import run
 from kelly.train_all import main
 
 if __name__ == "__main__":
-    run(partial(main, Path(__file__).with_name("params.yaml")))
+    run(partial(main, Path(__file__).with_name("params.yaml")), interrupted="add --resume MODEL to go on from there")

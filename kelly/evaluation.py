@@ -27,7 +27,12 @@ def skill(value: float, baseline: float, floor: float | None) -> float:
 def core_scores(task: Task, network: Network, parts: Mapping[str, Sequences]) -> Scores:
     """Loss, baseline, floor where it is known, and skill on the test side; the scores that an export carries."""
     test = parts["test"]
-    value = loss(task.loss, Predicted(test, network(test.inputs)))
+    return losses_beside(task, Predicted(test, network(test.inputs)), parts)
+
+
+def losses_beside(task: Task, predicted: Predicted, parts: Mapping[str, Sequences]) -> Scores:
+    """The loss of predictions beside the best constant and, where the data holds it, the best possible prediction."""
+    test, value = predicted.sequences, loss(task.loss, predicted)
     baseline = loss(task.loss, Predicted(test, constant(task, parts["train"], parts["validation"], test)))
     floor = None if test.oracle is None else loss(task.loss, Predicted(test, np.asarray(test.oracle, dtype=np.float64)))
     scores = {"loss": value, "baseline_loss": baseline, "skill": skill(value, baseline, floor)}
@@ -37,13 +42,12 @@ def core_scores(task: Task, network: Network, parts: Mapping[str, Sequences]) ->
 def evaluate(task: Task, network: Network, parts: Mapping[str, Sequences]) -> Scores:
     """All scores of one network on the test side, and statefully on the stream if it is recurrent."""
     train, validation, test = parts["train"], parts["validation"], parts["test"]
-    scores = core_scores(task, network, parts)
+    predicted = [Predicted(side, network(side.inputs)) for side in (test, validation)]
+    scores = losses_beside(task, predicted[0], parts)
     for name, reference in references(task, test).items():
         value = loss(task.loss, Predicted(test, reference(task, train, validation, test)))
         scores[f"{name}_loss"] = value
         scores[f"{name}_skill"] = skill(value, scores["baseline_loss"], scores.get("floor_loss"))
-    del scores["baseline_skill"]
-    predicted = [Predicted(side, network(side.inputs)) for side in (test, validation)]
     scores |= resolve_name(task.scores)(*predicted)
     if task.is_recurrent:
         scores |= stateful_scores(task, network, parts)

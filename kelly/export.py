@@ -57,24 +57,8 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     path.write_bytes(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
-def prove(
-    path: Path,
-    content: Mapping[str, Any],
-    num_parameters: int,
-    trained: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-    inputs: NDArray[np.float32],
-    seed: int,
-) -> float:
-    """Read the file at `path` back and show that it computes what the trained network computes.
-
-    content: the document that was to be written; num_parameters: how many numbers it must hold
-    trained: outputs [n, num_frames, out] of the trained network, each sequence from a reset on
-    inputs: real inputs, float32[1, num_frames, in], at least PROOF_FRAMES of them
-    seed: draws random inputs in -1..1 beside them
-
-    Compared are real and random inputs, statefully and with a reset before each frame. Returns the largest absolute
-    difference; raises KellyError, naming the layer where one is to blame, if it exceeds TOLERANCE.
-    """
+def read_back(path: Path, content: Mapping[str, Any], num_parameters: int) -> Model:
+    """Read the file at `path`; raises KellyError where it does not hold every number of `content`."""
     model = read(path)
     if model.num_parameters != num_parameters:
         raise KellyError(f"{path} holds {model.num_parameters} parameters, expected {num_parameters}")
@@ -83,6 +67,28 @@ def prove(
         for j, (read_back, array) in enumerate(zip(arrays, wanted["weights"], strict=True)):
             if not np.array_equal(np.asarray(read_back, dtype=np.float32), array):
                 raise KellyError(f"{path}: layer {i} ({wanted['type']}): weights[{j}] did not survive being written")
+    return model
+
+
+def prove(
+    path: Path,
+    content: Mapping[str, Any],
+    num_parameters: int,
+    trained: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    inputs: NDArray[np.float32],
+    seed: int,
+) -> tuple[Model, float]:
+    """Read the file at `path` back and show that it computes what the trained network computes.
+
+    content: the document that was to be written; num_parameters: how many numbers it must hold
+    trained: outputs [n, num_frames, out] of the trained network, each sequence from a reset on
+    inputs: real inputs, float32[1, num_frames, in], at least PROOF_FRAMES of them
+    seed: draws random inputs in -1..1 beside them
+
+    Compared are real and random inputs, statefully and with a reset before each frame. Returns the network as read and
+    the largest absolute difference; raises KellyError, naming the layer where one is to blame, above TOLERANCE.
+    """
+    model = read_back(path, content, num_parameters)
     if inputs.shape[1] < PROOF_FRAMES:
         repeats = -(-PROOF_FRAMES // inputs.shape[1])
         inputs = np.tile(inputs, (1, repeats, 1))
@@ -101,7 +107,7 @@ def prove(
                 found = f"{mode} outputs on {name} inputs differ by {error:.3g} from the trained network's"
                 raise KellyError(f"{path}: {found}, expected at most {TOLERANCE}; the former export stays")
             worst = max(worst, error)
-    return worst
+    return model, worst
 
 
 def export(
@@ -116,8 +122,6 @@ def export(
     """
     with replacing(path) as temporary:
         write(temporary, content)
-        parity_error = prove(temporary, content, **proof)
-        write(temporary, {**content, "metadata": metadata(read(temporary), parity_error)})
-        prove(temporary, content, **proof)
-        model = read(temporary)
-    return model
+        model, parity_error = prove(temporary, content, **proof)
+        write(temporary, {**content, "metadata": metadata(model, parity_error)})
+        return read_back(temporary, content, proof["num_parameters"])

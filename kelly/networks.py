@@ -66,9 +66,11 @@ class Network(nn.Module):
         """What the plugin gets: float[batch, frames, out] from float[batch, frames, in], LSTMs starting at zero."""
         return self.run(x)[0]
 
-    def logits(self, x: Tensor) -> Tensor:
-        """What the loss is computed on: the output before a sigmoid or softmax, which is stable; else the output."""
-        return self.run(x, logits=self.task.layers[-1].activation in ("sigmoid", "softmax"))[0]
+    def logits(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """What the loss is computed on, and the state after it: for a cross entropy the output before its sigmoid or
+        softmax, which is stable; for a squared error the output itself.
+        """
+        return self.run(x, state, logits=self.task.loss != "mse")
 
 
 class EmotionRecognizer(Network):

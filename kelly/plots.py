@@ -34,7 +34,7 @@ def training_curves(task: Task, history: Mapping[str, list[Any]], folder: Path) 
         value = history[f"val_{kind}"][best]
         axes.axvline(epochs[best], color=MARK, linestyle=":", linewidth=1)
         axes.plot(epochs[best], value, "o", color=MARK, label=f"best epoch {epochs[best]}: {value:.4g}")
-        axes.axvline(epochs[-1], color=TRAIN, linewidth=1, label=f"stopped after epoch {epochs[-1]}")
+        axes.axvline(epochs[-1], color=TRAIN, linewidth=1, label=f"last epoch {epochs[-1]}")
         axes.set(title=task.title, xlabel="epoch", ylabel=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)

@@ -16,7 +16,9 @@ from kelly.tasks import Task
 
 Floats = NDArray[np.float64]
 
-PENALTIES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
+PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0)
+MEMORY = 16  # frames that ridge sees
+BLOCK_ROWS = 8_192
 SMALLEST = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # bounds that keep a linear prediction of a probability away from 0 and 1
 
 
@@ -72,7 +74,7 @@ def persistence(task: Task, train: Sequences, _validation: Sequences, test: Sequ
 
 
 def ridge(task: Task, train: Sequences, validation: Sequences, test: Sequences) -> Floats:
-    """Linear regression with a penalty on the frame and all earlier ones of its sequence."""
+    """Linear regression with a penalty, on the frame and the earlier ones of its sequence."""
     design = [with_earlier_frames(side.inputs) for side in (train, validation, test)]
     targets, there = as_outputs(task, train)
     best, outputs = np.inf, np.empty(0)
@@ -91,29 +93,41 @@ def ridge(task: Task, train: Sequences, validation: Sequences, test: Sequences) 
 
 
 def with_earlier_frames(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A row a frame: the frame, those before it in its sequence (zeros before the start), and a one."""
+    """A row a frame: the frame, up to MEMORY − 1 before it in its sequence (zeros before the start), and a one."""
     n, num_frames, width = inputs.shape
-    rows = np.zeros((n, num_frames, num_frames, width), dtype=np.float32)
-    for age in range(num_frames):
+    memory = min(num_frames, MEMORY)
+    rows = np.zeros((n, num_frames, memory, width), dtype=np.float32)
+    for age in range(memory):
         rows[:, age:, age] = inputs[:, : num_frames - age]
-    flat = rows.reshape(n * num_frames, num_frames * width)
+    flat = rows.reshape(n * num_frames, memory * width)
     return np.concatenate([flat, np.ones((len(flat), 1), dtype=np.float32)], axis=1)
 
 
 def fits(x: NDArray[np.float32], targets: Floats, there: NDArray[np.bool_]) -> Iterable[Floats]:
-    """Coefficients [columns of x, out] for each of PENALTIES; the last column of x, the ones, is not penalised."""
-    unpenalised = np.ones(x.shape[1])
-    unpenalised[-1] = 0.0
-    complete = bool(there.all())
-    # Where targets are missing, each output has rows of its own, and so a system of its own.
-    groups = [np.arange(targets.shape[1])] if complete else [np.array([i]) for i in range(targets.shape[1])]
-    systems = []
-    for columns in groups:
-        rows = x if complete else x[there[:, columns[0]]]
-        y = targets[:, columns] if complete else targets[there[:, columns[0]]][:, columns]
-        systems.append(((rows.T @ rows).astype(np.float64), (rows.T @ y.astype(np.float32)).astype(np.float64)))
+    """Coefficients [columns of x, out] for each of PENALTIES; the last column of x, the ones, is not penalised.
+
+    One system of normal equations serves all penalties, and all outputs whose targets are missing in the same rows.
+    """
+    masks, group = np.unique(there, axis=1, return_inverse=True)
+    systems = [normal_equations(x, targets[:, group == i], masks[:, i]) for i in range(masks.shape[1])]
+    penalised = np.eye(x.shape[1])
+    penalised[-1, -1] = 0.0
     for penalty in PENALTIES:
-        yield np.concatenate([np.linalg.solve(a + penalty * np.diag(unpenalised), b) for a, b in systems], axis=1)
+        fit = np.empty((x.shape[1], targets.shape[1]))
+        for i, (a, b) in enumerate(systems):
+            fit[:, group == i] = np.linalg.solve(a + penalty * penalised, b)
+        yield fit
+
+
+def normal_equations(x: NDArray[np.float32], y: Floats, there: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """`XᵀX` and `XᵀY` over the rows that are there, added up in blocks so that no copy of x in float64 is made."""
+    a, b = np.zeros((x.shape[1], x.shape[1])), np.zeros((x.shape[1], y.shape[1]))
+    for start in range(0, len(x), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        block = x[rows][there[rows]].astype(np.float64)
+        a += block.T @ block
+        b += block.T @ y[rows][there[rows]]
+    return a, b
 
 
 def bounded(task: Task, outputs: Floats, smallest: float) -> Floats:
@@ -128,8 +142,8 @@ Reference = Callable[[Task, Sequences, Sequences, Sequences], Floats]
 
 
 def references(task: Task, sequences: Sequences) -> dict[str, Reference]:
-    """The references that this data allows, by name."""
-    available: dict[str, Reference] = {"baseline": constant, "ridge": ridge}
+    """The references that this data allows beside the constant, by name."""
+    available: dict[str, Reference] = {"ridge": ridge}
     if sequences.heard is not None:
         available["persistence"] = persistence
     if sequences.category is not None:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from kelly.datasets.sequences import Sequences
+from kelly.errors import KellyError
 from kelly.evaluation import core_scores
 from kelly.export import FORMAT_VERSION, document, export
 from kelly.networks import Network
@@ -20,6 +21,7 @@ from kelly.tasks import Task
 from kelly.training.checkpoints import CheckpointManager, load_weights
 
 SOURCE_FOLDERS = ("kelly", "stages")
+PROJECT = Path(__file__).parents[1]
 
 
 def load_best(task: Task, checkpoint_dir: Path) -> tuple[Network, dict[str, Any]]:
@@ -28,6 +30,11 @@ def load_best(task: Task, checkpoint_dir: Path) -> tuple[Network, dict[str, Any]
     checkpoint = manager.load_best(task.name)
     network = Network(task).eval()
     load_weights(network, checkpoint["model_state_dict"], manager.best_path(task.name))
+    if not isinstance(checkpoint.get("about"), dict):
+        path = manager.best_path(task.name)
+        raise KellyError(
+            f"{path} does not say what data it was trained on; train it with train_all_models.py or dvc repro"
+        )
     return network, checkpoint
 
 
@@ -65,6 +72,7 @@ def release(task: Task, output: Path, parts: Mapping[str, Sequences]) -> Model:
             "params": about["training"],
             "data": about["data"],
             "torch_version": about["torch"],
+            "code": about["code"],
             "revision": source_revision(),
             "checkpoint": {
                 "sha256": hashlib.sha256(checkpoint_file.read_bytes()).hexdigest(),
@@ -95,7 +103,7 @@ def source_revision() -> str | None:
 
     def git(*arguments: str) -> str:
         command = ["git", *arguments, "--", *SOURCE_FOLDERS]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
         commit = git("log", "-1", "--format=%H")

@@ -160,7 +160,7 @@ def parse(content: Any) -> Model:
             raise KellyError(f"{where}: unknown type, expected dense, lstm, gru or activation")
         out = width(layer.get("shape"), where)
         if kind in ("dense", "activation"):
-            activation = layer.get("activation", "")
+            activation = layer.get("activation")
             if activation not in ACTIVATIONS:
                 raise KellyError(f"{where}: activation {activation!r}, expected one of {ACTIVATIONS}")
             shapes = [(size, out), (out,)] if kind == "dense" else []
@@ -194,8 +194,11 @@ def numbers(weights: Any, shapes: Sequence[tuple[int, ...]], where: str) -> list
     arrays = []
     for i, (given, shape) in enumerate(zip(weights, shapes, strict=True)):
         try:
-            array = np.array(given, dtype=np.float64)
-        except (ValueError, TypeError):
+            array = np.array(given)
+            if array.dtype.kind not in "iuf":
+                raise ValueError
+            array = array.astype(np.float64)
+        except (ValueError, TypeError, OverflowError):
             raise KellyError(f"{where}: weights[{i}] is ragged or not of numbers, expected shape {shape}") from None
         if array.shape != shape:
             raise KellyError(f"{where}: weights[{i}] has shape {array.shape}, expected {shape}")

@@ -110,9 +110,12 @@ def divide(dataset: Dataset, rows: dict[str, Rows], shuffle_inputs_seed: int | N
 
 
 def one_row(part: Sequences) -> Sequences:
-    """All sequences one after another, as a plugin would hear them: one row of num_sequences · num_frames frames."""
+    """All sequences one after another, as a plugin would hear them, in one row; frames past a piece's end left out."""
+    there: NDArray[np.bool_] = np.ones(part.inputs.shape[:2], dtype=bool)
+    if part.mask is not None:
+        there = np.asarray(part.mask if part.mask.ndim == 2 else part.mask.any(axis=-1))
     whole = {
-        name: array.reshape(1, -1, *array.shape[2:])
+        name: array[there][None]
         for name in ("inputs", "targets", "mask", "oracle", "heard")
         if (array := getattr(part, name)) is not None
     }

@@ -21,7 +21,7 @@ class Task:
     num_inputs, layers: the network, frame by frame
     layout: `module:name` of a function that describes inputs and outputs for the export's metadata
     loss: what is minimised: mean squared error, binary cross entropy, or cross entropy in nats
-    metric, metric_label: what the history follows beside the loss (a key of kelly.training.metrics.METRICS), and its
+    metric, metric_label: what the history follows beside the loss (a key of kelly.training.objectives.METRICS), and its
         short name in console output
     scores: `module:name` of the function that scores predictions, and headline: the score that the report shows
     references: what else it must beat, by name, beside those of kelly.references; each a `module:name`

@@ -24,6 +24,8 @@ def main(params_file: Path) -> None:
     settings = params.load(params_file, given)
     chosen = [settings[name] for name in model_names(arguments.models)]
     resumed = model_names(arguments.resume or [])
+    if "all" not in (arguments.resume or []) and (idle := set(resumed) - {s.task.name for s in chosen}):
+        raise KellyError(f"--resume {', '.join(sorted(idle))}, which --models leaves out; name the same networks")
     train_all(chosen, arguments.output, resumed, not arguments.no_history, not arguments.no_plots)
 
 

@@ -68,6 +68,8 @@ def broken(place: list[Any], value: Any) -> dict[str, Any]:
         (["layers", 0, "weights", 1], [], "layer 0 (dense): weights[1] has shape (0,), expected (8,)"),
         (["layers", 0, "weights", 1, 3], 1e40, "layer 0 (dense): weights[1] holds a number that is not finite"),
         (["layers", 0, "weights", 1, 3], "x", "layer 0 (dense): weights[1] is ragged or not of numbers"),
+        (["layers", 0, "weights", 1, 3], "0.5", "layer 0 (dense): weights[1] is ragged or not of numbers"),
+        (["layers", 0, "activation"], None, "layer 0 (dense): activation None"),
         (["layers", 1, "weights", 2, 3], None, "layer 1 (lstm): weights[2] has shape (19,), expected (20,)"),
         (["in_shape"], [], "in_shape: shape []"),
         (["layers"], [], "there is no network"),

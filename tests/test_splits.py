@@ -1,5 +1,7 @@
 """Splits: whole pieces, right sizes, no leak, the same for the same seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -85,6 +87,15 @@ def test_the_stream_of_real_music_is_the_test_pieces_one_after_another() -> None
     rows = splits.split(data, 1, 0.2, 0.2)
     parts = splits.divide(data, rows)
     np.testing.assert_array_equal(parts["stream"].inputs[0], parts["test"].inputs.reshape(-1, 2))
+
+
+def test_the_stream_leaves_out_what_lies_past_the_end_of_a_piece() -> None:
+    data = dataset([str(i) for i in range(10)])
+    mask = np.ones(data.sequences.targets.shape, dtype=bool)
+    mask[:, 1] = False
+    masked = Dataset(replace(data.sequences, mask=mask))
+    parts = splits.divide(masked, splits.split(masked, 1, 0.2, 0.2))
+    np.testing.assert_array_equal(parts["stream"].inputs[0], parts["test"].inputs[:, 0])
 
 
 def test_shuffled_inputs_are_those_of_other_sequences_of_the_same_side() -> None:

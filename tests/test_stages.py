@@ -77,9 +77,9 @@ def test_a_stage_is_one_short_script_that_is_run_by_name(project: Path, name: st
 @pytest.mark.parametrize(
     ("name", "unwanted"),
     [
-        ("generate", {"torch", "matplotlib", "sklearn", "music21"}),
-        ("split", {"torch", "matplotlib", "sklearn", "music21", "scipy"}),
-        ("train", {"music21", "sklearn", "symusic"}),
+        ("generate", {"torch", "matplotlib", "scipy", "music21"}),
+        ("split", {"torch", "matplotlib", "scipy", "music21"}),
+        ("train", {"music21", "scipy", "symusic"}),
         ("evaluate", {"torch", "matplotlib", "music21", "symusic"}),
         ("report", {"torch", "matplotlib", "music21", "symusic"}),
     ],

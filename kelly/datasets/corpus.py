@@ -35,7 +35,9 @@ UNITS = {
 }
 
 
-def melody(collections: Sequence[str], num_frames: int, max_pieces: int | None = None, num_workers: int = 2) -> Dataset:
+def melody(
+    collections: Sequence[str], num_frames: int, max_pieces: int | None = None, num_workers: int = -1
+) -> Dataset:
     """Make MelodyTransformer's data: what was heard before a bar, and the melody's pitches that sound in it.
 
     inputs float32[n, num_frames, 64]: embedding; targets float32[n, num_frames, 128]: 1 where MIDI pitch k sounds in
@@ -56,9 +58,11 @@ def melody(collections: Sequence[str], num_frames: int, max_pieces: int | None =
         for start in range(0, len(targets), num_frames):
             frames = slice(start, start + num_frames)
             present = np.ones(targets[frames].shape, dtype=np.bool_)
-            for name, array in (("inputs", inputs[frames]), ("targets", targets[frames]), ("heard", heard[frames]),
-                                ("mask", present)):  # fmt: skip
-                windows[name].append(np.pad(array, ((0, num_frames - len(array)), (0, 0))))
+            missing = ((0, num_frames - len(present)), (0, 0))
+            # Past its end a piece stays as it was: a state that goes on from here is one that it could have left.
+            windows["inputs"].append(np.pad(inputs[frames], missing, mode="edge"))
+            for name, array in (("targets", targets[frames]), ("heard", heard[frames]), ("mask", present)):
+                windows[name].append(np.pad(array, missing))
             windows["groups"].append(group)
             windows["category"].append(mode)
     arrays = {name: np.array(rows) for name, rows in windows.items()}
@@ -71,7 +75,7 @@ def _melody_frames(piece: Piece) -> tuple[str, NDArray[np.float32], NDArray[np.f
     return key.mode, embed(heard_coordinates(transposed)).astype(np.float32), sounding(transposed)
 
 
-def harmony(collections: Sequence[str], max_pieces: int | None = None, num_workers: int = 2) -> Dataset:
+def harmony(collections: Sequence[str], max_pieces: int | None = None, num_workers: int = -1) -> Dataset:
     """Make HarmonyPredictor's data: one row a chord change of Bach's chorales, its chords derived from the notes.
 
     inputs float32[n, 1, 128]: embedding of the bars heard before (64), context of the chords so far (64); targets

@@ -49,9 +49,11 @@ class Piece:
 
 
 def read_pieces(
-    collections: Sequence[str], max_pieces: int | None = None, num_workers: int = 2
+    collections: Sequence[str], max_pieces: int | None = None, num_workers: int = -1
 ) -> tuple[list[Piece], list[dict[str, str]]]:
-    """Read `collections` (of COLLECTIONS), at most the first `max_pieces` scores of each, with `num_workers` processes.
+    """Read `collections` (of COLLECTIONS), at most the first `max_pieces` scores of each.
+
+    num_workers: processes; −1 is one a core.
 
     Returns the pieces in the order of collections, file names and numbers, and the skipped files with reasons. Raises
     KellyError for any other collection, and where more than half of the scores cannot be read.

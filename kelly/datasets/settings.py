@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Block(BaseModel):
@@ -16,14 +16,14 @@ class SequenceLaw(Block):
 
     num_sequences: int = Field(ge=50, le=10_000_000)
     num_frames: int = Field(ge=1, le=4_096)
-    seed: StrictInt | None = Field(ge=0, lt=2**32)
+    seed: int | None = Field(ge=0, lt=2**32)
 
 
 class RowLaw(Block):
     """Synthetic single frames for a network without memory."""
 
     num_sequences: int = Field(ge=50, le=10_000_000)
-    seed: StrictInt | None = Field(ge=0, lt=2**32)
+    seed: int | None = Field(ge=0, lt=2**32)
 
 
 class MelodyCorpus(Block):
@@ -31,16 +31,14 @@ class MelodyCorpus(Block):
 
     collections: list[Literal["bach", "ryansMammoth", "oneills1850", "airdsAirs"]] = Field(min_length=1)
     num_frames: int = Field(ge=1, le=256)
-    max_pieces: StrictInt | None = Field(ge=5)
-    num_workers: int = Field(ge=1, le=256)
+    max_pieces: int | None = Field(ge=5)
 
 
 class HarmonyCorpus(Block):
     """Chords of scores that music21 carries."""
 
     collections: list[Literal["bach"]] = Field(min_length=1)
-    max_pieces: StrictInt | None = Field(ge=5)
-    num_workers: int = Field(ge=1, le=256)
+    max_pieces: int | None = Field(ge=5)
 
 
 class GrooveFolder(Block):

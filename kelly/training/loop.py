@@ -10,7 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from kelly.errors import KellyError
-from kelly.networks import Network
+from kelly.networks import Network, State
 from kelly.training.checkpoints import CheckpointManager, load_weights
 from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import TrainingMetrics
@@ -109,11 +109,12 @@ def run_epoch(
     costs: list[Tensor] = []
     numbers: list[Tensor] = []
     scores: Tensor | None = None
+    state: State | None = None
     network.train(optimizer is not None)
     with nullcontext() if optimizer is not None else torch.inference_mode():
         for batch in tqdm(loader, desc=where, unit="batch", leave=False, disable=None):
             inputs, targets, mask = frames(batch, device)
-            logits = network.logits(inputs)
+            logits, state = network.logits(inputs, inherited(state, len(inputs)) if optimizer is not None else None)
             cost, number = loss_sums(logits, targets, mask)
             if optimizer is not None:
                 optimizer.zero_grad(set_to_none=True)
@@ -134,6 +135,25 @@ def run_epoch(
             "Lower learning_rate, or look for values in the data that are not finite"
         )
     return float(totals.sum() / torch.stack(numbers).double().cpu().sum()), metric.value(scores.cpu())
+
+
+def inherited(state: State | None, num_sequences: int) -> State | None:
+    """The state that the next sequences start in: every other one as a sequence before it ended, the rest from zero.
+
+    The plugin never resets an LSTM. A network that only ever started from zero is lost in the state that an earlier
+    piece left behind; one that knows both starts serves after a reset and without.
+    """
+    if state is None:
+        return None
+    start: State = []
+    for carried in state:
+        if carried is None or carried[0].shape[1] < num_sequences:
+            start.append(None)
+            continue
+        every_other = (torch.arange(num_sequences, device=carried[0].device) % 2 == 1)[:, None]
+        hidden, cell = (torch.where(every_other, part[:, :num_sequences].detach(), 0.0) for part in carried)
+        start.append((hidden, cell))
+    return start
 
 
 def frames(batch: Sequence[Any], device: torch.device | str) -> tuple[Tensor, Tensor, Tensor | None]:

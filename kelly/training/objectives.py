@@ -1,6 +1,6 @@
 """What training minimises and what the history follows, as sums over a batch that add up to the whole set's value.
 
-logits: float[batch, frames, out] before a sigmoid or softmax; targets: the same shape, or int64[batch, frames] where
+logits: float[batch, frames, out], what Network.logits gives; targets: the same shape, or int64[batch, frames] where
 a class is predicted; mask: bool, shape of targets, False where a target is missing; None: all are there.
 """
 

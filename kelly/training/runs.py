@@ -3,6 +3,7 @@
 The DVC stage and the command line both call `train_model`, so that they cannot come to differ.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -48,7 +49,13 @@ def train_model(
     device = choose_device(settings.device)
     torch.set_num_threads(settings.num_threads)
     manager = CheckpointManager(output / "checkpoints")
-    about = {"training": asdict(settings), "data": dict(data), "torch": str(torch.__version__)}
+    about = {
+        "training": asdict(settings),
+        "data": dict(data),
+        "network": f"{task.num_inputs} inputs, {task.layers}, {task.loss}",
+        "code": code_hash(),
+        "torch": str(torch.__version__),
+    }
     state = None if resume == "never" else earlier_run(manager, task, about, resume)
     if state is not None:
         done = is_finished(state, settings)
@@ -104,6 +111,10 @@ def earlier_run(manager: CheckpointManager, task: Task, about: dict[str, Any], r
     if resume == "unfinished" and not path.exists():
         return None
     state = manager.load_latest(task.name)
+    if not isinstance(state.get("about"), dict):
+        raise KellyError(
+            f"{path} does not say what it was trained with; go on in the code that made it, or train afresh"
+        )
     changed = differences(state["about"], about)
     if resume == "always" and changed:
         lines = "\n".join(f"  {line}" for line in changed)
@@ -111,9 +122,19 @@ def earlier_run(manager: CheckpointManager, task: Task, about: dict[str, Any], r
             f"{path} was trained with other settings:\n{lines}\n"
             "Give the settings back their former values, or train afresh without --resume"
         )
-    if resume == "unfinished" and (changed or state["finished"]):
+    # What a stage leaves behind is kept under its settings: they must all be the same, those of stopping as well.
+    if resume == "unfinished" and (state["finished"] or state["about"] != about):
         return None
     return state
+
+
+def code_hash() -> str:
+    """A hash of the modules that decide what a run computes."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for path in [*sorted(package.glob("training/*.py")), package / "networks.py", package / "layers.py"]:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:

@@ -1,0 +1,162 @@
+"""The two command lines: same options, same output tree, same console session, no git and no DVC."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kelly.tasks import TASKS
+
+SMALL = {
+    "source: corpus ": "source: synthetic ",
+    "num_sequences: 12500": "num_sequences: 200",
+    "num_sequences: 50000": "num_sequences: 400",
+}
+
+
+class Folder:
+    """The scripts and small settings in a folder that is no repository."""
+
+    def __init__(self, project: Path, folder: Path) -> None:
+        self.folder = folder
+        for name in ("train_all_models.py", "evaluate_models.py"):
+            shutil.copy(project / name, folder / name)
+        text = (project / "params.yaml").read_text()
+        for usual, small in SMALL.items():
+            assert usual in text
+            text = text.replace(usual, small)
+        (folder / "params.yaml").write_text(text)
+
+    def run(self, script: str, *options: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, script, *options], cwd=self.folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    def tree(self, below: str) -> set[str]:
+        root = self.folder / below
+        return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, str]:
+    """A folder in which all five were trained for two epochs, and what that printed."""
+    folder = Folder(Path(__file__).parents[1], tmp_path_factory.mktemp("scripts"))
+    return folder, folder.run("train_all_models.py", "-o", "out", "-e", "2", "-b", "32", "-v", "0.25", "-lr", "0.002")
+
+
+def test_training_prints_the_session_that_the_readme_shows(trained: tuple[Folder, str]) -> None:
+    printed = trained[1]
+    rule = "=" * 60
+    assert printed.startswith(
+        f"{rule}\nKelly MIDI Companion - Multi-Model Training\n{rule}\nOutput directory: out\nValidation split: 25.0%\n"
+        "Early stopping: patience=10, min_delta=0.001 of the loss\nDevice: cpu\n\nDataset splits:\n"
+        "  Emotion: 120 train, 40 validation\n"
+    )
+    for i, task in enumerate(TASKS.values(), start=1):
+        assert f"\n[{i}/5] Training {task.title}...\nEpoch 1/2 | Train Loss: " in printed
+        assert f" | Val {task.metric_label}: " in printed
+    summary = printed[printed.index("Training Summary") :].splitlines()
+    assert summary[1] == rule
+    assert summary[2].startswith("EmotionRecognizer: Best epoch ")
+    assert len(summary) == 7
+
+
+def test_training_leaves_the_documented_tree(trained: tuple[Folder, str]) -> None:
+    expected = {"registry.json"}
+    for name in TASKS:
+        expected |= {
+            f"{name}.json",
+            f"checkpoints/{name}_latest.pt",
+            f"checkpoints/{name}_best.pt",
+            f"history/{name}_history.json",
+            f"history/{name}_history.csv",
+            f"plots/{name}_loss.png",
+            f"plots/{name}_metric.png",
+        }
+    assert {path for path in trained[0].tree("out") if not path.startswith("data/")} == expected
+
+
+def test_options_reach_the_training_of_every_network(trained: tuple[Folder, str]) -> None:
+    for name in TASKS:
+        params = json.loads((trained[0].folder / f"out/{name}.json").read_text())["metadata"]["params"]
+        assert (params["epochs"], params["batch_size"], params["learning_rate"]) == (2, 32, 0.002)
+
+
+def test_evaluation_scores_all_five_from_their_best_checkpoints(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    printed = folder.run("evaluate_models.py", "--checkpoint-dir", "out/checkpoints", "--output", "results")
+    assert "Kelly MIDI Companion - Model Evaluation" in printed
+    for i, task in enumerate(TASKS.values(), start=1):
+        assert f"[{i}/5] Evaluating {task.title}...\n  Loaded checkpoint from epoch " in printed
+        scores = json.loads((folder.folder / f"results/{task.name}.json").read_text())[task.name]
+        exported = json.loads((folder.folder / f"out/{task.name}.json").read_text())["metadata"]["test_scores"]
+        assert scores["loss"] == pytest.approx(exported["loss"], rel=1e-5)
+    for line in ("Cosine Similarity: ", "MAE: ", "Mean Correlation: ", "Top-10 Accuracy: ", "F1 Score: "):
+        assert f"\n  {line}" in printed
+    assert not (folder.folder / "results/data").exists()
+
+
+def test_resuming_goes_on_and_data_is_prepared_once(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    options = ["-o", "out", "-b", "32", "-v", "0.25", "-lr", "0.002", "--models", "GroovePredictor"]
+    before = (folder.folder / "out/data/datasets/groovepredictor/dataset.json").stat().st_mtime_ns
+    printed = folder.run("train_all_models.py", *options, "-e", "3", "--resume", "GroovePredictor")
+    assert "GroovePredictor: going on after epoch 2\nEpoch 3/3" in printed
+    assert (folder.folder / "out/data/datasets/groovepredictor/dataset.json").stat().st_mtime_ns == before
+    refused = folder.run("train_all_models.py", *options, "-e", "3", "--resume", "all", "-lr", "0.1", code=1)
+    assert "learning_rate: checkpoint 0.002, now 0.1" in refused
+
+
+def test_histories_and_plots_can_be_left_out(project: Path, tmp_path: Path) -> None:
+    folder = Folder(project, tmp_path)
+    folder.run("train_all_models.py", "-e", "1", "--models", "dynamicsengine", "--no-history", "--no-plots")
+    assert {path for path in folder.tree("trained_models") if not path.startswith("data/")} == {
+        "checkpoints/dynamicsengine_best.pt",
+        "checkpoints/dynamicsengine_latest.pt",
+        "dynamicsengine.json",
+        "registry.json",
+    }
+
+
+def test_help_names_every_documented_option(project: Path, tmp_path: Path) -> None:
+    printed = Folder(project, tmp_path).run("train_all_models.py", "--help")
+    for option in (
+        "--output", "-o", "--epochs", "-e", "--batch-size", "-b", "--device", "-d", "--validation-split", "-v",
+        "--early-stopping-patience", "--early-stopping-min-delta", "--learning-rate", "-lr", "--resume",
+        "--no-history", "--no-plots",
+    ):  # fmt: skip
+        assert re.search(rf"(?<![-\w]){option}[ ,\n]", printed), option
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "message"),
+    [
+        ("train_all_models.py", ["-e", "0"], "epochs: found 0, expected greater than or equal to 1"),
+        ("train_all_models.py", ["-v", "1"], "validation_split: found 1.0, expected less than 1"),
+        ("train_all_models.py", ["-lr", "nan", "-b", "-3"], "has 2 mistake(s), nothing was started"),
+        ("train_all_models.py", ["--resume", "DrumPredictor"], "unknown network drumpredictor; expected EmotionRecog"),
+        ("train_all_models.py", ["--models", "groovepredictor", "--resume", "all"], "_latest.pt is missing"),
+        (
+            "train_all_models.py",
+            ["--models", "groovepredictor", "--resume", "melodytransformer"],
+            "--models leaves out",
+        ),
+        (
+            "train_all_models.py",
+            ["-o", "params.yaml", "--models", "groovepredictor"],
+            "Not a directory; check that the path is right",
+        ),
+        ("evaluate_models.py", [], "trained_models/checkpoints holds no *_best.pt"),
+    ],
+)
+def test_a_mistake_is_told_in_one_message(
+    project: Path, tmp_path: Path, script: str, options: list[str], message: str
+) -> None:
+    assert message in Folder(project, tmp_path).run(script, *options, code=1)
