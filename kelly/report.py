@@ -17,8 +17,9 @@ LEGEND = """
 Scores are those of the exported files on test pieces that nothing was chosen on. Baseline: the best constant. Ridge:
 linear regression on the same inputs. Floor: the smallest loss that any predictor can reach, known where the data was
 drawn from a stated law. Skill: (baseline − loss) / (baseline − floor); where the floor is not known it counts as 0, so
-that skill is the relative gain over the baseline and cannot reach 1. Parity: the largest difference between the trained
-network and its export.
+that skill is the relative gain over the baseline and cannot reach 1; in brackets, for networks with a memory, over one
+long stream in which they are never reset, as in the plugin. Parity: the largest difference between the trained network
+and its export. Samples: sequences for training + validation + test.
 """
 
 
@@ -67,7 +68,7 @@ def row(task: Task, source: str, scores: Mapping[str, float]) -> dict[str, str]:
         "Baseline": f"{scores['baseline_loss']:.4f}",
         "Ridge": f"{scores['ridge_loss']:.4f}",
         "Floor": f"{scores['floor_loss']:.4f}" if "floor_loss" in scores else "not known",
-        "Skill": f"{scores['skill']:.3f}",
+        "Skill": f"{scores['skill']:.3f}" + (f" ({scores['stateful_skill']:.3f})" if task.is_recurrent else ""),
         "Headline": f"{task.headline.replace('_', ' ').replace('r2', 'R²')} {scores[task.headline]:.3f}",
         "Parity": f"{scores['parity_error']:.1e}",
         "Parameters": f"{scores['num_parameters']:,}",

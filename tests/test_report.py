@@ -1,0 +1,74 @@
+"""The results table, and its place in the README."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kelly import report
+from kelly.cli import BEGIN, END, results
+from kelly.errors import KellyError
+from kelly.tasks import TASKS
+
+METADATA = {
+    "data": {"num_train": 8_000, "num_validation": 2_000, "num_test": 2_500},
+    "checkpoint": {"epoch": 7},
+    "num_parameters": 1_234,
+    "parity_error": 4.5e-7,
+}
+SCORES = {"loss": 0.5, "baseline_loss": 1.0, "ridge_loss": 0.75, "skill": 0.5, "stateful_skill": 0.25}
+
+
+@pytest.fixture
+def metrics(tmp_path: Path) -> Path:
+    """A folder with the metrics of all networks; only one knows its floor."""
+    for name, task in TASKS.items():
+        scores = SCORES | {task.headline: 0.9} | ({"floor_loss": 0.25} if name == "groovepredictor" else {})
+        report.write_metrics(tmp_path, task, scores, METADATA, epochs=17)
+    report.write_report(tmp_path, dict.fromkeys(TASKS, "synthetic"))
+    return tmp_path
+
+
+def test_metrics_are_numbers_under_the_networks_name(metrics: Path) -> None:
+    written = json.loads((metrics / "groovepredictor.json").read_text())
+    assert written.keys() == {"groovepredictor"}
+    assert written["groovepredictor"].items() >= {"loss": 0.5, "epochs": 17, "best_epoch": 7}.items()
+    assert all(isinstance(value, int | float) for value in written["groovepredictor"].values())
+
+
+def test_the_report_is_one_table_of_five_rows(metrics: Path) -> None:
+    lines = [line for line in (metrics / "report.md").read_text().splitlines() if line.startswith("|")]
+    assert len(lines) == 7
+    assert lines[2].startswith(
+        "| EmotionRecognizer | synthetic | 8,000 + 2,000 + 2,500 | 17 | 7 | 0.5000 MSE | 1.0000 "
+    )
+    assert "| not known | 0.500 (0.250) | cosine similarity 0.900 | 4.5e-07 | 1,234 |" in lines[2]
+    assert "| 0.2500 | 0.500 | R² 0.900 |" in lines[6]
+
+
+def test_the_report_needs_every_network(metrics: Path) -> None:
+    (metrics / "melodytransformer.json").unlink()
+    with pytest.raises(KellyError, match="score the network first: dvc repro evaluate@melodytransformer"):
+        report.write_report(metrics, dict.fromkeys(TASKS, "synthetic"))
+
+
+def test_the_table_goes_into_the_readme_between_its_marks(metrics: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    readme = metrics / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    results(metrics / "report.md", readme)
+    assert readme.read_text() == f"before\n{BEGIN}\n{(metrics / 'report.md').read_text()}{END}\nafter\n"
+    assert "| EmotionRecognizer |" in capsys.readouterr().out
+
+
+def test_a_readme_without_marks_stays_as_it_was(metrics: Path) -> None:
+    readme = metrics / "README.md"
+    readme.write_text("no marks")
+    with pytest.raises(KellyError, match="found no place for the results"):
+        results(metrics / "report.md", readme)
+    assert readme.read_text() == "no marks"
+
+
+def test_the_projects_readme_holds_the_committed_report(project: Path) -> None:
+    table = (project / "metrics/report.md").read_text()
+    remedy = "bring it up to date: kelly results --readme README.md"
+    assert f"{BEGIN}\n{table}{END}" in (project / "README.md").read_text(), remedy
