@@ -6,6 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: repro test lint lock
 
 repro: .venv/installed
+	kelly check
 	dvc repro
 	kelly results --readme README.md
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 from kelly.atomic import write_text
 from kelly.console import run
 from kelly.errors import KellyError
+from kelly.params import PARAMS_FILE, load
 
 BEGIN = "<!-- results: made by the pipeline, do not edit -->"
 END = "<!-- end of results -->"
@@ -21,8 +22,17 @@ def main() -> NoReturn:
     show.add_argument("--report", type=Path, default=Path("metrics/report.md"), help="the table (%(default)s)")
     show.add_argument("--readme", type=Path, help="put it into this file as well, between its result marks")
     show.set_defaults(command=lambda a: results(a.report, a.readme))
+    look = commands.add_parser("check", help="say what is wrong in params.yaml")
+    look.add_argument("--params", type=Path, default=PARAMS_FILE, help="the file (%(default)s)")
+    look.set_defaults(command=lambda a: check(a.params))
     arguments = parser.parse_args()
     run(partial(arguments.command, arguments))
+
+
+def check(path: Path) -> None:
+    """Validate the settings in `path`, and say which source each network learns from."""
+    for s in load(path).values():
+        print(f"{s.task.title}: {s.source}, {s.training.epochs} epochs at most")
 
 
 def results(report: Path, readme: Path | None = None) -> None:

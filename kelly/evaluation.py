@@ -48,7 +48,8 @@ def evaluate(task: Task, network: Network, parts: Mapping[str, Sequences]) -> Sc
         value = loss(task.loss, Predicted(test, reference(task, train, validation, test)))
         scores[f"{name}_loss"] = value
         scores[f"{name}_skill"] = skill(value, scores["baseline_loss"], scores.get("floor_loss"))
-    scores |= resolve_name(task.scores)(*predicted)
+    mean = Predicted(test, constant(task, train, validation, test))
+    scores |= resolve_name(task.scores)(*predicted, mean)
     if task.is_recurrent:
         scores |= stateful_scores(task, network, parts)
     return scores

@@ -1,6 +1,7 @@
 """What is measured on predictions: the loss, and for each task the scores that people ask for.
 
-outputs: float64[n, num_frames, out], what the plugin would get; sums run over the whole set, masked targets left out.
+outputs: float64[n, num_frames, out], what the plugin would get; constant: those of the training mean. Sums run over the
+whole set, masked targets left out.
 """
 
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def loss(kind: str, predicted: Predicted) -> float:
     return float(np.nanmean(losses(kind, predicted)))
 
 
-def emotion(test: Predicted, _validation: Predicted) -> Scores:
+def emotion(test: Predicted, _validation: Predicted, _constant: Predicted) -> Scores:
     """Embeddings: angle, error and correlation; valence and arousal after decoding, in -1..1."""
     targets, outputs = test.frames
     norms = np.linalg.norm(targets, axis=1) * np.linalg.norm(outputs, axis=1)
@@ -75,7 +76,7 @@ def emotion(test: Predicted, _validation: Predicted) -> Scores:
     }
 
 
-def melody(test: Predicted, validation: Predicted) -> Scores:
+def melody(test: Predicted, validation: Predicted, _constant: Predicted) -> Scores:
     """Notes: the highest ranked; precision, recall and f1 at the threshold that was best on the validation side."""
     targets, outputs = test.frames
     threshold = max(THRESHOLDS, key=lambda t: precision_recall_f1(validation, t)[2])
@@ -100,7 +101,7 @@ def precision_recall_f1(predicted: Predicted, threshold: float) -> tuple[float, 
     return precision, recall, 2 * precision * recall / max(1e-12, precision + recall)
 
 
-def harmony(test: Predicted, _validation: Predicted) -> Scores:
+def harmony(test: Predicted, _validation: Predicted, _constant: Predicted) -> Scores:
     """Chords: perplexity, the highest ranked, and f1 averaged over all chords that occur."""
     targets, outputs = test.sequences.targets.ravel(), test.outputs.reshape(-1, test.outputs.shape[-1])
     ranked = np.argsort(-outputs, axis=1, kind="stable")
@@ -116,20 +117,20 @@ def harmony(test: Predicted, _validation: Predicted) -> Scores:
     }
 
 
-def dynamics(test: Predicted, _validation: Predicted) -> Scores:
+def dynamics(test: Predicted, _validation: Predicted, constant: Predicted) -> Scores:
     """Expression: mean absolute error, R² of all sixteen together, their mean, and each."""
-    each = r2_each(test)
-    scores = {"mae": mae(test, slice(None)), "r2": r2(test, slice(None)), "mean_r2": float(np.nanmean(each))}
+    each = 1 - squared_errors(test) / squared_errors(constant)
+    scores = {"mae": mae(test, slice(None)), "r2": r2(test, constant, slice(None)), "mean_r2": float(np.nanmean(each))}
     return scores | {f"r2_{i}": float(value) for i, value in enumerate(each) if np.isfinite(value)}
 
 
-def groove(test: Predicted, _validation: Predicted) -> Scores:
+def groove(test: Predicted, _validation: Predicted, constant: Predicted) -> Scores:
     """Groove: R² of all, timing and accents; mean absolute error of timing at 120 bpm and of accents."""
     timing, accents = slice(0, 16), slice(16, 32)
     return {
-        "r2": r2(test, slice(None)),
-        "r2_timing": r2(test, timing),
-        "r2_accents": r2(test, accents),
+        "r2": r2(test, constant, slice(None)),
+        "r2_timing": r2(test, constant, timing),
+        "r2_accents": r2(test, constant, accents),
         "mae": mae(test, slice(None)),
         "mae_timing_ms": mae(test, timing) * HALF_SIXTEENTH_MS,
         "mae_accents": mae(test, accents),
@@ -142,22 +143,16 @@ def mae(predicted: Predicted, part: slice) -> float:
     return float(np.abs(predicted.sequences.targets - predicted.outputs)[..., part][there].mean())
 
 
-def squares(predicted: Predicted) -> tuple[Floats, Floats]:
-    """Of each output: the squared error, and the squared deviation from the mean of its targets; sums."""
-    there = predicted.there.reshape(-1, predicted.outputs.shape[-1])
-    targets = np.where(there, predicted.sequences.targets.reshape(there.shape), np.nan).astype(np.float64)
-    error = np.nansum((targets - predicted.outputs.reshape(there.shape)) ** 2, axis=0)
-    mean = np.nansum(targets, axis=0) / np.maximum(1, there.sum(axis=0))
-    return error, np.nansum((targets - mean) ** 2, axis=0)
+def squared_errors(predicted: Predicted) -> Floats:
+    """The sum of squared errors of each output."""
+    error = np.where(predicted.there, predicted.outputs - predicted.sequences.targets, 0.0)
+    return np.asarray((error**2).sum(axis=(0, 1)))
 
 
-def r2(predicted: Predicted, part: slice) -> float:
-    """1 − squared error / squared deviation from each output's mean, over some of the outputs together."""
-    error, deviation = squares(predicted)
-    return float(1 - error[part].sum() / deviation[part].sum())
+def r2(predicted: Predicted, constant: Predicted, part: slice) -> float:
+    """1 − squared error / squared error of the constant, the training mean, over some of the outputs together.
 
-
-def r2_each(predicted: Predicted) -> Floats:
-    """R² of each output; nan for one that never changes."""
-    error, deviation = squares(predicted)
-    return 1 - np.divide(error, deviation, out=np.full_like(error, np.nan), where=deviation > 0)
+    Out of sample the mean of the test side is not known to any predictor (Campbell & Thompson, "Predicting excess stock
+    returns out of sample", Review of Financial Studies 21(4), 2008, eq. 1).
+    """
+    return float(1 - squared_errors(predicted)[part].sum() / squared_errors(constant)[part].sum())

@@ -36,7 +36,7 @@ def parser(params_file: Path) -> argparse.ArgumentParser:
         description="Train the five networks and export them for RTNeural.",
         epilog=f"What is not given comes from {params_file.name}; what is given counts for all networks.",
     )
-    p.add_argument("--output", "-o", type=Path, default=Path("./trained_models"), help="output directory (%(default)s)")
+    p.add_argument("--output", "-o", default="./trained_models", help="output directory (%(default)s)")
     p.add_argument("--epochs", "-e", type=int, help="number of epochs, at most (50)")
     p.add_argument("--batch-size", "-b", type=int, help="sequences a step (64)")
     p.add_argument("--device", "-d", choices=params.DEVICES, help="where to train (cpu)")
@@ -62,12 +62,13 @@ def model_names(given: list[str]) -> list[str]:
     return [name for name in TASKS if name in wanted or "all" in wanted]
 
 
-def train_all(chosen: list[Settings], output: Path, resumed: list[str], save_history: bool, save_plots: bool) -> None:
-    """Train the networks one after another, then export each; everything is written below `output`."""
+def train_all(chosen: list[Settings], directory: str, resumed: list[str], save_history: bool, save_plots: bool) -> None:
+    """Train the networks one after another and export each; everything is written below `directory`."""
+    output = Path(directory)
     first = chosen[0]
     device = choose_device(first.training.device)
     print(f"{RULE}\nKelly MIDI Companion - Multi-Model Training\n{RULE}")
-    print(f"Output directory: {output}")
+    print(f"Output directory: {directory}")
     print(f"Validation split: {first.splitting.validation_split:.1%}")
     stopping = first.training
     print(

@@ -65,19 +65,21 @@ def test_the_historys_r2_and_top_10_are_those_of_the_scores() -> None:
     metric = METRICS["r2"]
     ours = metric.value(metric.sums(torch.tensor(outputs), torch.tensor(targets), torch.tensor(mask)))
     predicted = Predicted(sequences(targets, mask=mask), outputs)
-    assert ours == pytest.approx(scoring.groove(predicted, predicted)["r2"])
+    mean = np.where(mask, targets, 0).sum(axis=(0, 1)) / mask.sum(axis=(0, 1))
+    constant = Predicted(predicted.sequences, np.broadcast_to(mean, outputs.shape))
+    assert ours == pytest.approx(scoring.groove(predicted, predicted, constant)["r2"])
     notes = (RNG.random((20, 3, 128)) < 0.2) * 1.0
     chances = RNG.random((20, 3, 128))
     metric = METRICS["top_10_accuracy"]
     ours = metric.value(metric.sums(torch.tensor(chances), torch.tensor(notes), None))
     predicted = Predicted(sequences(notes), chances)
-    assert ours == pytest.approx(scoring.melody(predicted, predicted)["top_10_accuracy"])
+    assert ours == pytest.approx(scoring.melody(predicted, predicted, predicted)["top_10_accuracy"])
 
 
 def test_a_perfect_emotion_scores_perfectly() -> None:
     targets = embed(usual_coordinates(RNG.uniform(-1, 1, (30, 4)), RNG.uniform(-1, 1, (30, 4))))
     predicted = Predicted(sequences(targets), targets.copy())
-    scores = scoring.emotion(predicted, predicted)
+    scores = scoring.emotion(predicted, predicted, predicted)
     assert scores["cosine_similarity"] == pytest.approx(1)
     assert scores["mean_correlation"] == pytest.approx(1)
     assert max(scores["mae"], scores["valence_mae"], scores["arousal_mae"]) < 1e-9
@@ -88,7 +90,7 @@ def test_melody_scores_count_notes() -> None:
     targets[0, 0, [60, 64, 67, 72]] = 1
     outputs[0, 0, [60, 64, 67, 61]] = [0.9, 0.8, 0.7, 0.6]
     predicted = Predicted(sequences(targets), outputs)
-    scores = scoring.melody(predicted, predicted)
+    scores = scoring.melody(predicted, predicted, predicted)
     assert scores["top_4_accuracy"] == 0.75
     assert scores["precision"] == 1  # the best threshold leaves the wrong note out
     assert scores["recall"] == 0.75
@@ -99,7 +101,7 @@ def test_harmony_scores_count_chords() -> None:
     outputs = np.full((4, 1, 64), 0.1 / 63)
     outputs[[0, 1, 2, 3], 0, [5, 5, 7, 7]] = 0.9
     predicted = Predicted(sequences(np.array([[5], [5], [7], [9]])), outputs)
-    scores = scoring.harmony(predicted, predicted)
+    scores = scoring.harmony(predicted, predicted, predicted)
     assert scores["top_1_accuracy"] == 0.75
     assert scores["f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
     assert scores["perplexity"] == pytest.approx(math.exp(scoring.loss("cross_entropy", predicted)))
@@ -108,7 +110,8 @@ def test_harmony_scores_count_chords() -> None:
 def test_groove_errors_are_in_milliseconds_at_120_bpm() -> None:
     targets = np.zeros((2, 1, 32))
     targets[1] = 0.5
-    scores = scoring.groove(*[Predicted(sequences(targets), targets + 0.2)] * 2)
+    predicted = Predicted(sequences(targets), targets + 0.2)
+    scores = scoring.groove(predicted, predicted, Predicted(sequences(targets), np.full(targets.shape, 0.25)))
     assert scores["mae_timing_ms"] == pytest.approx(0.2 * 62.5)
 
 
@@ -117,7 +120,8 @@ def test_masked_targets_do_not_count() -> None:
     outputs = np.where(mask, targets, 7.0)
     predicted = Predicted(sequences(targets, mask=mask), outputs)
     assert scoring.loss("mse", predicted) == 0
-    assert scoring.groove(predicted, predicted)["r2"] == 1
+    constant = Predicted(predicted.sequences, np.full(targets.shape, 0.5))
+    assert scoring.groove(predicted, predicted, constant)["r2"] == 1
 
 
 def rows(n: int, task: Any, law: Any) -> Sequences:

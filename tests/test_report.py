@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kelly import report
-from kelly.cli import BEGIN, END, results
+from kelly.cli import BEGIN, END, check, results
 from kelly.errors import KellyError
 from kelly.tasks import TASKS
 
@@ -66,6 +66,11 @@ def test_a_readme_without_marks_stays_as_it_was(metrics: Path) -> None:
     with pytest.raises(KellyError, match="found no place for the results"):
         results(metrics / "report.md", readme)
     assert readme.read_text() == "no marks"
+
+
+def test_check_names_the_source_of_each_network(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check(project / "params.yaml")
+    assert "MelodyTransformer: corpus, 50 epochs at most" in capsys.readouterr().out
 
 
 def test_the_projects_readme_holds_the_committed_report(project: Path) -> None:

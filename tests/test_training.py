@@ -13,11 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, TensorDataset
 
+from kelly import splits
 from kelly.datasets.sequences import Sequences
+from kelly.datasets.synthetic.dynamics import dynamics
 from kelly.errors import KellyError
+from kelly.evaluation import core_scores
 from kelly.layers import Dense
 from kelly.networks import DynamicsEngine, GroovePredictor, Network
 from kelly.params import Training
+from kelly.release import as_function
 from kelly.scoring import Predicted, loss
 from kelly.tasks import TASKS
 from kelly.training import (
@@ -29,6 +33,7 @@ from kelly.training import (
     train_emotion_recognizer,
 )
 from kelly.training.batches import Batches
+from kelly.training.loop import inherited
 from kelly.training.runs import choose_device, train_model
 
 losses = st.lists(st.floats(0, 1) | st.just(math.nan) | st.just(math.inf), max_size=40)
@@ -416,6 +421,43 @@ def test_the_history_speaks_of_what_the_network_puts_out(name: str) -> None:
         outputs = network(torch.tensor(inputs)).double().numpy()
     best = min(value for value in history.columns["val_loss"] if value is not None)
     assert loss(task.loss, Predicted(part, outputs)) == pytest.approx(best, rel=1e-5)
+
+
+def test_shuffled_inputs_teach_nothing() -> None:
+    task = TASKS["dynamicsengine"]
+    data = dynamics(num_sequences=1_500, seed=3)
+    rows = splits.split(data, 3, 0.2, 0.2)
+    skills = []
+    for shuffle_seed in (None, 3):
+        parts = splits.divide(data, rows, shuffle_seed)
+        network, stopper = DynamicsEngine(), EarlyStopping(patience=3)
+        train(
+            network,
+            Batches(parts["train"], 16, torch.Generator().manual_seed(1)),
+            Batches(parts["validation"], 1_000),
+            epochs=10,
+            early_stopping=stopper,
+        )
+        skills.append(core_scores(task, as_function(network), parts)["skill"])
+    assert skills[0] > 0.5
+    assert abs(skills[1]) < 0.02
+
+
+def test_an_lstm_learns_to_go_on_in_a_state_that_another_sequence_left() -> None:
+    network = Network(TASKS["melodytransformer"])
+    x = torch.randn(6, 3, 64, generator=torch.Generator().manual_seed(1))
+    _, state = network.logits(x)
+    start = inherited(state, 4)
+    assert start is not None
+    for carried, ended in zip(start, state, strict=True):
+        assert (carried is None) == (ended is None)
+        if carried is not None and ended is not None:
+            for part, end in zip(carried, ended, strict=True):
+                assert not part[:, ::2].any()
+                torch.testing.assert_close(part[:, 1::2], end[:, 1:4:2])
+                assert not part.requires_grad
+    assert inherited(state, 7) == [None] * 4  # a first batch, or a larger one, starts from zero
+    assert inherited(None, 4) is None
 
 
 def test_masked_targets_teach_nothing() -> None:
