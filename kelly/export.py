@@ -64,8 +64,8 @@ def read_back(path: Path, content: Mapping[str, Any], num_parameters: int) -> Mo
         raise KellyError(f"{path} holds {model.num_parameters} parameters, expected {num_parameters}")
     for i, (layer, wanted) in enumerate(zip(model.layers, content["layers"], strict=True)):
         arrays = (layer.weight, layer.bias) if isinstance(layer, Dense) else (layer.kernel, layer.recurrent, layer.bias)
-        for j, (read_back, array) in enumerate(zip(arrays, wanted["weights"], strict=True)):
-            if not np.array_equal(np.asarray(read_back, dtype=np.float32), array):
+        for j, (found, array) in enumerate(zip(arrays, wanted["weights"], strict=True)):
+            if not np.array_equal(np.asarray(found, dtype=np.float32), array):
                 raise KellyError(f"{path}: layer {i} ({wanted['type']}): weights[{j}] did not survive being written")
     return model
 
@@ -122,6 +122,9 @@ def export(
     """
     with replacing(path) as temporary:
         write(temporary, content)
-        model, parity_error = prove(temporary, content, **proof)
+        try:
+            model, parity_error = prove(temporary, content, **proof)
+        except KellyError as error:
+            raise KellyError(str(error).replace(str(temporary), str(path))) from None
         write(temporary, {**content, "metadata": metadata(model, parity_error)})
         return read_back(temporary, content, proof["num_parameters"])

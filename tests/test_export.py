@@ -81,8 +81,9 @@ def test_a_wrong_export_is_noticed_and_the_former_one_stays(tmp_path: Path, spoi
     path, network = tmp_path / "network.json", Network(TASKS["melodytransformer"], seed=7)
     path.write_text("the former export")
     content = export.document(64, network.task.layers, weights(network))
-    with pytest.raises(KellyError, match=message):
+    with pytest.raises(KellyError, match=message) as error:
         written(path, network, spoil(content))
+    assert str(path) in str(error.value)
     assert path.read_text() == "the former export"
     assert [path.name for path in tmp_path.iterdir()] == ["network.json"]
 
