@@ -14,7 +14,7 @@ from kelly.tasks import TASKS
 SMALL = {
     "source: corpus ": "source: synthetic ",
     "num_sequences: 12500": "num_sequences: 200",
-    "num_sequences: 50000": "num_sequences: 400",
+    "num_sequences: 100000": "num_sequences: 400",
 }
 
 

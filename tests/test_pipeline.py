@@ -18,7 +18,7 @@ SMALL = {
     "epochs: 50 ": "epochs: 2 ",
     "source: corpus ": "source: synthetic ",
     "num_sequences: 12500": "num_sequences: 200",
-    "num_sequences: 50000": "num_sequences: 400",
+    "num_sequences: 100000": "num_sequences: 400",
 }
 
 
