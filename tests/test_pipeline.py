@@ -4,8 +4,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,13 @@ SMALL = {
 MADE = ("metrics/", "trained_models/", "dvc.lock", "tests/")
 
 
+def environment() -> dict[str, str]:
+    """The environment in which `dvc` and `python` are those of these tests, and modules those of the clone."""
+    bin_folder = str(Path(sys.executable).parent)
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return kept | {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+
+
 class Clone:
     """A copy of the project in a git repository of its own."""
 
@@ -44,14 +54,23 @@ class Clone:
         self.commit()
 
     def run(self, *command: str, cwd: Path | None = None, code: int = 0) -> str:
-        bin_folder = str(Path(sys.executable).parent)
-        environment = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
-        environment.pop("PYTHONPATH", None)
         done = subprocess.run(
-            command, cwd=cwd or self.folder, env=environment, capture_output=True, text=True, check=False
+            command, cwd=cwd or self.folder, env=environment(), capture_output=True, text=True, check=False
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + (done.stderr if command[0] == "dvc" else "")
+
+    def kill_when(self, reached: Callable[[], bool], *command: str) -> None:
+        """Start a command and kill it, with all that it started, as soon as `reached`."""
+        started = subprocess.Popen(
+            command, cwd=self.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        while not reached():
+            assert started.poll() is None, "it ended before it could be killed"
+            time.sleep(0.01)
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
 
     def dvc(self, *arguments: str, code: int = 0) -> str:
         return self.run("dvc", *arguments, code=code)
@@ -176,6 +195,28 @@ def test_a_mistake_in_the_settings_stops_before_any_work(clone: Clone) -> None:
     assert "Traceback" not in printed
     assert {path: path.stat().st_mtime_ns for path in before} == before
     clone.run("git", "checkout", "-q", "params.yaml")
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_like_an_unbroken_one(clone: Clone) -> None:
+    clone.set("  groovepredictor:\n    epochs: null", "  groovepredictor:\n    epochs: 200")
+    clone.set("early_stopping_patience: 10 ", "early_stopping_patience: 200 ")
+    history = clone.folder / "trained_models/history/groovepredictor_history.csv"
+
+    def reached() -> bool:
+        return history.exists() and 5 < len(history.read_text().splitlines()) < 150
+
+    clone.kill_when(reached, "dvc", "repro", "train@groovepredictor")
+    assert "GroovePredictor: going on after epoch " in clone.dvc("repro", "train@groovepredictor")
+    names = (
+        "checkpoints/groovepredictor_best.pt",
+        "history/groovepredictor_history.csv",
+        "plots/groovepredictor_loss.png",
+    )
+    resumed = [(clone.folder / "trained_models" / name).read_bytes() for name in names]
+    assert "going on" not in clone.dvc("repro", "-f", "-s", "train@groovepredictor")
+    assert [(clone.folder / "trained_models" / name).read_bytes() for name in names] == resumed
+    clone.run("git", "checkout", "-q", ".")
+    clone.dvc("repro")
 
 
 def test_the_same_seed_gives_the_same_bytes_in_another_folder(clone: Clone, tmp_path: Path) -> None:
