@@ -11,6 +11,8 @@ import pytest
 
 from kelly.tasks import TASKS
 
+pytestmark = pytest.mark.pipeline
+
 SMALL = {
     "source: corpus ": "source: synthetic ",
     "num_sequences: 12500": "num_sequences: 200",
