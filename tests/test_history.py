@@ -1,0 +1,39 @@
+"""The history of a run: the same numbers as JSON and CSV."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kelly.training import TrainingMetrics
+
+
+def test_a_history_is_the_same_as_json_and_csv(tmp_path: Path) -> None:
+    metrics = TrainingMetrics()
+    metrics.add(1, 0.523, 0.567, 0.234, 0.198)
+    metrics.add(2, 1 / 3, 0.489, 0.312, 0.287)
+    metrics.save_json(tmp_path / "h.json")
+    metrics.save_csv(tmp_path / "h.csv")
+    assert json.loads((tmp_path / "h.json").read_text()) == {
+        "epoch": [1, 2],
+        "train_loss": [0.523, 1 / 3],
+        "val_loss": [0.567, 0.489],
+        "train_metric": [0.234, 0.312],
+        "val_metric": [0.198, 0.287],
+    }
+    assert (tmp_path / "h.csv").read_text().splitlines() == [
+        "epoch,train_loss,val_loss,train_metric,val_metric",
+        "1,0.523,0.567,0.234,0.198",
+        "2,0.3333333333333333,0.489,0.312,0.287",
+    ]
+    assert TrainingMetrics.load_json(tmp_path / "h.json").columns == metrics.columns
+
+
+def test_a_history_takes_columns_of_ones_own_but_no_gaps() -> None:
+    metrics = TrainingMetrics()
+    metrics.add(1, 0.5, 0.6, learning_rate=0.1)
+    assert metrics.columns["learning_rate"] == [0.1]
+    with pytest.raises(ValueError, match="columns"):
+        metrics.add(2, 0.5, 0.6)
+    with pytest.raises(ValueError, match="epoch 3"):
+        metrics.add(3, 0.5, 0.6, learning_rate=0.1)
