@@ -21,7 +21,11 @@ def main(params_file: Path) -> None:
     """Run the command line; defaults come from `params_file`."""
     arguments = parser(params_file).parse_args()
     given = {field: value for field in Shared.model_fields if (value := getattr(arguments, field, None)) is not None}
-    settings = params.load(params_file, given)
+    try:
+        settings = params.load(params_file, given)
+    except KellyError as error:
+        options = ", ".join(f"{name} {value}" for name, value in given.items())
+        raise KellyError(f"{error}" + (f"\nThe command line gave {options}" if given else "")) from None
     chosen = [settings[name] for name in model_names(arguments.models)]
     resumed = model_names(arguments.resume or [])
     if "all" not in (arguments.resume or []) and (idle := set(resumed) - {s.task.name for s in chosen}):

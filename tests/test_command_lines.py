@@ -140,7 +140,11 @@ def test_help_names_every_documented_option(project: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("script", "options", "message"),
     [
-        ("train_all_models.py", ["-e", "0"], "epochs: found 0, expected greater than or equal to 1"),
+        (
+            "train_all_models.py",
+            ["-e", "0"],
+            "epochs: found 0, expected greater than or equal to 1\nThe command line gave epochs 0",
+        ),
         ("train_all_models.py", ["-v", "1"], "validation_split: found 1.0, expected less than 1"),
         ("train_all_models.py", ["-lr", "nan", "-b", "-3"], "has 2 mistake(s), nothing was started"),
         ("train_all_models.py", ["--resume", "DrumPredictor"], "unknown network drumpredictor; expected EmotionRecog"),
