@@ -11,6 +11,7 @@ from kelly.errors import KellyError
 from kelly.scoring import Scores
 from kelly.tasks import TASKS, Task
 
+MAX_SKIPPED = 10  # files named for one network; the rest stand in its dataset.json
 LOSS_UNITS = {"mse": "MSE", "bce": "BCE", "cross_entropy": "CE, nats"}
 
 LEGEND = """
@@ -38,10 +39,10 @@ def write_metrics(folder: Path, task: Task, scores: Scores, metadata: Mapping[st
     write_text(folder / f"{task.name}.json", text + "\n")
 
 
-def write_report(folder: Path, sources: Mapping[str, str]) -> None:
-    """Write `{folder}/report.md`, one row a network, from the metrics beside it.
+def write_report(folder: Path, data: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write `{folder}/report.md`, one row a network, from the metrics beside it, and the files that were left out.
 
-    sources: where the data of each network came from. Raises KellyError where a network's metrics are missing.
+    data: of each network, the content of its dataset.json. Raises KellyError where a network's metrics are missing.
     """
     table = []
     for name, task in TASKS.items():
@@ -52,8 +53,25 @@ def write_report(folder: Path, sources: Mapping[str, str]) -> None:
             raise KellyError(
                 f"{path} cannot be read ({error!r}); score the network first: dvc repro evaluate@{name}"
             ) from None
-        table.append(row(task, sources[name], scores))
-    write_text(folder / "report.md", markdown(table) + LEGEND)
+        table.append(row(task, data[name]["source"], scores))
+    write_text(folder / "report.md", markdown(table) + LEGEND + skipped_files(data))
+
+
+def skipped_files(data: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which files a source could not use, and why, a paragraph a network that has some; '' where none has."""
+    text = ""
+    for name, about in data.items():
+        if skipped := about["facts"].get("skipped"):
+            shown = "".join(f"- `{one_line(s['file'])}`: {one_line(s['reason'])}\n" for s in skipped[:MAX_SKIPPED])
+            more = f"- and {len(skipped) - MAX_SKIPPED} more\n" if len(skipped) > MAX_SKIPPED else ""
+            text += f"\n{TASKS[name].title}: {len(skipped)} of {about['facts']['files']:,} files were skipped "
+            text += f"(all in `data/datasets/{name}/dataset.json`):\n\n{shown}{more}"
+    return text
+
+
+def one_line(text: str) -> str:
+    """A name or a reason as Markdown shows it on one line."""
+    return " ".join(text.replace("`", "'").split())
 
 
 def row(task: Task, source: str, scores: Mapping[str, float]) -> dict[str, str]:

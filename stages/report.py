@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from kelly.console import run
+from kelly.datasets.sequences import read_about
+from kelly.prepared import DATA, datasets_folder
 from kelly.registry import write_registry
 from kelly.report import write_report
 
@@ -10,7 +12,7 @@ from kelly.report import write_report
 def main() -> None:
     """Write trained_models/registry.json and metrics/report.md."""
     models = write_registry(Path("trained_models"))
-    write_report(Path("metrics"), {name: about["data"]["source"] for name, about in models.items()})
+    write_report(Path("metrics"), {name: read_about(datasets_folder(DATA, name)) for name in models})
 
 
 if __name__ == "__main__":

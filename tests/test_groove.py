@@ -185,11 +185,11 @@ def test_push_swing_and_beat_are_heard_from_the_bars_before() -> None:
 @pytest.mark.parametrize("bar", [0, 1, 2, 3])
 def test_changing_a_bar_changes_no_input_up_to_it(tmp_path: Path, bar: int) -> None:
     path = write_folder(tmp_path)
-    before = groove(path, "test").sequences, dynamics(path, "test").sequences
+    before = groove(path, "test", 0.5).sequences, dynamics(path, "test", 0.5).sequences
     hits = drumming(1)
     hits[8 * bar : 8 * bar + 8] = [(tick - 10, 127 - v) for tick, v in hits[8 * bar : 8 * bar + 8]]
     write_hits(path / "drummer1/session1/1.mid", hits)
-    after = groove(path, "test").sequences, dynamics(path, "test").sequences
+    after = groove(path, "test", 0.5).sequences, dynamics(path, "test", 0.5).sequences
     for old, new in zip(before, after, strict=True):
         changed = (old.inputs != new.inputs).any(axis=(1, 2))
         assert changed.tolist() == [t > bar and t < 4 for t in range(20)]
@@ -199,7 +199,7 @@ def test_changing_a_bar_changes_no_input_up_to_it(tmp_path: Path, bar: int) -> N
 def test_rows_have_the_shapes_ranges_and_sides_of_the_contract(tmp_path: Path) -> None:
     path = write_folder(tmp_path)
     for source, num_in, num_out, low in ((groove, 64, 32, -1.0), (dynamics, 32, 16, 0.0)):
-        data = source(path, "test")
+        data = source(path, "test", 0.5)
         s = data.sequences
         assert s.mask is not None
         assert s.heard is not None
@@ -221,7 +221,7 @@ def test_rows_have_the_shapes_ranges_and_sides_of_the_contract(tmp_path: Path) -
 
 
 def test_the_published_validation_split_can_be_the_test(tmp_path: Path) -> None:
-    data = groove(write_folder(tmp_path), "validation")
+    data = groove(write_folder(tmp_path), "validation", 0.5)
     assert data.sequences.official is not None
     assert data.sequences.official.tolist() == ["train"] * 12 + ["test"] * 4
     assert data.facts["test_performances_left_out"] == 1
@@ -232,13 +232,13 @@ def test_the_published_validation_split_can_be_the_test(tmp_path: Path) -> None:
 )
 def test_a_split_without_rows_is_an_error_that_counts_the_splits(tmp_path: Path, sides: str, test_split: Side) -> None:
     with pytest.raises(KellyError, match=r"by split \{'train': [01].*set data\.groove\.test_split"):
-        groove(write_folder(tmp_path, sides), test_split)
+        groove(write_folder(tmp_path, sides), test_split, 0.5)
 
 
 def test_a_bar_of_few_hits_is_heard_but_is_no_row(tmp_path: Path) -> None:
     path = write_folder(tmp_path)
     write_hits(path / "drummer1/session1/1.mid", [(0, 120), (480, 120), *((BAR + tick, v) for tick, v in STRAIGHT)])
-    s = groove(path, "test").sequences
+    s = groove(path, "test", 0.5).sequences
     assert s.groups.tolist().count("drummer1/session1/1") == 1
     assert (s.inputs[0, 0] != embed(np.zeros(9)).astype(np.float32)).any()
 
@@ -247,7 +247,7 @@ def test_a_broken_file_among_good_ones_is_skipped_with_its_reason(tmp_path: Path
     path = write_folder(tmp_path)
     (path / "drummer1/session1/2.mid").write_bytes(b"MThd broken")
     write_hits(path / "drummer1/session1/3.mid", drumming(3), metre=(3, 4))
-    data = groove(path, "test")
+    data = groove(path, "test", 0.5)
     assert [s["file"] for s in data.facts["skipped"]] == ["drummer1/session1/2.mid", "drummer1/session1/3.mid"]
     assert "truncated" in data.facts["skipped"][0]["reason"]
     assert "3/4, expected 4/4" in data.facts["skipped"][1]["reason"]
@@ -259,20 +259,20 @@ def test_a_folder_of_mostly_broken_files_is_an_error(tmp_path: Path) -> None:
     for i in (1, 2, 3):
         (path / f"drummer1/session1/{i}.mid").unlink()
     with pytest.raises(KellyError, match=r"3 of 5 files cannot be used(.|\n)*1\.mid: cannot be read"):
-        groove(path, "test")
+        groove(path, "test", 0.5)
 
 
 def test_a_performance_that_stands_there_twice_is_used_once(tmp_path: Path) -> None:
     path = write_folder(tmp_path)
     write_hits(path / "drummer1/session1/3.mid", drumming(1))
-    data = groove(path, "validation")
+    data = groove(path, "validation", 0.5)
     left_out = {"file": "drummer1/session1/3.mid", "same_as": "drummer1/session1/1.mid"}
     assert data.facts["duplicates_left_out"] == [left_out]
     assert len(data.sequences) == 12
 
 
 def test_other_metres_are_left_out_and_counted(tmp_path: Path) -> None:
-    data = groove(write_folder(tmp_path, "train test train", metre="6-8"), "test")
+    data = groove(write_folder(tmp_path, "train test train", metre="6-8"), "test", 0.5)
     assert data.facts["other_metres_left_out"] == 1
     assert len(data.sequences) == 8
 
@@ -280,7 +280,7 @@ def test_other_metres_are_left_out_and_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../secret.mid", "/etc/secret.mid", "a/../../b.mid", "..\\b.mid", "C:/b.mid", ""])
 def test_a_file_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(KellyError, match="expected a path inside the folder"):
-        groove(write_folder(tmp_path, file=name), "test")
+        groove(write_folder(tmp_path, file=name), "test", 0.5)
 
 
 def test_faults_of_the_table_are_told_all_at_once(tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_faults_of_the_table_are_told_all_at_once(tmp_path: Path) -> None:
 def test_the_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
     path = write_folder(tmp_path / "raw")
     for run in ("a", "b"):
-        dynamics(path, "test").sequences.save(tmp_path / run)
+        dynamics(path, "test", 0.5).sequences.save(tmp_path / run)
     for file in (tmp_path / "a").iterdir():
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
 

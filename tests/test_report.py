@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ METADATA = {
     "num_parameters": 1_234,
     "parity_error": 4.5e-7,
 }
+DATA: dict[str, dict[str, Any]] = {name: {"source": "synthetic", "facts": {}} for name in TASKS}
 SCORES = {"loss": 0.5, "baseline_loss": 1.0, "ridge_loss": 0.75, "skill": 0.5, "stateful_skill": 0.25}
 
 
@@ -25,7 +27,7 @@ def metrics(tmp_path: Path) -> Path:
     for name, task in TASKS.items():
         scores = SCORES | {task.headline: 0.9} | ({"floor_loss": 0.25} if name == "groovepredictor" else {})
         report.write_metrics(tmp_path, task, scores, METADATA, epochs=17)
-    report.write_report(tmp_path, dict.fromkeys(TASKS, "synthetic"))
+    report.write_report(tmp_path, DATA)
     return tmp_path
 
 
@@ -49,7 +51,20 @@ def test_the_report_is_one_table_of_five_rows(metrics: Path) -> None:
 def test_the_report_needs_every_network(metrics: Path) -> None:
     (metrics / "melodytransformer.json").unlink()
     with pytest.raises(KellyError, match="score the network first: dvc repro evaluate@melodytransformer"):
-        report.write_report(metrics, dict.fromkeys(TASKS, "synthetic"))
+        report.write_report(metrics, DATA)
+
+
+def test_the_report_lists_the_files_that_were_skipped(metrics: Path) -> None:
+    assert "skipped" not in (metrics / "report.md").read_text()
+    skipped = [{"file": f"{i}.mid", "reason": f"no notes,\n expected `one` ({i})"} for i in range(12)]
+    data = DATA | {"groovepredictor": {"source": "groove", "facts": {"files": 1_021, "skipped": skipped}}}
+    report.write_report(metrics, data)
+    text = (metrics / "report.md").read_text()
+    assert (
+        "GroovePredictor: 12 of 1,021 files were skipped (all in `data/datasets/groovepredictor/dataset.json`)" in text
+    )
+    assert "\n- `0.mid`: no notes, expected 'one' (0)\n" in text
+    assert text.endswith("(9)\n- and 2 more\n")
 
 
 def test_the_table_goes_into_the_readme_between_its_marks(metrics: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from kelly.datasets import tonality
 from kelly.datasets.chords import CHORDS, derive_chords, harmony_context
 from kelly.datasets.scores import CHORALES, Piece, read_pieces
 from kelly.datasets.sequences import Dataset, Sequences
+from kelly.datasets.skipped import Skipped
 from kelly.emotion import COORDINATES, NUM_COORDINATES, embed
 from kelly.errors import KellyError
 from kelly.heard import DECAY, heard_before
@@ -36,7 +37,7 @@ UNITS = {
 
 
 def melody(
-    collections: Sequence[str], num_frames: int, max_pieces: int | None = None, num_workers: int = -1
+    collections: Sequence[str], num_frames: int, max_pieces: int | None, max_skipped_share: float, num_workers: int = -1
 ) -> Dataset:
     """Make MelodyTransformer's data: what was heard before a bar, and the melody's pitches that sound in it.
 
@@ -44,7 +45,7 @@ def melody(
     the bar, the tonic transposed to C; the last window of a piece is masked past its end. category: mode.
     Raises KellyError as `read_pieces` does.
     """
-    pieces, skipped = read_pieces(collections, max_pieces, num_workers)
+    pieces, skipped = read_pieces(collections, max_pieces, max_skipped_share, num_workers)
     groups = same_melody_groups(pieces)
     windows: dict[str, list[Any]] = defaultdict(list)
     num_bars = 0
@@ -75,7 +76,9 @@ def _melody_frames(piece: Piece) -> tuple[str, NDArray[np.float32], NDArray[np.f
     return key.mode, embed(heard_coordinates(transposed)).astype(np.float32), sounding(transposed)
 
 
-def harmony(collections: Sequence[str], max_pieces: int | None = None, num_workers: int = -1) -> Dataset:
+def harmony(
+    collections: Sequence[str], max_pieces: int | None, max_skipped_share: float, num_workers: int = -1
+) -> Dataset:
     """Make HarmonyPredictor's data: one row a chord change of Bach's chorales, its chords derived from the notes.
 
     inputs float32[n, 1, 128]: embedding of the bars heard before (64), context of the chords so far (64); targets
@@ -84,7 +87,7 @@ def harmony(collections: Sequence[str], max_pieces: int | None = None, num_worke
     if tunes := [name for name in collections if name != CHORALES]:
         raise KellyError(f"collections: found {tunes}, but tunes of one voice have no chords; "
                          f"harmony from the corpus needs collections: [{CHORALES}]")  # fmt: skip
-    pieces, skipped = read_pieces(collections, max_pieces, num_workers)
+    pieces, skipped = read_pieces(collections, max_pieces, max_skipped_share, num_workers)
     groups = same_melody_groups(pieces)
     rows: dict[str, list[Any]] = defaultdict(list)
     for piece, group in zip(pieces, groups, strict=True):
@@ -108,8 +111,9 @@ def harmony(collections: Sequence[str], max_pieces: int | None = None, num_worke
     return Dataset(Sequences(**arrays), facts=facts)
 
 
-def _facts(pieces: list[Piece], groups: list[str], skipped: list[dict[str, str]]) -> dict[str, Any]:
+def _facts(pieces: list[Piece], groups: list[str], skipped: list[Skipped]) -> dict[str, Any]:
     return {
+        "files": len(pieces) + len(skipped),
         "pieces": len(pieces),
         "groups": len(set(groups)),
         "pieces_per_collection": dict(Counter(piece.collection for piece in pieces)),

@@ -26,6 +26,7 @@ from kelly.datasets.performance import (
     nearest,
 )
 from kelly.datasets.sequences import Dataset, Sequences
+from kelly.datasets.skipped import Skipped, check_skipped
 from kelly.emotion import BLOCK_SIZE, COORDINATES, embed
 from kelly.errors import KellyError
 
@@ -50,25 +51,26 @@ class Bars:
     dynamics: NDArray[np.float64]
 
 
-def groove(path: Path | str, test_split: TestSplit) -> Dataset:
+def groove(path: Path | str, test_split: TestSplit, max_skipped_share: float) -> Dataset:
     """Rows for GroovePredictor: one 4/4 bar with at least MIN_HITS hits.
 
     inputs float32[n, 1, 64], the embedding of what was heard before the bar; targets float32[n, 1, 32], timing in half
     sixteenths and accents, each -1..1, masked where nothing was played; heard: the bar before, nan where it is silent.
     `test_split` names the published split to test on; see `official_side`.
-    Raises KellyError where the layout is not met, no row stands in `test_split` or more than half the files fail.
+    Raises KellyError where the layout is not met, no row stands in `test_split` or more than `max_skipped_share`
+    (0..1) of the files cannot be used.
     """
-    return _dataset(Path(path), test_split, lambda bars: bars.groove, 2 * BLOCK_SIZE)
+    return _dataset(Path(path), test_split, max_skipped_share, lambda bars: bars.groove, 2 * BLOCK_SIZE)
 
 
-def dynamics(path: Path | str, test_split: TestSplit) -> Dataset:
+def dynamics(path: Path | str, test_split: TestSplit, max_skipped_share: float) -> Dataset:
     """Rows for DynamicsEngine: one 4/4 bar with at least MIN_HITS hits.
 
     inputs float32[n, 1, 32], the valence block of what was heard before the bar; targets float32[n, 1, 16], the
     parameters DRUM_DYNAMICS, each 0..1, masked where the bar does not tell; heard: the bar before, nan where unknown.
-    `test_split` and errors as for `groove`.
+    `test_split`, `max_skipped_share` and errors as for `groove`.
     """
-    return _dataset(Path(path), test_split, lambda bars: bars.dynamics, BLOCK_SIZE)
+    return _dataset(Path(path), test_split, max_skipped_share, lambda bars: bars.dynamics, BLOCK_SIZE)
 
 
 def bars_of(path: Path) -> Bars:
@@ -165,7 +167,13 @@ def official_side(split: str, test_split: TestSplit) -> str | None:
     return {"train": "train", "validation": "test"}.get(split)
 
 
-def _dataset(path: Path, test_split: TestSplit, measure: Callable[[Bars], NDArray[np.float64]], size: int) -> Dataset:
+def _dataset(
+    path: Path,
+    test_split: TestSplit,
+    max_skipped_share: float,
+    measure: Callable[[Bars], NDArray[np.float64]],
+    size: int,
+) -> Dataset:
     listed = read_info(path)
     performances = [p for p in listed if p.time_signature == "4-4"]
     found = {split: sum(p.split == split for p in performances) for split in SPLITS}
@@ -176,7 +184,7 @@ def _dataset(path: Path, test_split: TestSplit, measure: Callable[[Bars], NDArra
         )
     used = [p for p in performances if official_side(p.split, test_split)]
     parts: dict[str, list[NDArray[Any]]] = defaultdict(list)
-    skipped: list[dict[str, str]] = []
+    skipped: list[Skipped] = []
     duplicates: list[dict[str, str]] = []
     first_with: dict[bytes, str] = {}
     for p in tqdm(used, desc="groove", unit="file", disable=None):
@@ -199,9 +207,7 @@ def _dataset(path: Path, test_split: TestSplit, measure: Callable[[Bars], NDArra
         parts["official"].append(np.full(rows.sum(), official_side(p.split, test_split)))
         parts["groups"].append(np.full(rows.sum(), p.id))
         parts["category"].append(np.full(rows.sum(), p.style.split("/")[0].strip()))
-    if 2 * len(skipped) > len(used):
-        first = "\n".join(s["reason"] for s in skipped[:5])
-        raise KellyError(f"{path}: {len(skipped)} of {len(used)} files cannot be used, at most half may fail:\n{first}")
+    check_skipped(path, skipped, len(used), max_skipped_share)
     whole = {name: np.concatenate(part) for name, part in parts.items()}
     bars_by_side = Counter(whole["official"].tolist())
     if not bars_by_side["train"] or not bars_by_side["test"]:
@@ -221,6 +227,7 @@ def _dataset(path: Path, test_split: TestSplit, measure: Callable[[Bars], NDArra
             category=whole["category"],
         ),
         facts={
+            "files": len(used),
             "performances": len(first_with),
             "bars": dict(sorted(bars_by_side.items())),
             "published_splits": found,

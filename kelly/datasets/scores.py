@@ -14,6 +14,7 @@ from music21 import abcFormat
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from kelly.datasets.skipped import Skipped, check_skipped
 from kelly.errors import KellyError
 
 # Only these: other folders of music21's corpus carry licences of their own (essenFolksong, palestrina, leadSheet …).
@@ -49,14 +50,14 @@ class Piece:
 
 
 def read_pieces(
-    collections: Sequence[str], max_pieces: int | None = None, num_workers: int = -1
-) -> tuple[list[Piece], list[dict[str, str]]]:
+    collections: Sequence[str], max_pieces: int | None, max_skipped_share: float, num_workers: int = -1
+) -> tuple[list[Piece], list[Skipped]]:
     """Read `collections` (of COLLECTIONS), at most the first `max_pieces` scores of each.
 
     num_workers: processes; −1 is one a core.
 
     Returns the pieces in the order of collections, file names and numbers, and the skipped files with reasons. Raises
-    KellyError for any other collection, and where more than half of the scores cannot be read.
+    KellyError for any other collection, and where more than `max_skipped_share` (0..1) of the scores cannot be read.
     """
     unknown = [name for name in collections if name not in COLLECTIONS]
     if unknown or not collections:
@@ -69,9 +70,7 @@ def read_pieces(
     read = list(tqdm(results, total=len(jobs), desc="scores", unit="score", disable=None))
     pieces = [result for result in read if isinstance(result, Piece)]
     skipped = [result for result in read if isinstance(result, dict)]
-    if len(skipped) > len(pieces):
-        raise KellyError(f"{len(skipped)} of {len(jobs)} scores could not be read, at most half may fail; the first "
-                         f"is {skipped[0]['file']}: {skipped[0]['reason']}; install music21 again")  # fmt: skip
+    check_skipped("music21's scores", skipped, len(jobs), max_skipped_share)
     return pieces, skipped
 
 

@@ -79,7 +79,8 @@ class Dataset:
 
     stream: one row of at least 2,000 frames in which an LSTM's state is never reset; None: the test pieces, one
         after another, serve instead
-    facts: JSON values only: counts, units, and files that were skipped, each with its reason
+    facts: JSON values only: counts, units; of a source of files, `files`, how many there were, and `skipped`, those
+        that could not be used, each with its reason
     """
 
     sequences: Sequences

@@ -26,7 +26,13 @@ class RowLaw(Block):
     seed: int | None = Field(ge=0, lt=2**32)
 
 
-class MelodyCorpus(Block):
+class Files(Block):
+    """What all sources that read files have in common."""
+
+    max_skipped_share: float = Field(ge=0, lt=1)
+
+
+class MelodyCorpus(Files):
     """Melodies of scores that music21 carries."""
 
     collections: list[Literal["bach", "ryansMammoth", "oneills1850", "airdsAirs"]] = Field(min_length=1)
@@ -34,14 +40,14 @@ class MelodyCorpus(Block):
     max_pieces: int | None = Field(ge=5)
 
 
-class HarmonyCorpus(Block):
+class HarmonyCorpus(Files):
     """Chords of scores that music21 carries."""
 
     collections: list[Literal["bach"]] = Field(min_length=1)
     max_pieces: int | None = Field(ge=5)
 
 
-class GrooveFolder(Block):
+class GrooveFolder(Files):
     """A folder in the layout of the Groove MIDI Dataset."""
 
     path: str = Field(min_length=1)
