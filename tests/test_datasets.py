@@ -14,6 +14,7 @@ from kelly.tasks import TASKS
 
 TASK = TASKS["melodytransformer"]
 SETTINGS = {"num_sequences": 60, "num_frames": 3, "seed": 5}
+ABOUT: dict[str, Any] = {"model": "melodytransformer", "source": "corpus", "settings": {}}
 
 
 def sequences(**changes: Any) -> Sequences:
@@ -28,7 +29,7 @@ def sequences(**changes: Any) -> Sequences:
 
 def test_a_data_set_survives_the_disk(tmp_path: Path) -> None:
     saved = Dataset(sequences(category=np.array(list("mmdd"))), sequences(), {"unit": "bar"})
-    saved.save(tmp_path, {"source": "corpus"})
+    saved.save(tmp_path, ABOUT)
     loaded = Dataset.load(tmp_path)
     np.testing.assert_array_equal(loaded.sequences.inputs, saved.sequences.inputs)
     assert loaded.sequences.category is not None
@@ -41,8 +42,8 @@ def test_a_data_set_survives_the_disk(tmp_path: Path) -> None:
 
 def test_a_new_data_set_leaves_nothing_of_the_former_one(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    Dataset(sequences(oracle=sequences().targets), sequences()).save(folder, {})
-    Dataset(sequences()).save(folder, {})
+    Dataset(sequences(oracle=sequences().targets), sequences()).save(folder, ABOUT)
+    Dataset(sequences()).save(folder, ABOUT)
     assert Dataset.load(folder).sequences.oracle is None
     assert Dataset.load(folder).stream is None
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
@@ -51,7 +52,7 @@ def test_a_new_data_set_leaves_nothing_of_the_former_one(tmp_path: Path) -> None
 def test_the_hash_tells_data_apart(tmp_path: Path) -> None:
     hashes = []
     for name, inputs in (("a", 0.0), ("b", 0.0), ("c", 0.5)):
-        Dataset(sequences(inputs=np.full((4, 3, 64), inputs, np.float32))).save(tmp_path / name, {})
+        Dataset(sequences(inputs=np.full((4, 3, 64), inputs, np.float32))).save(tmp_path / name, ABOUT)
         hashes.append(read_about(tmp_path / name)["sha256"])
     assert hashes[0] == hashes[1] != hashes[2]
 
@@ -104,7 +105,7 @@ def test_a_chord_outside_the_vocabulary_is_refused() -> None:
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(KellyError, match=r"inputs\.npy is missing"):
         Dataset.load(tmp_path)
-    Dataset(sequences()).save(tmp_path, {})
+    Dataset(sequences()).save(tmp_path, ABOUT)
     (tmp_path / "targets.npy").write_bytes(b"\x93NUMPY broken")
     with pytest.raises(KellyError, match=r"targets\.npy is not a readable \.npy array"):
         Dataset.load(tmp_path)
@@ -115,7 +116,7 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
 
 
 def test_pickled_arrays_are_not_read(tmp_path: Path) -> None:
-    Dataset(sequences()).save(tmp_path, {})
+    Dataset(sequences()).save(tmp_path, ABOUT)
     np.save(tmp_path / "groups.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(KellyError, match=r"groups\.npy is not a readable"):
         Dataset.load(tmp_path)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kelly.datasets.sequences import Dataset, Sequences, read_about
+from kelly.datasets.sequences import Dataset, Sequences, digest, read_about
 from kelly.errors import KellyError
 from kelly.tasks import Task
 
@@ -26,11 +26,12 @@ def generate(task: Task, source: str, settings: Mapping[str, Any], folder: Path)
 
 
 def is_current(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:
-    """Whether `folder` holds just this data already."""
+    """Whether `folder` holds just this data already, every array as it was written."""
     if not (folder / "dataset.json").exists():
         return False
     about = read_about(folder)
-    return (about["model"], about["source"], about["settings"]) == (task.name, source, dict(settings))
+    wanted = (about["model"], about["source"], about["settings"]) == (task.name, source, dict(settings))
+    return wanted and about["sha256"] == digest(folder)
 
 
 def check(task: Task, sequences: Sequences) -> None:

@@ -1,8 +1,6 @@
 """The one form that every data source yields: sequences of frames with their targets, stored as .npy files."""
 
 import hashlib
-import os
-import shutil
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from kelly.atomic import replacing, write_text
+from kelly.atomic import replacing, replacing_folder, write_text
 from kelly.errors import KellyError
+
+ABOUT = ("model", "source", "settings", "num_sequences", "num_frames", "num_pieces", "facts", "sha256")  # dataset.json
 
 
 @dataclass(frozen=True)
@@ -91,32 +91,21 @@ class Dataset:
         """Write the arrays, the stream's in `<folder>/stream/`, and `<folder>/dataset.json`, in the place of what was.
 
         about: what the caller knows of the data (source, settings). The JSON adds facts, counts and the hash of all
-        arrays. `folder` is made under another name first, so that it is never half of one data set or of two.
+        arrays. `folder` is never half of one data set or of two.
         """
-        fresh = folder.with_name(f".{folder.name}.{os.getpid()}")
-        try:
+        with replacing_folder(folder) as fresh:
             self.sequences.save(fresh)
             if self.stream is not None:
                 self.stream.save(fresh / "stream")
             self._describe(fresh, about)
-            if folder.exists():
-                shutil.rmtree(folder)
-            fresh.rename(folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
 
     def _describe(self, folder: Path, about: dict[str, Any]) -> None:
-        digest = hashlib.sha256()
-        for path in sorted(folder.rglob("*.npy")):
-            digest.update(path.relative_to(folder).as_posix().encode())
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
         counts = {
             "num_sequences": len(self.sequences),
             "num_frames": self.sequences.inputs.shape[1],
             "num_pieces": len(np.unique(self.sequences.groups)),
         }
-        content = {**about, **counts, "facts": self.facts, "sha256": digest.hexdigest()}
+        content = {**about, **counts, "facts": self.facts, "sha256": digest(folder)}
         write_text(folder / "dataset.json", orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
 
     @classmethod
@@ -126,8 +115,18 @@ class Dataset:
         return cls(Sequences.load(folder), stream, read_about(folder)["facts"])
 
 
+def digest(folder: Path) -> str:
+    """The SHA-256 of all arrays of a data set, as it stands in its dataset.json."""
+    whole = hashlib.sha256()
+    for path in sorted(folder.rglob("*.npy")):
+        whole.update(path.relative_to(folder).as_posix().encode())
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
 def read_about(folder: Path) -> dict[str, Any]:
-    """The content of `<folder>/dataset.json`: source, settings, counts, facts, hash."""
+    """The content of `<folder>/dataset.json`: model, source, settings, counts, facts, hash."""
     path = folder / "dataset.json"
     try:
         content: dict[str, Any] = orjson.loads(path.read_bytes())
@@ -135,4 +134,7 @@ def read_about(folder: Path) -> dict[str, Any]:
         raise KellyError(f"{path} is missing; prepare the data first: dvc repro generate@{folder.name}") from None
     except orjson.JSONDecodeError as error:
         raise KellyError(f"{path} is not JSON ({error}); delete {folder} and prepare the data again") from None
+    missing = [key for key in ABOUT if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise KellyError(f"{path} lacks {', '.join(missing)}; delete {folder} and prepare the data again")
     return content
