@@ -1,10 +1,16 @@
 """Train the five networks and export them for RTNeural: `python train_all_models.py --help`."""
 
-from functools import partial
 from pathlib import Path
 
 from kelly.console import run
-from kelly.train_all import main
+
+
+def main() -> None:
+    """Run the command line; its defaults come from the params.yaml beside it."""
+    from kelly import train_all  # here, so that Ctrl-C is answered while PyTorch is being imported as well
+
+    train_all.main(Path(__file__).with_name("params.yaml"))
+
 
 if __name__ == "__main__":
-    run(partial(main, Path(__file__).with_name("params.yaml")), interrupted="add --resume MODEL to go on from there")
+    run(main, interrupted="add --resume all to go on from there")

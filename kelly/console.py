@@ -1,24 +1,61 @@
-"""How every command ends: a user's mistake is told in one message, an interruption politely."""
+"""The frame of every command: a user's mistake is one message and exit 1, Ctrl-C and a request to end are answered."""
 
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType, TracebackType
 from typing import NoReturn
 
 from kelly.errors import KellyError
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, treated like Ctrl-C: what was begun is cleared away, what was finished is kept."""
+
+
+def terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Answer SIGTERM."""
+    raise Terminated
+
+
 def run(main: Callable[[], None], interrupted: str = "the same command goes on from there") -> NoReturn:
-    """Run `main` and exit: 0; 1 with the message of a mistake; 130 on Ctrl-C, saying how to go on."""
+    """Run `main` and exit: 0; 1 with the message of a mistake; 130 on Ctrl-C, 143 on SIGTERM, saying how to go on."""
+    signal.signal(signal.SIGTERM, terminate)
     try:
         main()
+        sys.stdout.flush()
     except KellyError as error:
-        print(f"error: {error}", file=sys.stderr)
+        fail(str(error))
+    except BrokenPipeError:
+        # Whoever read the output has gone (`| head`). Python would complain once more when it flushes at exit.
+        sys.stdout = None
         sys.exit(1)
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(f"error: {what}; check that the path is right, writable and on a disk that is not full", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print(f"interrupted: what was finished is kept; {interrupted}", file=sys.stderr)
-        sys.exit(130)
+        fail(f"{what}; check that the path is right, writable and on a disk that is not full")
+    except MemoryError:
+        fail("the memory of this machine is full; close other programs, or set less data or smaller batches")
+    except KeyboardInterrupt as stop:
+        terminated = isinstance(stop, Terminated)
+        word = "terminated" if terminated else "interrupted"
+        print(f"\n{word}: what was finished is kept; {interrupted}", file=sys.stderr)
+        sys.exit(143 if terminated else 130)
     sys.exit(0)
+
+
+def answer_interrupts() -> None:
+    """Have Ctrl-C answered before `run` has begun as well: imports take seconds. Python then ends by that signal."""
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print("\ninterrupted: nothing was begun", file=sys.stderr)
+        else:
+            sys.__excepthook__(kind, error, trace)
+
+    sys.excepthook = hook
+
+
+def fail(message: str) -> NoReturn:
+    """Print the message of a mistake and exit 1."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)

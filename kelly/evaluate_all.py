@@ -12,6 +12,7 @@ from kelly.datasets.generate import generate
 from kelly.datasets.sequences import Dataset, Sequences, read_about
 from kelly.errors import KellyError
 from kelly.evaluation import evaluate
+from kelly.exclusive import claim
 from kelly.prepared import DATA, datasets_folder, divided
 from kelly.release import as_function, load_best
 from kelly.scoring import Scores
@@ -31,15 +32,18 @@ def main() -> None:
     p.add_argument("--output", "-o", type=Path, default=Path("./evaluation_results"), help="(%(default)s)")
     p.add_argument("--device", "-d", choices=params.DEVICES, default="cpu", help="(%(default)s)")
     arguments = p.parse_args()
-    evaluate_all(arguments.checkpoint_dir, arguments.output, arguments.device)
-
-
-def evaluate_all(checkpoint_dir: Path, output: Path, device_name: str) -> None:
-    """Score every network that has a best checkpoint; write `{output}/{model}.json` for each."""
-    device = choose_device(device_name)
-    there = [task for task in TASKS.values() if (checkpoint_dir / f"{task.name}_best.pt").exists()]
+    there = [task for task in TASKS.values() if (arguments.checkpoint_dir / f"{task.name}_best.pt").exists()]
     if not there:
-        raise KellyError(f"{checkpoint_dir} holds no *_best.pt; train first, or name the folder: --checkpoint-dir DIR")
+        raise KellyError(
+            f"{arguments.checkpoint_dir} holds no *_best.pt; train first, or name the folder: --checkpoint-dir DIR"
+        )
+    with claim(arguments.output, "evaluation"):
+        evaluate_all(there, arguments.checkpoint_dir, arguments.output, arguments.device)
+
+
+def evaluate_all(there: list[Task], checkpoint_dir: Path, output: Path, device_name: str) -> None:
+    """Score the networks of the tasks `there` from their best checkpoints; write `{output}/{model}.json` for each."""
+    device = choose_device(device_name)
     print(f"{RULE}\nKelly MIDI Companion - Model Evaluation\n{RULE}")
     for i, task in enumerate(there, start=1):
         print(f"[{i}/{len(there)}] Evaluating {task.title}...", flush=True)
@@ -77,7 +81,7 @@ def test_parts(task: Task, about: dict[str, Any], roots: list[Path]) -> dict[str
                 "those it learned from: train again"
             )
     rows = splits.split(Dataset.load(folder), splitting.seed, splitting.validation_split, splitting.test_split)
-    return divided(folder, rows, splitting)[0]
+    return divided(folder, rows, splitting)
 
 
 def lines(scores: Scores) -> list[str]:

@@ -1,18 +1,15 @@
 """Export one network for RTNeural and prove it: `python -m stages.export emotionrecognizer` → trained_models/*.json."""
 
-from pathlib import Path
-
-from kelly.console import run
+from kelly.params import Settings
 from kelly.prepared import DATA, load_parts
 from kelly.release import release
-from stages.arguments import settings
+from stages.frame import TRAINED, run
 
 
-def main() -> None:
+def main(s: Settings) -> None:
     """Write trained_models/{model}.json."""
-    s = settings()
     parts, _ = load_parts(s, DATA)
-    model = release(s.task, Path("trained_models"), parts)
+    model = release(s.task, TRAINED, parts)
     parity_error = model.metadata["parity_error"]
     print(f"{s.task.title}: {model.num_parameters:,} parameters, proven to {parity_error:.1e}")
 

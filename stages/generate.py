@@ -1,14 +1,13 @@
 """Read or draw the data of one network: `python -m stages.generate emotionrecognizer` → data/datasets/."""
 
-from kelly.console import run
 from kelly.datasets.generate import generate
+from kelly.params import Settings
 from kelly.prepared import DATA, datasets_folder
-from stages.arguments import settings
+from stages.frame import run
 
 
-def main() -> None:
+def main(s: Settings) -> None:
     """Write data/datasets/{model}/."""
-    s = settings()
     dataset = generate(s.task, s.source, s.data, datasets_folder(DATA, s.task.name))
     n, num_frames, _ = dataset.sequences.inputs.shape
     print(f"{s.task.title}: {n} sequences of {num_frames} frames from {s.source}")

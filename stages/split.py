@@ -1,15 +1,14 @@
 """Divide one network's data by piece: `python -m stages.split emotionrecognizer` → data/splits/."""
 
 from kelly import splits
-from kelly.console import run
 from kelly.datasets.sequences import Dataset
+from kelly.params import Settings
 from kelly.prepared import DATA, datasets_folder, splits_folder
-from stages.arguments import settings
+from stages.frame import run
 
 
-def main() -> None:
+def main(s: Settings) -> None:
     """Write data/splits/{model}/{train,validation,test}.npy."""
-    s = settings()
     dataset = Dataset.load(datasets_folder(DATA, s.task.name))
     rows = splits.split(dataset, s.splitting.seed, s.splitting.validation_split, s.splitting.test_split)
     splits.save(splits_folder(DATA, s.task.name), rows)

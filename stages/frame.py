@@ -1,0 +1,32 @@
+"""The frame of a stage: its one argument is the network's name, and it works on that network alone."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from kelly import console, params
+from kelly.errors import KellyError
+from kelly.exclusive import claim
+
+TRAINED = Path("trained_models")
+METRICS = Path("metrics")
+
+
+def run(work: Callable[[params.Settings], None]) -> NoReturn:
+    """Do `work` with the settings of the network that the command line names, and exit as kelly.console says."""
+
+    def main() -> None:
+        s = settings()
+        with claim(TRAINED, s.task.name):
+            work(s)
+
+    console.run(main)
+
+
+def settings() -> params.Settings:
+    """The settings of the network that the command line names. Raises KellyError where it names none."""
+    known = params.load()
+    if len(sys.argv) != 2 or sys.argv[1] not in known:
+        raise KellyError(f"found the arguments {sys.argv[1:]}, expected one network: {', '.join(known)}")
+    return known[sys.argv[1]]
