@@ -2,13 +2,15 @@
 
 import difflib
 import re
+import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, create_model
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from kelly.datasets.settings import Block
 from kelly.errors import KellyError
@@ -16,15 +18,8 @@ from kelly.tasks import TASKS, Task
 
 PARAMS_FILE = Path("params.yaml")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
-class Loader(yaml.SafeLoader):
-    """SafeLoader that reads 1e-05 as a number, as YAML 1.2 and so DVC do, where YAML 1.1 takes it for text."""
-
-
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)$"), list("-+.0123456789")
-)
+BRIEF = reprlib.Repr()  # a value in a message, however much it holds: YAML's references make gigabytes of a line
+BRIEF.maxlevel, BRIEF.maxlist, BRIEF.maxdict, BRIEF.maxstring = 2, 4, 4, 60
 
 
 class Model(Block):
@@ -38,21 +33,31 @@ class Model(Block):
     early_stopping_min_delta_mode: Literal["abs", "rel"] | None
 
 
-class Shared(Block):
-    """The settings at the top level of params.yaml."""
+class Training(Block):
+    """How a network is trained."""
 
     seed: int = Field(ge=0, lt=2**32)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1000)
-    validation_split: float = Field(gt=0, lt=1)
-    test_split: float = Field(gt=0, lt=1)
     early_stopping_patience: int = Field(ge=1)
     early_stopping_min_delta: float = Field(ge=0)
     early_stopping_min_delta_mode: Literal["abs", "rel"]
-    shuffle_inputs: bool
     device: Literal["auto", "cpu", "cuda", "mps"]
     num_threads: int = Field(ge=1, le=256)
+
+
+class Splitting(Block):
+    """How a network's data is divided."""
+
+    seed: int = Field(ge=0, lt=2**32)
+    validation_split: float = Field(gt=0, lt=1)
+    test_split: float = Field(gt=0, lt=1)
+    shuffle_inputs: bool
+
+
+class Shared(Training, Splitting):
+    """The settings at the top level of params.yaml, for all networks that do not say otherwise."""
 
 
 ModelTable = create_model(
@@ -72,33 +77,11 @@ class Params(Shared):
 
 
 @dataclass(frozen=True)
-class Training:
-    """How one network is trained: the shared settings with the network's own in their place."""
-
-    seed: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    early_stopping_patience: int
-    early_stopping_min_delta: float
-    early_stopping_min_delta_mode: Literal["abs", "rel"]
-    device: str
-    num_threads: int
-
-
-@dataclass(frozen=True)
-class Splitting:
-    """How one network's data is divided."""
-
-    seed: int
-    validation_split: float
-    test_split: float
-    shuffle_inputs: bool
-
-
-@dataclass(frozen=True)
 class Settings:
-    """Everything that is set for one network. data: the arguments of the chosen source."""
+    """Everything that is set for one network: the shared settings with its own in their place.
+
+    data: the arguments of the chosen source
+    """
 
     task: Task
     training: Training
@@ -130,13 +113,17 @@ def load(path: Path = PARAMS_FILE, overrides: Mapping[str, Any] | None = None) -
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file. Raises KellyError where it is missing, unreadable, empty or not a mapping."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader)
+        # The parser that DVC reads the file with: YAML 1.2, where 1e-05 is a number, and no key stands twice.
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise KellyError(
             f"{path} is missing; run from the project's folder, or restore it: git checkout {path}"
         ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise KellyError(f"{path} cannot be read as YAML in UTF-8: {error}") from None
+    except (OSError, ValueError, YAMLError) as error:  # ValueError: not UTF-8, or a date that does not exist
+        reason = re.split(r"\n\s*(?=To suppress this|Duplicate keys will)", str(error))[0]
+        raise KellyError(f"{path} cannot be read as YAML in UTF-8: {reason}") from None
+    except RecursionError:
+        raise KellyError(f"{path} cannot be read as YAML: it is nested too deeply; see git show HEAD:{path}") from None
     if not isinstance(content, dict):
         found = "nothing" if content is None else f"a {type(content).__name__}"
         raise KellyError(f"{path} holds {found}, expected the settings as `key: value`; see git show HEAD:{path}")
@@ -147,8 +134,8 @@ def settings(params: Params, task: Task) -> Settings:
     """The settings of one network, its own values in the place of the shared ones."""
     own: Any = getattr(params.models, task.name)
 
-    def resolved(kind: type) -> Any:
-        names = [field.name for field in fields(kind)]
+    def resolved(kind: type[BaseModel]) -> Any:
+        names = kind.model_fields
         return kind(**{n: v if (v := getattr(own, n, None)) is not None else getattr(params, n) for n in names})
 
     data = getattr(own.data, own.data.source).model_dump()
@@ -162,7 +149,7 @@ def explain(error: ValidationError) -> list[str]:
     lines = []
     for mistake in error.errors():
         key = ".".join(str(part) for part in mistake["loc"])
-        found = repr(mistake["input"])
+        found = BRIEF.repr(mistake["input"])
         match mistake["type"]:
             case "extra_forbidden":
                 known = known_keys(mistake["loc"][:-1])
@@ -180,6 +167,7 @@ def explain(error: ValidationError) -> list[str]:
 def expected(mistake: Any) -> str:
     """What pydantic expected, without its opening words."""
     words = re.sub(r"^(Input|List) should (be|have) ", "", mistake["msg"])
+    words = re.sub(r"a valid dictionary or instance of \w+", "a mapping of keys", words)
     return words.replace("a valid integer", "a whole number").replace("a valid ", "a ")
 
 

@@ -1,6 +1,5 @@
 """Prepared data on disk, `{root}/datasets/{model}` and `{root}/splits/{model}`, as the sides that a network sees."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +22,18 @@ def splits_folder(root: Path, model: str) -> Path:
 
 def load_parts(settings: Settings, root: Path) -> tuple[dict[str, Sequences], dict[str, Any]]:
     """The sides 'train', 'validation', 'test' and 'stream' of one network's data, and what identifies them."""
-    name = settings.task.name
-    folder = datasets_folder(root, name)
-    rows = splits.load(splits_folder(root, name))
-    return divided(folder, rows, settings.splitting)
+    folder = datasets_folder(root, settings.task.name)
+    rows = splits.load(splits_folder(root, settings.task.name))
+    return divided(folder, rows, settings.splitting), identified(folder, rows, settings.splitting)
 
 
-def divided(
-    folder: Path, rows: dict[str, splits.Rows], splitting: Splitting
-) -> tuple[dict[str, Sequences], dict[str, Any]]:
-    """The data set in `folder` as sides, divided by `rows`, and what identifies them."""
-    parts = splits.divide(Dataset.load(folder), rows, splitting.seed if splitting.shuffle_inputs else None)
+def divided(folder: Path, rows: dict[str, splits.Rows], splitting: Splitting) -> dict[str, Sequences]:
+    """The data set in `folder` as sides, divided by `rows`."""
+    return splits.divide(Dataset.load(folder), rows, splitting.seed if splitting.shuffle_inputs else None)
+
+
+def identified(folder: Path, rows: dict[str, splits.Rows], splitting: Splitting) -> dict[str, Any]:
+    """What the sides are told by: source, settings, hash, how they were divided, and their sizes."""
     about = {key: value for key, value in read_about(folder).items() if key not in ("model", "facts")}
-    counts = {f"num_{side}": len(parts[side]) for side in splits.SIDES}
-    return parts, about | {"splitting": asdict(splitting)} | counts
+    counts = {f"num_{side}": len(rows[side]) for side in splits.SIDES}
+    return about | {"splitting": splitting.model_dump()} | counts

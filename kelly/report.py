@@ -24,17 +24,31 @@ and its export. Samples: sequences for training + validation + test.
 """
 
 
+def num_epochs(path: Path) -> int:
+    """How many epochs the history at `path` tells of. Raises KellyError where it is not a history."""
+    try:
+        return len(orjson.loads(path.read_bytes())["epoch"])
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise KellyError(f"{path} is not a history ({error!r}); train the network again") from None
+
+
 def write_metrics(folder: Path, task: Task, scores: Scores, metadata: Mapping[str, Any], epochs: int) -> None:
-    """Write `{folder}/{model}.json`: the scores and the facts of the run, numbers only, under the model's name."""
-    facts = {
-        "num_train": metadata["data"]["num_train"],
-        "num_validation": metadata["data"]["num_validation"],
-        "num_test": metadata["data"]["num_test"],
-        "epochs": epochs,
-        "best_epoch": metadata["checkpoint"]["epoch"],
-        "num_parameters": metadata["num_parameters"],
-        "parity_error": metadata["parity_error"],
-    }
+    """Write `{folder}/{model}.json`: the scores and the facts of the run, numbers only, under the model's name.
+
+    metadata: the export's own. Raises KellyError where it does not tell the facts.
+    """
+    try:
+        facts = {
+            "num_train": metadata["data"]["num_train"],
+            "num_validation": metadata["data"]["num_validation"],
+            "num_test": metadata["data"]["num_test"],
+            "epochs": epochs,
+            "best_epoch": metadata["checkpoint"]["epoch"],
+            "num_parameters": metadata["num_parameters"],
+            "parity_error": metadata["parity_error"],
+        }
+    except (KeyError, TypeError) as error:
+        raise KellyError(f"{task.name}.json: its metadata lacks {error}; export it again: dvc repro export") from None
     text = orjson.dumps({task.name: scores | facts}, option=orjson.OPT_INDENT_2).decode()
     write_text(folder / f"{task.name}.json", text + "\n")
 

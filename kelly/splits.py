@@ -89,7 +89,12 @@ def load(folder: Path) -> dict[str, Rows]:
         path = folder / f"{side}.npy"
         if not path.exists():
             raise KellyError(f"{path} is missing; divide the data first: dvc repro split@{folder.name}")
-        rows[side] = np.load(path, allow_pickle=False)
+        try:
+            rows[side] = np.load(path, allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise KellyError(
+                f"{path} is not a readable .npy array ({error}); divide again: dvc repro -f split@{folder.name}"
+            ) from None
     return rows
 
 
