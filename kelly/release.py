@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from kelly.datasets.sequences import Sequences
+from kelly.datasets.settings import Block
 from kelly.errors import KellyError
 from kelly.evaluation import core_scores
 from kelly.export import FORMAT_VERSION, document, export
 from kelly.networks import Network
+from kelly.params import Splitting, Training
 from kelly.rtneural import Model
 from kelly.tasks import Task
 from kelly.training.checkpoints import CheckpointManager, load_weights
@@ -24,18 +27,58 @@ SOURCE_FOLDERS = ("kelly", "stages")
 PROJECT = Path(__file__).parents[1]
 
 
+class Data(Block):
+    """The data that a checkpoint was trained on."""
+
+    source: str
+    settings: dict[str, Any]
+    splitting: Splitting
+    sha256: str
+    num_sequences: int
+    num_frames: int
+    num_pieces: int
+    num_train: int
+    num_validation: int
+    num_test: int
+
+
+class Identity(Block):
+    """What a checkpoint says of its run, as kelly.training.runs.identity tells it."""
+
+    training: Training
+    data: Data
+    network: str
+    code: str
+    torch: str
+
+
 def load_best(task: Task, checkpoint_dir: Path) -> tuple[Network, dict[str, Any]]:
     """The network with the weights of its best epoch, and the checkpoint. Raises KellyError where it is not usable."""
     manager = CheckpointManager(checkpoint_dir)
     checkpoint = manager.load_best(task.name)
     network = Network(task).eval()
     load_weights(network, checkpoint["model_state_dict"], manager.best_path(task.name))
-    if not isinstance(checkpoint.get("about"), dict):
-        path = manager.best_path(task.name)
-        raise KellyError(
-            f"{path} does not say what data it was trained on; train it with train_all_models.py or dvc repro"
-        )
+    check_identity(task, checkpoint["about"], manager.best_path(task.name))
     return network, checkpoint
+
+
+def check_identity(task: Task, about: Any, path: Path) -> None:
+    """Raise KellyError where a checkpoint does not say, in full and in range, what its network was trained with."""
+    faults = []
+    try:
+        data = Identity.model_validate(about).data
+        if data.source in task.sources:
+            settings: Any = task.data.model_fields[data.source].annotation
+            settings.model_validate(data.settings)
+        else:
+            faults = [f"data.source: {data.source!r:.40}, expected one of {', '.join(task.sources)}"]
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, e['loc'])) or 'about'}: {e['msg']}" for e in error.errors()[:5]]
+    if faults:
+        lines = "".join(f"\n  {fault}" for fault in faults)
+        raise KellyError(
+            f"{path} does not say what it was trained with; train it with train_all_models.py or dvc repro:{lines}"
+        )
 
 
 def as_function(network: Network, device: torch.device | str = "cpu") -> Any:

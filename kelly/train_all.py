@@ -1,18 +1,23 @@
 """`python train_all_models.py`: prepare data, train, export and prove, without git or DVC, in one output folder."""
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from kelly import params, splits
 from kelly.datasets.generate import generate, is_current
 from kelly.datasets.sequences import Dataset
 from kelly.errors import KellyError
+from kelly.exclusive import claim
 from kelly.params import Settings, Shared
-from kelly.prepared import datasets_folder, load_parts, splits_folder
+from kelly.prepared import datasets_folder, identified, load_parts, splits_folder
 from kelly.registry import write_registry
 from kelly.release import release
 from kelly.tasks import TASKS
-from kelly.training.runs import Resume, best_epoch, choose_device, train_model
+from kelly.training.checkpoints import CheckpointManager
+from kelly.training.resume import Resume, earlier_run
+from kelly.training.runs import best_epoch, choose_device, identity, train_model
 
 RULE = "=" * 60
 
@@ -27,10 +32,9 @@ def main(params_file: Path) -> None:
         options = ", ".join(f"{name} {value}" for name, value in given.items())
         raise KellyError(f"{error}" + (f"\nThe command line gave {options}" if given else "")) from None
     chosen = [settings[name] for name in model_names(arguments.models)]
-    resumed = model_names(arguments.resume or [])
-    if "all" not in (arguments.resume or []) and (idle := set(resumed) - {s.task.name for s in chosen}):
-        raise KellyError(f"--resume {', '.join(sorted(idle))}, which --models leaves out; name the same networks")
-    train_all(chosen, arguments.output, resumed, not arguments.no_history, not arguments.no_plots)
+    resumed = to_resume(arguments.resume or [], chosen, Path(arguments.output))
+    with claim(Path(arguments.output), *(s.task.name for s in chosen)):
+        train_all(chosen, arguments.output, resumed, not arguments.no_history, not arguments.no_plots)
 
 
 def parser(params_file: Path) -> argparse.ArgumentParser:
@@ -49,7 +53,10 @@ def parser(params_file: Path) -> argparse.ArgumentParser:
     p.add_argument("--early-stopping-min-delta", type=float, help="what counts as progress (0.001)")
     p.add_argument("--learning-rate", "-lr", type=float, help="of Adam (0.001)")
     p.add_argument(
-        "--resume", nargs="+", metavar="MODEL", help="go on from the latest checkpoint of these, or of 'all'"
+        "--resume",
+        nargs="+",
+        metavar="MODEL",
+        help="go on from the latest checkpoint of these, or of 'all' that have one",
     )
     p.add_argument("--no-history", action="store_true", help="don't save the training history")
     p.add_argument("--no-plots", action="store_true", help="don't draw plots")
@@ -66,6 +73,23 @@ def model_names(given: list[str]) -> list[str]:
     return [name for name in TASKS if name in wanted or "all" in wanted]
 
 
+def to_resume(given: list[str], chosen: list[Settings], output: Path) -> list[str]:
+    """The networks that go on from their checkpoints: those given by name, or of all those that have one.
+
+    Raises KellyError for an unknown one, for one that is not among `chosen`, and where 'all' would be none.
+    """
+    if "all" in given:
+        manager = CheckpointManager(output / "checkpoints")
+        there = [s.task.name for s in chosen if manager.latest_path(s.task.name).exists()]
+        if not there:
+            raise KellyError(f"{manager.checkpoint_dir} holds no *_latest.pt to go on from; look at --output, or train")
+        return there
+    names = model_names(given)
+    if idle := set(names) - {s.task.name for s in chosen}:
+        raise KellyError(f"--resume {', '.join(sorted(idle))}, which --models leaves out; name the same networks")
+    return names
+
+
 def train_all(chosen: list[Settings], directory: str, resumed: list[str], save_history: bool, save_plots: bool) -> None:
     """Train the networks one after another and export each; everything is written below `directory`."""
     output = Path(directory)
@@ -80,15 +104,23 @@ def train_all(chosen: list[Settings], directory: str, resumed: list[str], save_h
         f"{'' if stopping.early_stopping_min_delta_mode == 'abs' else ' of the loss'}"
     )
     print(f"Device: {device}\n\nDataset splits:", flush=True)
-    root = output / "data"
+    root, going_on = output / "data", [s for s in chosen if s.task.name in resumed]
+    for s in going_on:  # what the settings already tell, before any data is made anew
+        planned = {"source": s.source, "settings": dict(s.data), "splitting": s.splitting.model_dump()}
+        check_resumable(s, output, planned, planned.keys())
     for s in chosen:
         sides = prepare(s, root)
         print(f"  {s.task.label}: {len(sides['train'])} train, {len(sides['validation'])} validation", flush=True)
-
+    for s in going_on:  # before anything is trained
+        name = s.task.name
+        rows = splits.load(splits_folder(root, name))
+        check_resumable(s, output, identified(datasets_folder(root, name), rows, s.splitting))
     summary = []
     for i, s in enumerate(chosen, start=1):
         print(f"\n[{i}/{len(chosen)}] Training {s.task.title}...", flush=True)
         parts, about = load_parts(s, root)
+        if resumed and s not in going_on:
+            print(f"{s.task.title}: not among those that go on, trained from the beginning", flush=True)
         resume: Resume = "always" if s.task.name in resumed else "never"
         metrics = train_model(
             s.task, s.training, parts, about, output, resume=resume, save_history=save_history, save_plots=save_plots
@@ -101,8 +133,17 @@ def train_all(chosen: list[Settings], directory: str, resumed: list[str], save_h
     print(f"\nTraining Summary\n{RULE}\n" + "\n".join(summary))
 
 
+def check_resumable(
+    settings: Settings, output: Path, data: dict[str, Any], data_keys: Collection[str] | None = None
+) -> None:
+    """Raise KellyError where the latest checkpoint of a network is none to go on from; see `earlier_run`."""
+    about = identity(settings.task, settings.training, data)
+    manager = CheckpointManager(output / "checkpoints")
+    earlier_run(manager, settings.task, settings.training, about, "always", data_keys)
+
+
 def prepare(settings: Settings, root: Path) -> dict[str, splits.Rows]:
-    """Generate one network's data unless it is there already, and divide it; returns the rows of each side."""
+    """Generate one network's data unless it is there, undamaged, and divide it; returns the rows of each side."""
     name, splitting = settings.task.name, settings.splitting
     folder = datasets_folder(root, name)
     if is_current(settings.task, settings.source, settings.data, folder):

@@ -1,22 +1,64 @@
 """Checkpoints: `{model}_latest.pt` after every epoch and `{model}_best.pt`, written whole or not at all.
 
 They hold tensors, numbers, strings, lists and dicts only, so that `torch.load(weights_only=True)` reads them: a file
-that would run code is refused.
+that would run code is refused, and so is one that is cut short, was altered on the disk or is not what it should be.
 """
 
 import io
-import pickle
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
-from torch import nn
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor, nn
 
 from kelly.atomic import replacing
 from kelly.errors import KellyError
 
-VERSION = 1
+VERSION = 2
+MAX_BYTES = 2**31  # a hundred times what the largest of the five needs
+
+Weights = dict[str, Tensor]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class State(BaseModel):
+    """What every checkpoint holds."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+    version: Literal[2]
+    model: str
+    epoch: int = Field(ge=1)
+    model_state_dict: Weights
+    about: dict[str, Any] | None
+
+
+class Best(State):
+    """The best epoch's weights and what they are."""
+
+    val_loss: Finite | None
+
+
+class Seen(BaseModel):
+    """What early stopping has seen: the value of every epoch, and the weights of the best."""
+
+    model_config = State.model_config
+
+    values: list[Finite]
+    best_weights: Weights
+
+
+class Latest(State):
+    """Everything that is needed to go on after the last epoch. finished: nothing is left to do."""
+
+    finished: bool
+    loss_limit: float
+    optimizer_state_dict: dict[str, Any]
+    generator_state: Tensor | None
+    early_stopping: Seen
+    metrics: dict[str, list[Finite | int | None]]
 
 
 class CheckpointManager:
@@ -35,19 +77,19 @@ class CheckpointManager:
 
     def save_latest(self, model: str, state: dict[str, Any]) -> None:
         """Write everything that is needed to go on after the last epoch."""
-        self._save(self.latest_path(model), {"version": VERSION, "model": model, **state})
+        self._save(self.latest_path(model), {**state, "version": VERSION, "model": model})
 
     def save_best(self, model: str, state: dict[str, Any]) -> None:
         """Write the best epoch's weights and what they are."""
-        self._save(self.best_path(model), {"version": VERSION, "model": model, **state})
+        self._save(self.best_path(model), {**state, "version": VERSION, "model": model})
 
     def load_latest(self, model: str) -> dict[str, Any]:
         """Read the state after the last epoch. Raises KellyError where there is none or it is not this model's."""
-        return self._load(self.latest_path(model), model)
+        return self._load(self.latest_path(model), model, Latest)
 
     def load_best(self, model: str) -> dict[str, Any]:
         """Read the best epoch. Raises KellyError where there is none or it is not this model's."""
-        return self._load(self.best_path(model), model)
+        return self._load(self.best_path(model), model, Best)
 
     @staticmethod
     def _save(path: Path, state: dict[str, Any]) -> None:
@@ -58,34 +100,59 @@ class CheckpointManager:
             temporary.write_bytes(buffer.getvalue())
 
     @staticmethod
-    def _load(path: Path, model: str) -> dict[str, Any]:
-        if not path.is_file():
+    def _load(path: Path, model: str, kind: type[State]) -> dict[str, Any]:
+        if path.exists() and not path.is_file():
+            raise KellyError(f"{path} is not a file, expected a checkpoint; move it away and train again")
+        if not path.exists():
             there = sorted(p.name for p in path.parent.glob("*.pt")) if path.parent.is_dir() else []
             found = f"it holds {', '.join(there)}" if there else "it holds no checkpoints"
             raise KellyError(f"{path} is missing ({path.parent}: {found}); train {model} first or check the folder")
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ValueError, KeyError) as error:
-            reason = type(error).__name__
-            raise KellyError(
-                f"{path} is not a checkpoint of plain tensors ({reason}); delete it and train again"
-            ) from None
+        state = _read(path)
         if not isinstance(state, dict) or state.get("version") != VERSION:
             version = state.get("version") if isinstance(state, dict) else type(state).__name__
-            raise KellyError(f"{path} has version {version!r}, expected {VERSION}; delete it and train again")
+            raise KellyError(f"{path} has version {version!r:.40}, expected {VERSION}; delete it and train again")
         if state.get("model") != model:
             raise KellyError(
-                f"{path} is a checkpoint of {state.get('model')!r}, expected {model!r}; restore the right one"
+                f"{path} is a checkpoint of {state.get('model')!r:.40}, expected {model!r}; restore the right one"
             )
+        try:
+            kind.model_validate(state)
+        except ValidationError as error:
+            lines = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:10])
+            raise KellyError(
+                f"{path} does not hold what a checkpoint holds; delete it and train again:\n{lines}"
+            ) from None
         return state
 
 
-def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], path: Path) -> None:
-    """Give `network` the `weights` read from `path`. Raises KellyError where names or shapes differ, listing them."""
-    own = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
-    theirs = {name: tuple(weight.shape) for name, weight in weights.items()}
+def _read(path: Path) -> Any:
+    """What a file of `torch.save` holds. Raises KellyError where it is damaged, or more than plain tensors."""
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise KellyError(f"{path}: {size} bytes, expected at most {MAX_BYTES}; it is no checkpoint of these networks")
+    try:
+        # torch.load does not look at the checksums, and would unpack what is compressed to any size.
+        with zipfile.ZipFile(path) as archive:
+            packed = [entry.filename for entry in archive.infolist() if entry.compress_type != zipfile.ZIP_STORED]
+            damaged = None if packed else archive.testzip()
+        if packed or damaged:
+            raise ValueError(f"{damaged} does not match its checksum" if damaged else f"{packed[0]} is compressed")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of a foreign or broken file anything may come out
+        reason = type(error).__name__ + (f": {error}" if type(error) is ValueError else "")
+        raise KellyError(
+            f"{path} is not a whole checkpoint of plain tensors ({reason}); delete it and train again"
+        ) from None
+
+
+def load_weights(network: nn.Module, weights: Weights, path: Path | str) -> None:
+    """Give `network` the `weights` read from `path`. Raises KellyError listing what differs."""
+    both = (network.state_dict(), weights)
+    own, theirs = ({name: f"{tuple(w.shape)} {w.dtype}" for name, w in held.items()} for held in both)
     if own != theirs:
         names = sorted(name for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name))
-        lines = "\n".join(f"  {n}: checkpoint {theirs.get(n, 'none')}, network {own.get(n, 'none')}" for n in names)
+        lines = "\n".join(
+            f"  {n}: checkpoint {theirs.get(n, 'none')}, network {own.get(n, 'none')}" for n in names[:20]
+        )
         raise KellyError(f"{path} holds another network than {type(network).__name__}:\n{lines}\nTrain it again.")
     network.load_state_dict(weights)

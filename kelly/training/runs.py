@@ -3,30 +3,26 @@
 The DVC stage and the command line both call `train_model`, so that they cannot come to differ.
 """
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from kelly import plots
 from kelly.datasets.sequences import Sequences
 from kelly.errors import KellyError
+from kelly.exclusive import claim
 from kelly.networks import Network
 from kelly.params import Training
 from kelly.tasks import Task
 from kelly.training.batches import Batches
 from kelly.training.checkpoints import CheckpointManager
-from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import TrainingMetrics
 from kelly.training.loop import train
+from kelly.training.resume import Resume, code_hash, earlier_run, early_stopping, last_epoch
 
-# Settings that only say when to stop: they may change between a run and its continuation.
-STOPPING = ("epochs", "early_stopping_patience", "early_stopping_min_delta", "early_stopping_min_delta_mode")
 VALIDATION_BATCH = 1_024
-Resume = Literal["never", "unfinished", "always"]
 
 
 def train_model(
@@ -43,114 +39,61 @@ def train_model(
     """Train one network and leave checkpoints, histories and plots under `output`, in the tree that README shows.
 
     parts: 'train' and 'validation'; data: what identifies the data (source, settings, hash), kept in the checkpoints
-    resume: 'never' trains afresh; 'unfinished' goes on with a killed run of the same settings, else trains afresh;
-        'always' goes on with whatever is there, and raises KellyError where there is nothing or settings differ
+    resume: see kelly.training.resume; raises KellyError as `earlier_run` does, and where another run is at work there
     """
     device = choose_device(settings.device)
     torch.set_num_threads(settings.num_threads)
     manager = CheckpointManager(output / "checkpoints")
-    about = {
-        "training": asdict(settings),
+    about = identity(task, settings, data)
+    with claim(output, task.name) as (held,):
+        state = earlier_run(manager, task, settings, about, resume)
+        if state is not None:
+            done = last_epoch(state, settings) is not None
+            print(f"{task.title}: {'finished' if done else 'going on'} after epoch {state['epoch']}", flush=True)
+        generator = torch.Generator().manual_seed(settings.seed)
+
+        def write(metrics: TrainingMetrics) -> None:
+            held.renew()
+            if save_history:
+                metrics.save_json(output / "history" / f"{task.name}_history.json")
+                metrics.save_csv(output / "history" / f"{task.name}_history.csv")
+
+        metrics = train(
+            Network(task, settings.seed),
+            Batches(parts["train"], settings.batch_size, generator, device),
+            Batches(parts["validation"], VALIDATION_BATCH, None, device),
+            epochs=settings.epochs,
+            learning_rate=settings.learning_rate,
+            early_stopping=early_stopping(settings),
+            checkpoint_manager=manager,
+            device=device,
+            about=about,
+            resume_from=state,
+            after_epoch=write,
+        )
+        write(metrics)
+        if save_plots:
+            plots.training_curves(task, metrics.to_dict(), output / "plots")
+        finish(manager, task, metrics, about)
+    return metrics
+
+
+def identity(task: Task, settings: Training, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run is told by: two runs of which this is the same compute the same."""
+    return {
+        "training": settings.model_dump(),
         "data": dict(data),
         "network": f"{task.num_inputs} inputs, {task.layers}, {task.loss}",
         "code": code_hash(),
         "torch": str(torch.__version__),
     }
-    state = None if resume == "never" else earlier_run(manager, task, about, resume)
-    if state is not None:
-        done = is_finished(state, settings)
-        print(f"{task.title}: {'finished' if done else 'going on'} after epoch {state['epoch']}", flush=True)
-    network = Network(task, settings.seed)
-    generator = torch.Generator().manual_seed(settings.seed)
-
-    def write(metrics: TrainingMetrics) -> None:
-        if save_history:
-            metrics.save_json(output / "history" / f"{task.name}_history.json")
-            metrics.save_csv(output / "history" / f"{task.name}_history.csv")
-
-    metrics = train(
-        network,
-        Batches(parts["train"], settings.batch_size, generator, device),
-        Batches(parts["validation"], VALIDATION_BATCH, None, device),
-        epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
-        early_stopping=early_stopping(settings),
-        checkpoint_manager=manager,
-        device=device,
-        about=about,
-        resume_from=state,
-        after_epoch=write,
-    )
-    write(metrics)
-    if state is not None:
-        rewrite_best(manager, task, metrics, about)
-    if save_plots:
-        plots.training_curves(task, metrics.to_dict(), output / "plots")
-    return metrics
 
 
-def early_stopping(settings: Training) -> EarlyStopping:
-    """The early stopping that the settings ask for."""
-    return EarlyStopping(
-        patience=settings.early_stopping_patience,
-        min_delta=settings.early_stopping_min_delta,
-        min_delta_mode=settings.early_stopping_min_delta_mode,
-    )
+def finish(manager: CheckpointManager, task: Task, metrics: TrainingMetrics, about: dict[str, Any]) -> None:
+    """Write the best checkpoint from the latest, which holds it, and say in the latest that nothing is left to do.
 
-
-def is_finished(state: dict[str, Any], settings: Training) -> bool:
-    """Whether a run that came as far as `state` is at its end under `settings`."""
-    stopper = early_stopping(settings)
-    stopper.load_state_dict(state["early_stopping"])
-    return bool(stopper.should_stop or state["epoch"] >= settings.epochs)
-
-
-def earlier_run(manager: CheckpointManager, task: Task, about: dict[str, Any], resume: Resume) -> dict[str, Any] | None:
-    """The state to go on from, or None to train afresh; see `train_model`."""
-    path = manager.latest_path(task.name)
-    if resume == "unfinished" and not path.exists():
-        return None
-    state = manager.load_latest(task.name)
-    if not isinstance(state.get("about"), dict):
-        raise KellyError(
-            f"{path} does not say what it was trained with; go on in the code that made it, or train afresh"
-        )
-    changed = differences(state["about"], about)
-    if resume == "always" and changed:
-        lines = "\n".join(f"  {line}" for line in changed)
-        raise KellyError(
-            f"{path} was trained with other settings:\n{lines}\n"
-            "Give the settings back their former values, or train afresh without --resume"
-        )
-    # What a stage leaves behind is kept under its settings: they must all be the same, those of stopping as well.
-    if resume == "unfinished" and (state["finished"] or state["about"] != about):
-        return None
-    return state
-
-
-def code_hash() -> str:
-    """A hash of the modules that decide what a run computes."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for path in [*sorted(package.glob("training/*.py")), package / "networks.py", package / "layers.py"]:
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
-    """What keeps two runs from being the same one, a line each: 'learning_rate: checkpoint 0.001, now 0.0005'."""
-    lines = []
-    for key in sorted(before.keys() | now.keys()):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            lines += differences(old, new, "" if key == "training" else f"{prefix}{key}.")
-        elif old != new and key not in STOPPING:
-            lines.append(f"{prefix}{key}: checkpoint {old}, now {new}")
-    return lines
-
-
-def rewrite_best(manager: CheckpointManager, task: Task, metrics: TrainingMetrics, about: dict[str, Any]) -> None:
-    """Write the best checkpoint from the latest, which holds it: DVC deletes it when it starts a stage again."""
+    The best may be gone: DVC deletes it when it starts a stage again.
+    """
     state = manager.load_latest(task.name)
     epoch = best_epoch(metrics.to_dict())
     best = {
@@ -160,6 +103,7 @@ def rewrite_best(manager: CheckpointManager, task: Task, metrics: TrainingMetric
         "about": about,
     }
     manager.save_best(task.name, best)
+    manager.save_latest(task.name, {**state, "about": about, "finished": True})
 
 
 def best_epoch(columns: Mapping[str, list[Any]]) -> int:
