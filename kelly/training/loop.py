@@ -1,6 +1,6 @@
 """The training loop: train, validate, record, decide, save; the epoch that triggers the stop counts like any other."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from math import isfinite
 from typing import Any
@@ -11,12 +11,12 @@ from tqdm import tqdm
 
 from kelly.errors import KellyError
 from kelly.networks import Network, State
-from kelly.training.checkpoints import CheckpointManager, load_weights
+from kelly.training.checkpoints import CheckpointManager
+from kelly.training.divergence import Loader, check_converging, frames, loss_limit
 from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import TrainingMetrics
 from kelly.training.objectives import LOSSES, METRICS
-
-Loader = Iterable[Sequence[Any]]
+from kelly.training.resume import take_up
 
 
 def train(
@@ -42,7 +42,8 @@ def train(
     resume_from: what CheckpointManager.load_latest returned; training continues after its last epoch
     after_epoch: called with the history when an epoch is recorded and saved
 
-    Raises KellyError naming model, epoch and batch where a loss is not finite; the best checkpoint stays as it was.
+    Raises KellyError naming model, epoch and batch where a loss is not finite, or an epoch's is beyond
+    `loss_limit`; the checkpoints stay as they were.
     """
     task = network.task
     network.to(device)
@@ -51,20 +52,20 @@ def train(
     metrics = metrics if metrics is not None else TrainingMetrics()
     generator = getattr(train_loader, "generator", None)
     if resume_from is not None:
-        load_weights(network, resume_from["model_state_dict"], checkpoint_path(checkpoint_manager, task.name))
-        optimizer.load_state_dict(resume_from["optimizer_state_dict"])
-        stopper.load_state_dict(resume_from["early_stopping"])
-        metrics.load_dict(resume_from["metrics"])
-        if generator is not None:
-            generator.set_state(resume_from["generator_state"])
+        path = "the given state" if checkpoint_manager is None else checkpoint_manager.latest_path(task.name)
+        take_up(resume_from, path, network, optimizer, stopper, metrics, generator)
+        limit = resume_from["loss_limit"]
+    else:
+        limit = loss_limit(network, train_loader, generator, device)
 
     while len(metrics) < epochs and not stopper.should_stop:
         epoch = len(metrics) + 1
         where = f"{task.title}, epoch {epoch}"
-        train_loss, train_metric = run_epoch(network, train_loader, device, where, optimizer)
+        batch_losses, train_loss, train_metric = run_epoch(network, train_loader, device, where, optimizer)
+        check_converging(batch_losses, train_loss, limit, where)
         val_loss, val_metric = (None, None)
         if val_loader is not None:
-            val_loss, val_metric = run_epoch(network, val_loader, device, where)
+            _, val_loss, val_metric = run_epoch(network, val_loader, device, f"{where}, validation")
         metrics.add(epoch, train_loss, val_loss, train_metric, val_metric)
         stopper(train_loss if val_loss is None else val_loss, network)
         if checkpoint_manager is not None:
@@ -73,7 +74,8 @@ def train(
                 checkpoint_manager.save_best(task.name, best)
             state = {
                 "epoch": epoch,
-                "finished": stopper.should_stop or epoch >= epochs,
+                "finished": False,
+                "loss_limit": limit,
                 "model_state_dict": network.state_dict(),
                 "optimizer_state_dict": optimizer.state_dict(),
                 "generator_state": None if generator is None else generator.get_state(),
@@ -100,8 +102,8 @@ def run_epoch(
     device: torch.device | str,
     where: str,
     optimizer: torch.optim.Optimizer | None = None,
-) -> tuple[float, float]:
-    """One pass over `loader`, learning if an optimizer is given: loss and metric of the whole set.
+) -> tuple[list[float], float, float]:
+    """One pass over `loader`, learning if an optimizer is given: loss of each batch, loss and metric of the whole set.
 
     Nothing is read back from the device before the pass is over. Raises KellyError where a batch's loss is not finite.
     """
@@ -126,15 +128,15 @@ def run_epoch(
             scores = batch_scores if scores is None else scores + batch_scores
     if scores is None:
         raise KellyError(f"{where}: there is no data; expected at least one batch")
-    totals = torch.stack(costs).double().cpu()
+    totals, counts = (torch.stack(parts).double().cpu() for parts in (costs, numbers))
     broken = (~totals.isfinite()).nonzero()
     if len(broken):
-        what = f"batch {int(broken[0]) + 1} of {len(totals)}" + ("" if optimizer is not None else " of the validation")
         raise KellyError(
-            f"{where}, {what}: the loss is {float(totals[broken[0]])}; the best checkpoint is as it was. "
-            "Lower learning_rate, or look for values in the data that are not finite"
+            f"{where}, batch {int(broken[0]) + 1} of {len(totals)}: the loss is {float(totals[broken[0]])}; the best "
+            "checkpoint is as it was. Lower learning_rate, or look for values in the data that are not finite"
         )
-    return float(totals.sum() / torch.stack(numbers).double().cpu().sum()), metric.value(scores.cpu())
+    losses = (totals / counts.clamp(min=1)).tolist()
+    return losses, float(totals.sum() / counts.sum()), metric.value(scores.cpu())
 
 
 def inherited(state: State | None, num_sequences: int) -> State | None:
@@ -156,15 +158,6 @@ def inherited(state: State | None, num_sequences: int) -> State | None:
     return start
 
 
-def frames(batch: Sequence[Any], device: torch.device | str) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Inputs, targets and mask of a batch on `device`; rows without a time axis become sequences of one frame."""
-    inputs, targets = batch[0].to(device), batch[1].to(device)
-    mask = batch[2].to(device) if len(batch) > 2 and batch[2] is not None else None
-    if inputs.dim() == 2:
-        inputs, targets, mask = inputs[:, None], targets[:, None], None if mask is None else mask[:, None]
-    return inputs, targets, mask
-
-
 def epoch_line(label: str, epochs: int, metrics: TrainingMetrics) -> str:
     """The last epoch as one line."""
     epoch, train_loss, val_loss, train_metric, val_metric = (column[-1] for column in metrics.columns.values())
@@ -175,8 +168,3 @@ def epoch_line(label: str, epochs: int, metrics: TrainingMetrics) -> str:
     if val_metric is not None:
         parts.append(f"Val {label}: {val_metric:.4f}")
     return " | ".join(parts)
-
-
-def checkpoint_path(manager: CheckpointManager | None, model: str) -> Any:
-    """Where the state to resume from lies, for messages."""
-    return manager.latest_path(model) if manager is not None else "the given state"

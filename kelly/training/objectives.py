@@ -4,7 +4,7 @@ logits: float[batch, frames, out], what Network.logits gives; targets: the same 
 a class is predicted; mask: bool, shape of targets, False where a target is missing; None: all are there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +36,26 @@ def cross_entropy(logits: Tensor, targets: Tensor, mask: Mask) -> tuple[Tensor, 
 
 
 LOSSES = {"mse": mse, "bce": bce, "cross_entropy": cross_entropy}
+
+
+def constant_logits(loss: str, targets: Sequence[tuple[Tensor, Mask]], num_outputs: int) -> Tensor:
+    """The logits float[num_outputs] that give the least `loss` where every frame gets the same.
+
+    targets: of each batch, with its mask
+    """
+    total, number = torch.zeros(2, num_outputs, dtype=torch.float64, device=targets[0][0].device)
+    for y, mask in targets:
+        if loss == "cross_entropy":
+            y = functional.one_hot(y, num_outputs)
+            mask = None if mask is None else mask[..., None].expand_as(y)
+        there = torch.ones_like(y, dtype=torch.bool) if mask is None else mask
+        total += torch.where(there, y, 0).flatten(0, -2).double().sum(dim=0)
+        number += there.flatten(0, -2).double().sum(dim=0)
+    mean: Tensor = (total / number.clamp(min=1)).float()
+    if loss == "mse":
+        return mean
+    share = mean.clamp(1e-6, 1 - 1e-6)
+    return torch.logit(share) if loss == "bce" else torch.log(share)
 
 
 @dataclass(frozen=True)
