@@ -7,7 +7,7 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def project() -> Path:
     """The project's folder."""
     return PROJECT

@@ -1,96 +1,14 @@
 """The real DVC on a copy of the project with small settings: what runs, what does not, what it leaves behind."""
 
 import json
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from clone import SMALL, Clone, ran
 
 from kelly.tasks import TASKS
 
 pytestmark = pytest.mark.pipeline
-
-SMALL = {
-    "epochs: 50 ": "epochs: 2 ",
-    "source: corpus ": "source: synthetic ",
-    "num_sequences: 12500": "num_sequences: 200",
-    "num_sequences: 100000": "num_sequences: 400",
-}
-
-
-# What a run makes, and tests, which would run themselves.
-MADE = ("metrics/", "trained_models/", "dvc.lock", "tests/")
-
-
-def environment() -> dict[str, str]:
-    """The environment in which `dvc` and `python` are those of these tests, and modules those of the clone."""
-    bin_folder = str(Path(sys.executable).parent)
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return kept | {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
-
-
-class Clone:
-    """A copy of the project in a git repository of its own."""
-
-    def __init__(self, project: Path, folder: Path, changes: dict[str, str]) -> None:
-        self.folder = folder
-        listed = self.run("git", "-C", str(project), "ls-files", "-z", "-co", "--exclude-standard", cwd=project)
-        for name in filter(None, listed.split("\0")):
-            if (project / name).is_file() and not name.startswith(MADE):
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(project / name, folder / name)
-        for before, after in changes.items():
-            self.set(before, after)
-        self.run("git", "init", "-q", "-b", "main")
-        self.run("git", "config", "user.name", "tester")
-        self.run("git", "config", "user.email", "tester@example.org")
-        self.commit()
-
-    def run(self, *command: str, cwd: Path | None = None, code: int = 0) -> str:
-        done = subprocess.run(
-            command, cwd=cwd or self.folder, env=environment(), capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + (done.stderr if command[0] == "dvc" else "")
-
-    def kill_when(self, reached: Callable[[], bool], *command: str) -> None:
-        """Start a command and kill it, with all that it started, as soon as `reached`."""
-        started = subprocess.Popen(
-            command, cwd=self.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        while not reached():
-            assert started.poll() is None, "it ended before it could be killed"
-            time.sleep(0.01)
-        os.killpg(started.pid, signal.SIGKILL)
-        started.wait()
-
-    def dvc(self, *arguments: str, code: int = 0) -> str:
-        return self.run("dvc", *arguments, code=code)
-
-    def commit(self) -> None:
-        self.run("git", "add", "-A")
-        self.run("git", "commit", "-q", "--allow-empty", "-m", "state")
-
-    def set(self, before: str, after: str) -> None:
-        text = self.read("params.yaml")
-        assert before in text
-        (self.folder / "params.yaml").write_text(text.replace(before, after))
-
-    def read(self, name: str) -> str:
-        return (self.folder / name).read_text()
-
-
-def ran(printed: str) -> list[str]:
-    """The stages that were run, as DVC says."""
-    return re.findall(r"Running stage '([\w@]+)'", printed)
 
 
 @pytest.fixture(scope="module")

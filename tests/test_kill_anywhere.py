@@ -1,0 +1,21 @@
+"""A run that is killed at any instant, and started again, ends with the bytes of an unbroken one."""
+
+from pathlib import Path
+
+import pytest
+from clone import Clone
+from kill_anywhere import MODELS, SETTINGS, WAYS, Trial, campaign
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def clone(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return Clone(project, tmp_path_factory.mktemp("killed"), SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("way", "model", "num_kills"), [(WAYS[0], MODELS[1], 4), (WAYS[1], MODELS[0], 2), (WAYS[2], MODELS[0], 4)]
+)
+def test_a_killed_run_ends_like_an_unbroken_one(clone: Clone, way: str, model: str, num_kills: int) -> None:
+    assert campaign(Trial(clone, way, model), num_kills, seed=7) == (num_kills, num_kills, [])
