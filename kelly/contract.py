@@ -48,9 +48,12 @@ def emotionrecognizer() -> Layout:
         sample_rate_hz=features.SAMPLE_RATE_HZ,
         fft_size=features.FFT_SIZE,
         window="hann",
+        window_formula="0.5 - 0.5 cos(2 pi n / 2048)",
         min_frequency_hz=features.MIN_FREQUENCY_HZ,
         max_frequency_hz=features.MAX_FREQUENCY_HZ,
         mel_scale="2595 log10(1 + f / 700)",
+        bands="triangles over the mel scale, from centre to centre of the neighbours, each scaled to zero_db",
+        zero_db="a sine of amplitude 1 in the centre of a band",
     )
     return {"inputs": [frame], "outputs": embedding()}
 

@@ -1,8 +1,11 @@
-"""The layout of an audio frame, EmotionRecognizer's input: 128 log-mel energies, each in -1..1.
+"""The audio frame, EmotionRecognizer's input: 128 log-mel energies, each in -1..1, and how they come from samples.
 
 `frame = clip(dB re full scale, -80, 0) / 40 + 1` at 44,100 Hz, FFT 2048, Hann window, 128 mel bands from 20 Hz to
-20 kHz; no fitted statistics, so that a plugin can compute it alone.
+20 kHz; no fitted statistics, so that a plugin can compute it alone. 0 dB is a full-scale sine in the centre of a band.
+The formulas stand in docs/contract.md; this is their reference.
 """
+
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +16,8 @@ NUM_BANDS = 128
 MIN_FREQUENCY_HZ = 20.0
 MAX_FREQUENCY_HZ = 20_000.0
 MIN_LEVEL_DB = -80.0
+
+BLOCK_FRAMES = 256  # transformed at once: 4 MB of windows, however long the sound
 
 
 def mel(frequency_hz: ArrayLike) -> NDArray[np.float64]:
@@ -29,3 +34,49 @@ def band_position(frequency_hz: ArrayLike) -> NDArray[np.float64]:
 def level_to_frame(level_db: ArrayLike) -> NDArray[np.float64]:
     """Band levels in dB re full scale as frame values in -1..1 (−80 dB and less: −1; 0 dB and more: 1)."""
     return np.clip(np.asarray(level_db, dtype=np.float64), MIN_LEVEL_DB, 0.0) / 40.0 + 1.0
+
+
+def hann() -> NDArray[np.float64]:
+    """The window float64[FFT_SIZE], `0.5 − 0.5 cos(2πn / FFT_SIZE)`: the periodic one, whose sum is FFT_SIZE / 2."""
+    return 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(FFT_SIZE) / FFT_SIZE)
+
+
+@cache
+def mel_filters() -> NDArray[np.float64]:
+    """Weights float64[NUM_BANDS, FFT_SIZE / 2 + 1] from |FFT of the windowed samples|² to the power of each band.
+
+    A band is a triangle over `band_position`: 1 in its centre, 0 in the centres of its two neighbours. It is scaled so
+    that a sine of amplitude 1 in its centre has power 1, however the window spreads it over the FFT's bins. The lowest
+    band reaches over 38 Hz or 1.8 bins, so that none is without a bin.
+    """
+    bins_hz = np.arange(FFT_SIZE // 2 + 1) * SAMPLE_RATE_HZ / FFT_SIZE
+    centres = np.arange(NUM_BANDS) + 0.5
+    triangles = np.clip(1.0 - np.abs(band_position(bins_hz) - centres[:, None]), 0.0, None)
+    low, high = mel(MIN_FREQUENCY_HZ), mel(MAX_FREQUENCY_HZ)
+    centres_hz = 700.0 * (10.0 ** ((low + centres / NUM_BANDS * (high - low)) / 2595.0) - 1.0)
+    # Of a sine the bins below half the rate hold e^{iωt} / 2. Taken without its mirror, the phase plays no part.
+    rotation = np.exp(2j * np.pi * centres_hz[:, None] * np.arange(FFT_SIZE) / SAMPLE_RATE_HZ) / 2.0
+    spread = np.abs(np.fft.fft(rotation * hann())[:, : len(bins_hz)]) ** 2
+    weights: NDArray[np.float64] = triangles / (triangles * spread).sum(axis=1, keepdims=True)
+    return weights
+
+
+def log_mel_frames(samples: NDArray[np.floating], hop_length: int) -> NDArray[np.float32]:
+    """Audio frames float32[num_frames, NUM_BANDS] in -1..1 of mono samples[n] at SAMPLE_RATE_HZ, full scale -1..1.
+
+    Frame t is that of samples[t · hop_length : t · hop_length + FFT_SIZE]; only whole windows count, so that num_frames
+    is 1 + (n − FFT_SIZE) // hop_length. Raises ValueError where there is not one, or hop_length is below 1.
+    """
+    if samples.ndim != 1 or len(samples) < FFT_SIZE or hop_length < 1:
+        raise ValueError(
+            f"samples have shape {samples.shape} and hop_length is {hop_length}, expected (n,) of at least {FFT_SIZE} "
+            "samples and at least 1"
+        )
+    windows = np.lib.stride_tricks.sliding_window_view(samples, FFT_SIZE)[::hop_length]
+    frames = np.empty((len(windows), NUM_BANDS), dtype=np.float32)
+    for start in range(0, len(windows), BLOCK_FRAMES):
+        block = windows[start : start + BLOCK_FRAMES]
+        power = np.abs(np.fft.rfft(block * hann())) ** 2 @ mel_filters().T
+        level_db = 10.0 * np.log10(np.maximum(power, 10.0 ** (MIN_LEVEL_DB / 10.0)))
+        frames[start : start + BLOCK_FRAMES] = level_to_frame(level_db)
+    return frames
