@@ -77,10 +77,10 @@ def test_a_stage_is_one_short_script_that_is_run_by_name(project: Path, name: st
 @pytest.mark.parametrize(
     ("name", "unwanted"),
     [
-        ("generate", {"torch", "matplotlib", "scipy", "music21"}),
+        ("generate", {"torch", "matplotlib", "scipy", "music21", "soundfile", "soxr"}),
         ("split", {"torch", "matplotlib", "scipy", "music21"}),
-        ("train", {"music21", "scipy", "symusic"}),
-        ("evaluate", {"torch", "matplotlib", "music21", "symusic"}),
+        ("train", {"music21", "scipy", "symusic", "soundfile"}),
+        ("evaluate", {"torch", "matplotlib", "music21", "symusic", "soundfile"}),
         ("report", {"torch", "matplotlib", "music21", "symusic"}),
     ],
 )
