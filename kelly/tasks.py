@@ -77,7 +77,7 @@ ROWS = (
         scores="kelly.scoring:emotion",
         headline="cosine_similarity",
         data=EmotionData,
-        sources={"synthetic": "kelly.datasets.synthetic.emotion:emotion"},
+        sources={"synthetic": "kelly.datasets.synthetic.emotion:emotion", "deam": "kelly.datasets.deam:deam"},
     ),
     Task(
         title="MelodyTransformer",

@@ -54,9 +54,17 @@ class GrooveFolder(Files):
     test_split: Literal["test", "validation"]
 
 
+class DeamFolder(Files):
+    """A folder in the layout of DEAM."""
+
+    path: str = Field(min_length=1)
+    num_frames: int = Field(ge=1, le=4_096)
+
+
 class EmotionData(Block):
-    source: Literal["synthetic"]
+    source: Literal["synthetic", "deam"]
     synthetic: SequenceLaw
+    deam: DeamFolder
 
 
 class MelodyData(Block):
