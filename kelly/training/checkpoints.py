@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from torch import Tensor, nn
 
 from kelly.atomic import replacing
@@ -32,7 +32,7 @@ class State(BaseModel):
     model: str
     epoch: int = Field(ge=1)
     model_state_dict: Weights
-    about: dict[str, Any] | None
+    about: dict[str, JsonValue] | None
 
 
 class Best(State):
@@ -50,12 +50,21 @@ class Seen(BaseModel):
     best_weights: Weights
 
 
+class Optimizer(BaseModel):
+    """Adam's settings, and its moments of each parameter."""
+
+    model_config = State.model_config
+
+    param_groups: list[dict[str, JsonValue | tuple[Finite, ...]]]
+    state: dict[int, dict[str, Tensor]]
+
+
 class Latest(State):
     """Everything that is needed to go on after the last epoch. finished: nothing is left to do."""
 
     finished: bool
-    loss_limit: float
-    optimizer_state_dict: dict[str, Any]
+    loss_limit: float = Field(ge=0, allow_inf_nan=False)
+    optimizer_state_dict: Optimizer
     generator_state: Tensor | None
     early_stopping: Seen
     metrics: dict[str, list[Finite | int | None]]
@@ -107,14 +116,13 @@ class CheckpointManager:
             there = sorted(p.name for p in path.parent.glob("*.pt")) if path.parent.is_dir() else []
             found = f"it holds {', '.join(there)}" if there else "it holds no checkpoints"
             raise KellyError(f"{path} is missing ({path.parent}: {found}); train {model} first or check the folder")
-        state = _read(path)
-        if not isinstance(state, dict) or state.get("version") != VERSION:
-            version = state.get("version") if isinstance(state, dict) else type(state).__name__
-            raise KellyError(f"{path} has version {version!r:.40}, expected {VERSION}; delete it and train again")
-        if state.get("model") != model:
-            raise KellyError(
-                f"{path} is a checkpoint of {state.get('model')!r:.40}, expected {model!r}; restore the right one"
-            )
+        state: dict[str, Any] = _read(path)
+        version, holds = (state.get("version"), state.get("model")) if isinstance(state, dict) else (None, None)
+        if type(version) is not int or version != VERSION:
+            found = str(version) if type(version) is int else type(version).__name__
+            raise KellyError(f"{path} has version {found}, expected {VERSION}; delete it and train again")
+        if type(holds) is not str or holds != model:
+            raise KellyError(f"{path} is a checkpoint of {holds!r:.40}, expected {model!r}; restore the right one")
         try:
             kind.model_validate(state)
         except ValidationError as error:
@@ -145,10 +153,16 @@ def _read(path: Path) -> Any:
         ) from None
 
 
+def form(tensor: Tensor) -> str:
+    """What must agree before numbers are copied from one tensor to another, where they are no ordinary ones in full."""
+    unusual = f" {tensor.layout} on {tensor.device}" if tensor.layout != torch.strided or tensor.is_meta else ""
+    return f"{tuple(tensor.shape)} {tensor.dtype}{unusual}"
+
+
 def load_weights(network: nn.Module, weights: Weights, path: Path | str) -> None:
     """Give `network` the `weights` read from `path`. Raises KellyError listing what differs."""
     both = (network.state_dict(), weights)
-    own, theirs = ({name: f"{tuple(w.shape)} {w.dtype}" for name, w in held.items()} for held in both)
+    own, theirs = ({name: form(weight) for name, weight in held.items()} for held in both)
     if own != theirs:
         names = sorted(name for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name))
         lines = "\n".join(

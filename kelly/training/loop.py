@@ -32,6 +32,7 @@ def train(
     device: torch.device | str = "cpu",
     about: dict[str, Any] | None = None,
     resume_from: dict[str, Any] | None = None,
+    before_saving: Callable[[], None] | None = None,
     after_epoch: Callable[[TrainingMetrics], None] | None = None,
 ) -> TrainingMetrics:
     """Train `network` with Adam; it ends with the weights of its best epoch. Returns the history.
@@ -40,6 +41,7 @@ def train(
         `generator` attribute is part of the checkpoint. Without a val_loader the training loss says what is best.
     about: plain values that are kept in the checkpoints, to tell what they were trained with
     resume_from: what CheckpointManager.load_latest returned; training continues after its last epoch
+    before_saving: called before each epoch is saved
     after_epoch: called with the history when an epoch is recorded and saved
 
     Raises KellyError naming model, epoch and batch where a loss is not finite, or an epoch's is beyond
@@ -68,6 +70,8 @@ def train(
             _, val_loss, val_metric = run_epoch(network, val_loader, device, f"{where}, validation")
         metrics.add(epoch, train_loss, val_loss, train_metric, val_metric)
         stopper(train_loss if val_loss is None else val_loss, network)
+        if before_saving is not None:
+            before_saving()
         if checkpoint_manager is not None:
             if stopper.is_best:
                 best = {"epoch": epoch, "val_loss": val_loss, "model_state_dict": stopper.best_weights, "about": about}

@@ -11,9 +11,9 @@ from kelly.errors import KellyError
 from kelly.networks import Network
 from kelly.params import Training
 from kelly.tasks import Task
-from kelly.training.checkpoints import CheckpointManager, load_weights
+from kelly.training.checkpoints import CheckpointManager, form, load_weights
 from kelly.training.early_stopping import EarlyStopping
-from kelly.training.history import TrainingMetrics
+from kelly.training.history import COLUMNS, TrainingMetrics
 
 # Settings that only say when to stop: they may change between a run and its continuation.
 STOPPING = ("epochs", "early_stopping_patience", "early_stopping_min_delta", "early_stopping_min_delta_mode")
@@ -106,21 +106,21 @@ def take_up(
 ) -> None:
     """Bring everything that takes part in training to where it was when `state`, read from `path`, was saved.
 
-    Raises KellyError, before anything is changed but the network, where a part of the state belongs to another run.
+    Raises KellyError where a part of the state belongs to another run.
     """
     load_weights(network, state["early_stopping"]["best_weights"], path)
     load_weights(network, state["model_state_dict"], path)
-    columns, epoch = state["metrics"], state["epoch"]
-    seen = {len(state["early_stopping"]["values"]), *(len(column) for column in columns.values())}
+    columns, epoch, watched = state["metrics"], state["epoch"], state["early_stopping"]["values"]
     wrong = []
-    if seen != {epoch} or columns.get("epoch") != list(range(1, epoch + 1)):
-        wrong.append(f"history: of {sorted(seen)} epochs, expected {epoch}")
+    if tuple(columns) != COLUMNS or {len(column) for column in columns.values()} != {epoch}:
+        wrong.append(f"metrics: not {epoch} rows of {', '.join(COLUMNS)}")
+    elif columns["epoch"] != list(range(1, epoch + 1)) or watched not in (columns["val_loss"], columns["train_loss"]):
+        wrong.append("metrics: not the epochs that early stopping has seen")
     wrong += optimizer_faults(state["optimizer_state_dict"], optimizer, network)
-    expected = None if generator is None else generator.get_state()
-    given = state["generator_state"]
-    if (given is None) != (expected is None) or (
-        given is not None and (given.shape, given.dtype) != (expected.shape, expected.dtype)  # type: ignore[union-attr]
-    ):
+    try:
+        if generator is not None:
+            generator.set_state(state["generator_state"])
+    except (RuntimeError, TypeError):
         wrong.append("generator_state: not that of the generator that orders the batches")
     if wrong:
         lines = "\n".join(f"  {line}" for line in wrong)
@@ -128,24 +128,19 @@ def take_up(
     optimizer.load_state_dict(state["optimizer_state_dict"])
     stopper.load_state_dict(state["early_stopping"])
     metrics.load_dict(columns)
-    if generator is not None:
-        generator.set_state(given)
 
 
 def optimizer_faults(given: dict[str, Any], optimizer: torch.optim.Optimizer, network: Network) -> list[str]:
     """What keeps a saved state from being that of this optimizer of this network, a line each."""
-    if given.get("param_groups") != optimizer.state_dict()["param_groups"]:
+    if given["param_groups"] != optimizer.state_dict()["param_groups"]:
         return ["optimizer_state_dict.param_groups: of another optimizer or learning rate"]
-    moments = given.get("state")
     parameters = list(network.parameters())
-    if not isinstance(moments, dict) or list(moments) != list(range(len(parameters))):
+    if list(given["state"]) != list(range(len(parameters))):
         return [f"optimizer_state_dict.state: not of {len(parameters)} parameters"]
     lines = []
     for i, parameter in enumerate(parameters):
-        expected = {"step": (), "exp_avg": tuple(parameter.shape), "exp_avg_sq": tuple(parameter.shape)}
-        found = {
-            k: tuple(v.shape) if isinstance(v, torch.Tensor) else type(v).__name__ for k, v in dict(moments[i]).items()
-        }
+        expected = {"step": form(torch.zeros(())), "exp_avg": form(parameter), "exp_avg_sq": form(parameter)}
+        found = {name: form(moment) for name, moment in given["state"][i].items()}
         if found != expected:
             lines.append(f"optimizer_state_dict.state.{i}: {found}, expected {expected}")
     return lines

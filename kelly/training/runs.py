@@ -53,7 +53,6 @@ def train_model(
         generator = torch.Generator().manual_seed(settings.seed)
 
         def write(metrics: TrainingMetrics) -> None:
-            held.renew()
             if save_history:
                 metrics.save_json(output / "history" / f"{task.name}_history.json")
                 metrics.save_csv(output / "history" / f"{task.name}_history.csv")
@@ -69,8 +68,10 @@ def train_model(
             device=device,
             about=about,
             resume_from=state,
+            before_saving=held.renew,
             after_epoch=write,
         )
+        held.renew()
         write(metrics)
         if save_plots:
             plots.training_curves(task, metrics.to_dict(), output / "plots")

@@ -1,0 +1,54 @@
+"""Small training runs, and their files compared bit by bit."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from kill_anywhere import exact
+
+from kelly.datasets.sequences import Sequences
+from kelly.params import Training
+from kelly.tasks import TASKS
+from kelly.training import TrainingMetrics
+from kelly.training.runs import train_model
+
+
+def small_data(name: str = "groovepredictor", n: int = 96) -> dict[str, Sequences]:
+    task, rng = TASKS[name], np.random.default_rng(0)
+    inputs = rng.uniform(-1, 1, (n, 2, task.num_inputs)).astype(np.float32)
+    weights = rng.standard_normal((task.num_inputs, task.num_outputs))
+    targets = np.tanh(inputs @ weights / 8).astype(np.float32)
+    sequences = Sequences(inputs, targets, np.array([str(i) for i in range(n)]))
+    return {"train": sequences.take(np.arange(n // 2)), "validation": sequences.take(np.arange(n // 2, n))}
+
+
+def settings(**changes: Any) -> Training:
+    values: dict[str, Any] = {
+        "seed": 1,
+        "epochs": 4,
+        "batch_size": 16,
+        "learning_rate": 0.01,
+        "early_stopping_patience": 10,
+        "early_stopping_min_delta": 0.0,
+        "early_stopping_min_delta_mode": "abs",
+        "device": "cpu",
+        "num_threads": 1,
+    }
+    return Training(**values | changes)
+
+
+def run(output: Path, resume: Any = "never", **changes: Any) -> TrainingMetrics:
+    return train_model(
+        TASKS["groovepredictor"], settings(**changes), small_data(), {"sha256": "0"}, output, resume=resume
+    )
+
+
+def files(output: Path) -> dict[str, bytes | str]:
+    """All files below a folder but locks. What is in a latest checkpoint is compared, not how pickle ordered it."""
+    found: dict[str, bytes | str] = {}
+    for path in output.rglob("*"):
+        if path.is_file() and path.suffix != ".lock":
+            name = path.relative_to(output).as_posix()
+            found[name] = exact(torch.load(path)) if name.endswith("_latest.pt") else path.read_bytes()
+    return found
