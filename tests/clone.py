@@ -1,4 +1,4 @@
-"""A copy of the project in a git repository of its own, in which the real DVC runs with small settings."""
+"""Copies of the project with small settings: one in a git repository for the real DVC, one for its scripts alone."""
 
 import os
 import re
@@ -97,3 +97,42 @@ def kill(started: "subprocess.Popen[str]") -> None:
 def ran(printed: str) -> list[str]:
     """The stages that were run, as DVC says."""
     return re.findall(r"Running stage '([\w@]+)'", printed)
+
+
+class Folder:
+    """The scripts and small settings in a folder that is no repository."""
+
+    def __init__(self, project: Path, folder: Path) -> None:
+        self.folder = folder
+        for name in ("train_all_models.py", "evaluate_models.py"):
+            shutil.copy(project / name, folder / name)
+        text = (project / "params.yaml").read_text()
+        for usual, small in SMALL.items():
+            if usual.startswith("epochs"):
+                continue
+            assert usual in text
+            text = text.replace(usual, small)
+        (folder / "params.yaml").write_text(text)
+
+    def start(self, script: str, *options: str) -> "subprocess.Popen[str]":
+        """Start a script in a process group of its own."""
+        return subprocess.Popen(
+            [sys.executable, script, *options], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def run(self, script: str, *options: str, code: int = 0) -> str:
+        """What a script printed; it must exit with `code`, and never with a traceback."""
+        done = subprocess.run(
+            [sys.executable, script, *options], cwd=self.folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    def tree(self, below: str) -> set[str]:
+        """The names of all files below a folder, locks excepted."""
+        root = self.folder / below
+        return {
+            path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.suffix != ".lock"
+        }

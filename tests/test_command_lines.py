@@ -2,50 +2,14 @@
 
 import json
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from clone import Folder
 
 from kelly.tasks import TASKS
 
 pytestmark = pytest.mark.pipeline
-
-SMALL = {
-    "source: corpus ": "source: synthetic ",
-    "num_sequences: 12500": "num_sequences: 200",
-    "num_sequences: 100000": "num_sequences: 400",
-}
-
-
-class Folder:
-    """The scripts and small settings in a folder that is no repository."""
-
-    def __init__(self, project: Path, folder: Path) -> None:
-        self.folder = folder
-        for name in ("train_all_models.py", "evaluate_models.py"):
-            shutil.copy(project / name, folder / name)
-        text = (project / "params.yaml").read_text()
-        for usual, small in SMALL.items():
-            assert usual in text
-            text = text.replace(usual, small)
-        (folder / "params.yaml").write_text(text)
-
-    def run(self, script: str, *options: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, script, *options], cwd=self.folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout + done.stderr
-
-    def tree(self, below: str) -> set[str]:
-        root = self.folder / below
-        return {
-            path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.suffix != ".lock"
-        }
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,13 @@
 """The history of a run: the same numbers as JSON and CSV."""
 
+import csv
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kelly.training import TrainingMetrics
 
@@ -37,3 +41,26 @@ def test_a_history_takes_columns_of_ones_own_but_no_gaps() -> None:
         metrics.add(2, 0.5, 0.6)
     with pytest.raises(ValueError, match="epoch 3"):
         metrics.add(3, 0.5, 0.6, learning_rate=0.1)
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(
+    st.lists(st.tuples(numbers, numbers | st.none(), numbers | st.none(), numbers | st.none()), min_size=1, max_size=20)
+)
+def test_any_history_is_read_back_as_it_was_from_both_files(
+    rows: list[tuple[float, float | None, float | None, float | None]],
+) -> None:
+    metrics = TrainingMetrics()
+    for epoch, row in enumerate(rows, start=1):
+        metrics.add(epoch, *row)
+    with TemporaryDirectory() as folder:
+        metrics.save_json(Path(folder) / "h.json")
+        metrics.save_csv(Path(folder) / "h.csv")
+        assert TrainingMetrics.load_json(Path(folder) / "h.json").columns == metrics.columns
+        header, *lines = list(csv.reader((Path(folder) / "h.csv").read_text().splitlines()))
+    columns = {
+        name: [float(cell) if cell else None for cell in cells] for name, *cells in zip(header, *lines, strict=True)
+    }
+    assert columns == metrics.columns

@@ -1,10 +1,16 @@
 """Settings: all mistakes at once, each with what was found and what was expected."""
 
+import copy
+import math
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kelly import params
 from kelly.errors import KellyError
@@ -118,3 +124,101 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, written: bytes, me
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(KellyError, match=r"params\.yaml is missing"):
         params.load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs: 50\nepochs: 60\n", 'found duplicate key "epochs" with value "60" (original value: "50")'),
+        ("seed: !!python/object/apply:os.system [id]\n", "could not determine a constructor for the tag"),
+        ("[" * 5_000, "nested too deeply"),
+        ("day: 2021-13-45\n", "cannot be read as YAML"),
+        ("a: &a [1, *a]\nepochs: *a\n", "epochs: found"),
+    ],
+)
+def test_a_hostile_file_is_one_message(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(KellyError) as error:
+        params.load(path)
+    assert message in str(error.value)
+
+
+def test_a_value_that_would_unfold_to_gigabytes_is_told_in_few_words(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
+    path = tmp_path / "params.yaml"
+    path.write_text("\n".join([*lines, "epochs: *a11"]))
+    with pytest.raises(KellyError, match=r"epochs: found \[\[\[\.\.\.\]") as error:
+        params.load(path)
+    assert len(str(error.value)) < 20_000
+
+
+CONTENT = params.read_yaml(Path(__file__).parents[1] / PARAMS_FILE)
+STRANGE: list[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    1.0,
+    0.5,
+    10**30,
+    1e308,
+    math.nan,
+    -math.inf,
+    "",
+    "cpu",
+    "nan",
+    [],
+    [[]],
+    {},
+    {"a": 1},
+]
+
+
+def places(value: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every key within nested mappings."""
+    for key in value if isinstance(value, dict) else ():
+        yield (*at, key)
+        yield from places(value[key], (*at, key))
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(
+    st.sampled_from(sorted(places(CONTENT))), st.sampled_from(["replace", "remove", "rename"]), st.sampled_from(STRANGE)
+)
+def test_any_mistake_names_its_key_and_nothing_else(place: tuple[str, ...], how: str, strange: Any) -> None:
+    content = copy.deepcopy(CONTENT)
+    *parents, key = place
+    part = content
+    for name in parents:
+        part = part[name]
+    if how == "replace":
+        part[key] = strange
+    else:
+        value = part.pop(key)
+        if how == "rename":
+            part[key + "x"] = value
+    with TemporaryDirectory() as folder:
+        message = ""
+        try:
+            known = load(Path(folder), content)
+        except KellyError as error:
+            message = str(error)
+    if not message:
+        assert how == "replace"
+        assert list(known) == list(TASKS)
+    else:
+        named = [line.strip().partition(":")[0] for line in message.splitlines()[1:]]
+        dotted = ".".join(place)
+        assert dotted in named if how != "replace" else any(name.startswith(dotted) for name in named)
+        assert all(name.startswith(dotted) for name in named)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_any_bytes_are_settings_or_one_message(content: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        path.write_bytes(content)
+        with pytest.raises(KellyError, match=r"params\.yaml"):
+            params.load(path)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from kelly.tasks import TASKS
+
 STAGES = ("generate", "split", "train", "export", "evaluate", "report")
 # Looked up by name at run time, by the stage on the left from the field of the task table on the right.
 LOOKED_UP = {
@@ -66,6 +68,15 @@ def test_the_dependencies_of_a_stage_are_the_modules_it_imports(project: Path, n
     files = {path for path in needed if not any(path.startswith(f"{folder}/") for folder in folders)}
     assert files == set(declared) - set(folders)
     assert all(any(path.startswith(f"{folder}/") for path in needed) for folder in folders)
+
+
+def test_the_networks_of_the_pipeline_are_those_of_the_task_table(project: Path) -> None:
+    assert yaml.safe_load((project / "dvc.yaml").read_text())["vars"] == [{"networks": list(TASKS)}]
+
+
+def test_no_setting_becomes_part_of_a_shell_command(project: Path) -> None:
+    text = (project / "dvc.yaml").read_text()
+    assert set(re.findall(r"\$\{(.*?)\}", text)) == {"networks", "item"}
 
 
 @pytest.mark.parametrize("name", STAGES)
