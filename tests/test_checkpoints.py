@@ -3,7 +3,8 @@
 import math
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,10 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_runs import run
 
+from kelly import params
 from kelly.errors import KellyError
+from kelly.evaluate_all import test_parts as parts_of_test  # a name that pytest does not collect
+from kelly.evaluation import evaluate
 from kelly.networks import DynamicsEngine, GroovePredictor
+from kelly.prepared import load_parts
+from kelly.release import as_function, load_best
+from kelly.tasks import TASKS
+from kelly.train_all import prepare
 from kelly.training import CheckpointManager, checkpoints
 from kelly.training.checkpoints import load_weights
+from kelly.training.runs import train_model
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +145,27 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from places(value[key], (*at, key))
 
 
+@st.composite
+def tampering(draw: st.DrawFn) -> Callable[[dict[str, Any]], None]:
+    """Something that changes one place of a state."""
+    how, strange = draw(st.sampled_from(["replace", "remove", "add"])), draw(st.sampled_from(STRANGE))
+    chosen = draw(st.randoms(use_true_random=False))
+
+    def tamper(state: dict[str, Any]) -> None:
+        *parents, key = chosen.choice([place for place in places(state) if place])
+        part: Any = state
+        for name in parents:
+            part = part[name]
+        if how == "add" and isinstance(part, dict):
+            part["unknown"] = strange
+        elif how == "remove":
+            del part[key]
+        else:
+            part[key] = strange
+
+    return tamper
+
+
 STRANGE: list[Any] = [
     None,
     True,
@@ -153,25 +183,16 @@ STRANGE: list[Any] = [
 
 
 @settings(max_examples=100, derandomize=True, deadline=None)
-@given(data=st.data(), how=st.sampled_from(["replace", "remove", "add"]), strange=st.sampled_from(range(len(STRANGE))))
+@given(tampering())
 def test_a_state_that_was_tampered_with_is_taken_up_or_refused_and_then_changes_nothing(
-    trained: Path, data: st.DataObject, how: str, strange: int
+    trained: Path, tamper: Callable[[dict[str, Any]], None]
 ) -> None:
     with TemporaryDirectory() as folder:
         output = Path(folder)
         shutil.copytree(trained, output / "checkpoints")
         path = output / "checkpoints/groovepredictor_latest.pt"
         state = torch.load(path)
-        *parents, key = data.draw(st.sampled_from([place for place in places(state) if place]))
-        part = state
-        for name in parents:
-            part = part[name]
-        if how == "add" and isinstance(part, dict):
-            part["unknown"] = STRANGE[strange]
-        elif how == "remove":
-            del part[key]
-        else:
-            part[key] = STRANGE[strange]
+        tamper(state)
         torch.save(state, path)
         before = {file: file.read_bytes() for file in output.rglob("*.pt")}
         message = None
@@ -184,3 +205,40 @@ def test_a_state_that_was_tampered_with_is_taken_up_or_refused_and_then_changes_
         else:
             assert str(path) in message or "training diverges" in message
             assert {file: file.read_bytes() for file in output.rglob("*.pt")} == before
+
+
+@pytest.fixture(scope="module")
+def released(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run on data that its checkpoints describe in full."""
+    folder, task = tmp_path_factory.mktemp("released"), TASKS["dynamicsengine"]
+    known = params.load(project / params.PARAMS_FILE, {"epochs": 1})[task.name]
+    known = replace(known, source="synthetic", data={"num_sequences": 60, "seed": 1})
+    prepare(known, folder / "data")
+    parts, about = load_parts(known, folder / "data")
+    train_model(task, known.training, parts, about, folder)
+    return folder
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(tampering())
+def test_a_strangers_best_checkpoint_is_evaluated_or_refused(
+    released: Path, tamper: Callable[[dict[str, Any]], None]
+) -> None:
+    task = TASKS["dynamicsengine"]
+    with TemporaryDirectory() as folder:
+        output = Path(folder)
+        path = CheckpointManager(output).best_path(task.name)
+        state = torch.load(released / "checkpoints" / path.name)
+        tamper(state)
+        torch.save(state, path)
+        message = ""
+        try:
+            network, checkpoint = load_best(task, output)
+            parts = parts_of_test(task, checkpoint["about"]["data"], [released / "data", output / "data"])
+            scores = evaluate(task, as_function(network), parts)
+        except KellyError as error:
+            message = str(error)
+        if message:
+            assert str(path) in message or "is not what it was trained on" in message or "cannot be divided" in message
+        else:
+            assert scores.keys() >= {"loss", "skill"}
