@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from kelly import dvc_notes
 from kelly.atomic import write_text
 from kelly.console import run
 from kelly.errors import KellyError
@@ -22,7 +23,7 @@ def main() -> NoReturn:
     show.add_argument("--report", type=Path, default=Path("metrics/report.md"), help="the table (%(default)s)")
     show.add_argument("--readme", type=Path, help="put it into this file as well, between its result marks")
     show.set_defaults(command=lambda a: results(a.report, a.readme))
-    look = commands.add_parser("check", help="say what is wrong in params.yaml")
+    look = commands.add_parser("check", help="say what is wrong in params.yaml, and mend what a killed DVC left broken")
     look.add_argument("--params", type=Path, default=PARAMS_FILE, help="the file (%(default)s)")
     look.set_defaults(command=lambda a: check(a.params))
     arguments = parser.parse_args()
@@ -30,7 +31,9 @@ def main() -> NoReturn:
 
 
 def check(path: Path) -> None:
-    """Validate the settings in `path`, and say which source each network learns from."""
+    """Validate the settings in `path`, say which source each network learns from, and mend DVC's notes."""
+    for line in dvc_notes.mend():
+        print(line)
     for s in load(path).values():
         print(f"{s.task.title}: {s.source}, {s.training.epochs} epochs at most")
 

@@ -32,6 +32,7 @@ SETTINGS = {
 }
 MADE = ("data", "trained_models", "metrics", "out", ".dvc/cache", ".dvc/tmp", "dvc.lock")
 WAYS = ("repro", "exp", "train_all_models.py")
+CHECK = f"{sys.executable} -c 'from kelly.cli import main; main()' check"
 MAX_KILLS = 4  # before a run may go on to its end
 LEFT_BEHIND = (".partial", ".former")
 
@@ -118,12 +119,12 @@ class Trial:
         self.clone, self.way, self.model = clone, way, model
 
     def command(self) -> list[str]:
-        """What a user types to begin, or to go on."""
+        """What a user types to begin, or to go on; as `make repro` does, `kelly check` goes before DVC."""
         match self.way:
             case "repro":
-                return ["dvc", "repro", f"evaluate@{self.model}"]
+                return ["sh", "-c", f"{CHECK} && dvc repro evaluate@{self.model}"]
             case "exp":
-                return ["dvc", "exp", "run", "-S", "learning_rate=0.002", f"evaluate@{self.model}"]
+                return ["sh", "-c", f"{CHECK} && dvc exp run -S learning_rate=0.002 evaluate@{self.model}"]
         latest = self.clone.folder / f"out/checkpoints/{self.model}_latest.pt"
         resume = ["--resume", "all"] if latest.exists() else []
         return [sys.executable, "train_all_models.py", "-o", "out", "--models", self.model, *resume]
