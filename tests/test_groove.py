@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from kelly.datasets.groove import TestSplit as Side  # a name that pytest does not collect
-from kelly.datasets.groove import bars_of, dynamics, groove, read_info
+from kelly.datasets.groove import bars_of, dynamics, groove
+from kelly.datasets.groove_table import read_info
 from kelly.datasets.midi import Notes
 from kelly.datasets.performance import (
     DRUM_DYNAMICS,
@@ -277,22 +278,16 @@ def test_other_metres_are_left_out_and_counted(tmp_path: Path) -> None:
     assert len(data.sequences) == 8
 
 
-@pytest.mark.parametrize("name", ["../secret.mid", "/etc/secret.mid", "a/../../b.mid", "..\\b.mid", "C:/b.mid", ""])
-def test_a_file_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(KellyError, match="expected a path inside the folder"):
-        groove(write_folder(tmp_path, file=name), "test", 0.5)
-
-
-def test_faults_of_the_table_are_told_all_at_once(tmp_path: Path) -> None:
-    path = write_folder(tmp_path, id="drummer1/session1/1", side="dev")
-    with pytest.raises(KellyError, match=r"2 faults(.|\n)*split 'dev'(.|\n)*'drummer1/session1/1' stands in 2 rows"):
-        read_info(path)
-    (path / "info.csv").write_text("id,style,split\n")
-    with pytest.raises(KellyError, match="columns time_signature, midi_filename missing"):
-        read_info(path)
-    (path / "info.csv").unlink()
-    with pytest.raises(KellyError, match=r"expected the Groove MIDI Dataset unpacked in .*data\.groove\.path"):
-        read_info(path)
+def test_a_bar_that_begins_within_a_bar_is_refused(tmp_path: Path) -> None:
+    metre = mido.MetaMessage("time_signature", numerator=4, denominator=4)
+    for tick in (BAR, BAR + 4 * STEP):
+        file = mido.MidiFile(ticks_per_beat=480)
+        hits = [mido.Message("note_on", channel=9, note=38, velocity=80 * on, time=STEP) for on in (1, 0) * 40]
+        file.tracks += [mido.MidiTrack([metre.copy(time=0), metre.copy(time=tick)]), mido.MidiTrack(hits)]
+        file.save(tmp_path / f"{tick}.mid")
+    assert bars_of(tmp_path / f"{BAR}.mid").hits.sum() == 40
+    with pytest.raises(KellyError, match="a time signature within a bar"):
+        bars_of(tmp_path / f"{BAR + 4 * STEP}.mid")
 
 
 def test_the_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -4,17 +4,17 @@ Gillick, Roberts, Engel, Eck & Bamman, "Learning to Groove with Inverse Sequence
 https://magenta.tensorflow.org/datasets/groove, CC BY 4.0.
 """
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from kelly.datasets.groove_table import SPLITS, read_info
 from kelly.datasets.midi import read_midi
 from kelly.datasets.performance import (
     DRUM_DYNAMICS,
@@ -30,8 +30,6 @@ from kelly.datasets.skipped import Skipped, check_skipped
 from kelly.emotion import BLOCK_SIZE, COORDINATES, embed
 from kelly.errors import KellyError
 
-COLUMNS = ("id", "style", "time_signature", "midi_filename", "split")  # the ones that are read
-SPLITS = ("train", "validation", "test")
 TestSplit = Literal["test", "validation"]
 
 QUARTERS_PER_BAR = 4
@@ -76,12 +74,15 @@ def dynamics(path: Path | str, test_split: TestSplit, max_skipped_share: float) 
 def bars_of(path: Path) -> Bars:
     """Measure every bar of the performance in a MIDI file; a hit belongs to the sixteenth that it is nearest to.
 
-    Raises KellyError where the file is unreadable or leaves 4/4.
+    Raises KellyError where the file is unreadable, leaves 4/4 or begins a bar anew within one.
     """
     midi = read_midi(path)
     metres = {f"{top}/{bottom}" for top, bottom in midi.time_signatures[:, 1:].tolist()}
     if metres != {"4/4"}:
-        raise KellyError(f"{path}: time signatures {', '.join(sorted(metres))}, expected 4/4 throughout")
+        found = ", ".join(sorted(metres)[:5])
+        raise KellyError(f"{path}: time signatures {found}, expected 4/4 throughout")
+    if (midi.time_signatures[:, 0] % (QUARTERS_PER_BAR * midi.ticks_per_quarter)).any():
+        raise KellyError(f"{path}: a time signature within a bar, expected them at bar lines; leave the file out")
     notes = midi.notes
     sixteenths = notes.onset_quarters * (SIXTEENTHS / QUARTERS_PER_BAR)
     bar = nearest(sixteenths) // SIXTEENTHS
@@ -100,60 +101,6 @@ def bars_of(path: Path) -> Bars:
         expression[i] = drum_dynamics_of(hits, nearest(within))
     coordinates[:, COORDINATES.index("valence")] = 0.0  # drums have none
     return Bars(ends - starts, coordinates, timing_and_accents, expression)
-
-
-@dataclass(frozen=True)
-class Performance:
-    """One line of info.csv; `split` is the published side, `midi_filename` relative to the folder."""
-
-    id: str
-    style: str
-    time_signature: str
-    midi_filename: str
-    split: str
-
-
-def read_info(path: Path) -> list[Performance]:
-    """Read `info.csv` of the folder `path`, sorted by midi_filename; spaces around names and values do not count.
-
-    Raises KellyError, with all that is wrong at once, where the file or a column is missing, a split is unknown, a
-    file is listed twice or a midi_filename leaves the folder.
-    """
-    table = path / "info.csv"
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            lines = [[cell.strip() for cell in line] for line in csv.reader(file) if line]
-    except OSError as error:
-        raise KellyError(
-            f"{table}: cannot be read ({error.strerror}); expected the Groove MIDI Dataset unpacked in {path}, "
-            "set data.groove.path to the folder that holds info.csv"
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KellyError(f"{table}: not a CSV file in UTF-8 ({error}); unpack the data set anew") from error
-    header = lines[0] if lines else []
-    missing = [column for column in COLUMNS if column not in header]
-    if missing:
-        raise KellyError(f"{table}: columns {', '.join(missing)} missing, found {', '.join(header) or 'none'}")
-    at = [header.index(column) for column in COLUMNS]
-    performances, wrong = [], []
-    for number, line in enumerate(lines[1:], start=2):
-        if len(line) <= max(at):
-            wrong.append(f"row {number}: {len(line)} cells, expected {len(header)}")
-            continue
-        performance = Performance(*(line[i] for i in at))
-        name = performance.midi_filename
-        if not name or ".." in PurePosixPath(name).parts or PureWindowsPath(name).anchor or "\\" in name:
-            wrong.append(f"row {number}: midi_filename {name!r}, expected a path inside the folder")
-        if performance.split not in SPLITS:
-            wrong.append(f"row {number}: split {performance.split!r}, expected one of {', '.join(SPLITS)}")
-        performances.append(performance)
-    for column in ("id", "midi_filename"):
-        times = Counter(getattr(p, column) for p in performances)
-        wrong += [f"{column} {value!r} stands in {n} rows, expected one" for value, n in times.items() if n > 1]
-    if wrong:
-        first = "\n".join(wrong[:10])
-        raise KellyError(f"{table}: {len(wrong)} faults; mend them or unpack the data set anew. The first:\n{first}")
-    return sorted(performances, key=lambda p: p.midi_filename)
 
 
 def official_side(split: str, test_split: TestSplit) -> str | None:
