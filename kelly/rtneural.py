@@ -5,20 +5,24 @@ the plugin falls back without a word. So this reader refuses whatever RTNeural w
 specifies the format and lists the traps.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from kelly.errors import KellyError
+from kelly.files import read_bytes
 from kelly.layers import ACTIVATIONS
+from kelly.rtneural_json import FLOAT_OVERFLOW, document, numbers, width
 
 Floats = NDArray[np.float64]
+
+MAX_BYTES = 16 * 2**20  # the largest export has 8 MB
 
 ACTIVATION: dict[str, Callable[[Floats], Floats]] = {
     "": lambda x: x,
@@ -51,6 +55,13 @@ class Dense:
         """float64[..., out] from x: float64[..., in]."""
         return ACTIVATION[self.activation](self.linear(x))
 
+    def reach(self, bound: float) -> tuple[float, float]:
+        """How far from 0 the sums and the outputs can come on inputs that come no further than `bound`."""
+        sums = bound
+        if self.weight is not None and self.bias is not None:
+            sums = float((bound * np.abs(self.weight).sum(axis=0) + np.abs(self.bias)).max())
+        return sums, 1.0 if self.activation in ("tanh", "sigmoid", "softmax") else max(sums, 1.0)
+
 
 @dataclass(frozen=True)
 class Recurrent:
@@ -76,6 +87,12 @@ class Recurrent:
             hidden, cell = step(driven[:, t], hidden, cell)
             outputs[:, t] = hidden
         return outputs
+
+    def reach(self, bound: float) -> tuple[float, float]:
+        """How far from 0 the sums and the outputs can come on inputs that come no further than `bound`."""
+        bias = np.abs(self.bias).reshape(-1, self.kernel.shape[1]).sum(axis=0)
+        sums = bound * np.abs(self.kernel).sum(axis=0) + np.abs(self.recurrent).sum(axis=0) + bias
+        return float(sums.max()), 1.0
 
     def lstm(self, driven: Floats, hidden: Floats, cell: Floats) -> tuple[Floats, Floats]:
         """Hochreiter & Schmidhuber 1997 with forget gate, as torch.nn.LSTM."""
@@ -134,15 +151,13 @@ class Model:
 
 
 def read(path: Path) -> Model:
-    """Read an exported network. Raises KellyError, naming the layer, for all that RTNeural would misread."""
+    """Read an exported network of at most MAX_BYTES.
+
+    Raises KellyError, naming the layer, for all that RTNeural would misread.
+    """
+    data = read_bytes(path, MAX_BYTES, "export the network")
     try:
-        content = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise KellyError(f"{path} cannot be read ({error.strerror}); export the network first") from None
-    except orjson.JSONDecodeError as error:
-        raise KellyError(f"{path} is not JSON ({error}); export the network again") from None
-    try:
-        return parse(content)
+        return parse(document(data))
     except KellyError as error:
         raise KellyError(f"{path}: {error}; RTNeural would crash or misread it, export the network again") from None
 
@@ -151,58 +166,41 @@ def parse(content: Any) -> Model:
     """Check and build a network from a JSON document."""
     if not isinstance(content, dict) or not isinstance(content.get("layers"), list) or not content["layers"]:
         raise KellyError("there is no network, expected an object with in_shape and a list of layers")
+    metadata = content.get("metadata", {})
+    if not isinstance(metadata, dict):
+        raise KellyError(f"metadata {reprlib.repr(metadata)}, expected an object")
     size = num_inputs = width(content.get("in_shape"), "in_shape")
     layers: list[Dense | Recurrent] = []
-    for i, layer in enumerate(content["layers"]):
-        kind = layer.get("type") if isinstance(layer, dict) else None
-        where = f"layer {i} ({kind})"
+    bound = 1.0  # inputs lie in -1..1
+    for i, described in enumerate(content["layers"]):
+        kind = described.get("type") if isinstance(described, dict) else None
+        where = f"layer {i} ({str(kind)[:20]})"
         if kind not in ("dense", "lstm", "gru", "activation"):
             raise KellyError(f"{where}: unknown type, expected dense, lstm, gru or activation")
-        out = width(layer.get("shape"), where)
-        if kind in ("dense", "activation"):
-            activation = layer.get("activation")
-            if activation not in ACTIVATIONS:
-                raise KellyError(f"{where}: activation {activation!r}, expected one of {ACTIVATIONS}")
-            shapes = [(size, out), (out,)] if kind == "dense" else []
-            arrays = numbers(layer.get("weights"), shapes, where)
-            if kind == "activation" and out != size:
-                raise KellyError(f"{where}: {out} outputs, expected {size}, those of the layer before")
-            layers.append(Dense(arrays[0] if arrays else None, arrays[1] if arrays else None, activation))
-        else:
-            gates = 4 if kind == "lstm" else 3
-            bias = (gates * out,) if kind == "lstm" else (2, gates * out)
-            shapes = [(size, gates * out), (out, gates * out), bias]
-            layers.append(Recurrent(kind, *numbers(layer.get("weights"), shapes, where)))
-        size = out
-    metadata = content.get("metadata", {})
-    return Model(num_inputs, size, tuple(layers), metadata if isinstance(metadata, dict) else {})
+        layer, size = _layer(kind, described, size, where)
+        sums, bound = layer.reach(bound)
+        if sums >= FLOAT_OVERFLOW:
+            raise KellyError(f"{where}: sums of up to {sums:.3g} on inputs in -1..1, expected what float32 can hold")
+        layers.append(layer)
+    return Model(num_inputs, size, tuple(layers), metadata)
 
 
-def width(shape: Any, where: str) -> int:
-    """The last of three elements, the one that counts; four would mean a convolution over pictures."""
-    good = isinstance(shape, list) and len(shape) == 3 and isinstance(shape[2], int) and not isinstance(shape[2], bool)
-    if not good or not 0 < shape[2] <= 65_536:
-        raise KellyError(f"{where}: shape {shape!r}, expected [null, null, size]")
-    return int(shape[2])
-
-
-def numbers(weights: Any, shapes: Sequence[tuple[int, ...]], where: str) -> list[Floats]:
-    """The weights as float64 arrays of just these shapes, every number finite in float32."""
-    if not isinstance(weights, list) or len(weights) != len(shapes):
-        found = f"{len(weights)} arrays" if isinstance(weights, list) else type(weights).__name__
-        raise KellyError(f"{where}: weights are {found}, expected {len(shapes)} arrays")
-    arrays = []
-    for i, (given, shape) in enumerate(zip(weights, shapes, strict=True)):
-        try:
-            array = np.array(given)
-            if array.dtype.kind not in "iuf":
-                raise ValueError
-            array = array.astype(np.float64)
-        except (ValueError, TypeError, OverflowError):
-            raise KellyError(f"{where}: weights[{i}] is ragged or not of numbers, expected shape {shape}") from None
-        if array.shape != shape:
-            raise KellyError(f"{where}: weights[{i}] has shape {array.shape}, expected {shape}")
-        if not (np.abs(array) <= np.finfo(np.float32).max).all():
-            raise KellyError(f"{where}: weights[{i}] holds a number that is not finite in float32")
-        arrays.append(array)
-    return arrays
+def _layer(kind: str, described: Mapping[str, Any], size: int, where: str) -> tuple[Dense | Recurrent, int]:
+    """A layer of `size` inputs and how many outputs it has."""
+    out, weights = width(described.get("shape"), where), described.get("weights")
+    if kind in ("lstm", "gru"):
+        gates = 4 if kind == "lstm" else 3
+        shapes = [(size, gates * out), (out, gates * out), (gates * out,) if kind == "lstm" else (2, gates * out)]
+        return Recurrent(kind, *numbers(weights, shapes, where)), out
+    activation: Any = described.get("activation")
+    # RTNeural adds no layer for an activation of its own that is empty, and crashes on a network without layers.
+    known = ACTIVATIONS if kind == "dense" else ACTIVATIONS[1:]
+    if activation not in known:
+        raise KellyError(f"{where}: activation {reprlib.repr(activation)}, expected one of {known}")
+    if kind == "dense":
+        weight, bias = numbers(weights, [(size, out), (out,)], where)
+        return Dense(weight, bias, activation), out
+    numbers(weights, [], where)
+    if out != size:
+        raise KellyError(f"{where}: {out} outputs, expected {size}, those of the layer before")
+    return Dense(None, None, activation), out

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from kelly import rtneural
+from kelly.datasets.groove_table import read_info
+from kelly.datasets.midi import read_midi
 from kelly.errors import KellyError
 from kelly.files import read_bytes
 
@@ -39,9 +42,22 @@ def test_a_name_without_a_file_is_refused(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a")
-    assert "is a pipe, a socket or a device, expected a file; look again" in refusal(tmp_path / "a", read_ten)
+@pytest.mark.parametrize(("reader", "name"), [(read_midi, "a.mid"), (read_info, "info.csv"), (rtneural.read, "a.json")])
+def test_no_reader_waits_for_a_pipe_or_reads_a_folder_or_goes_round_in_links(
+    tmp_path: Path, reader: Reader, name: str
+) -> None:
+    def told() -> str:
+        path = tmp_path if reader is read_info else tmp_path / name
+        return refusal(path, reader)
+
+    os.mkfifo(tmp_path / name)
+    assert f"{name}: is a pipe, a socket or a device, expected a file" in told()
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    assert f"{name}: is a folder, expected a file" in told()
+    (tmp_path / name).rmdir()
+    (tmp_path / name).symlink_to(tmp_path / name)
+    assert f"{name}: cannot be read (Too many levels of symbolic links)" in told()
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no device that never ends")

@@ -64,6 +64,7 @@ def broken(place: list[Any], value: Any) -> dict[str, Any]:
         (["layers", 0, "activation"], "Tanh", "layer 0 (dense): activation 'Tanh'"),
         (["layers", 0, "shape"], [None, None, 7], "layer 0 (dense): weights[0] has shape (9, 8), expected (9, 7)"),
         (["layers", 0, "shape"], [None, None, None, 8], "layer 0 (dense): shape"),
+        (["layers", 0, "shape"], [None, None, True], "layer 0 (dense): shape [None, None, True]"),
         (["layers", 0, "weights"], None, "layer 0 (dense): weights are NoneType"),
         (["layers", 0, "weights", 1], [], "layer 0 (dense): weights[1] has shape (0,), expected (8,)"),
         (["layers", 0, "weights", 1, 3], 1e40, "layer 0 (dense): weights[1] holds a number that is not finite"),
@@ -71,6 +72,11 @@ def broken(place: list[Any], value: Any) -> dict[str, Any]:
         (["layers", 0, "weights", 1, 3], "0.5", "layer 0 (dense): weights[1] is ragged or not of numbers"),
         (["layers", 0, "activation"], None, "layer 0 (dense): activation None"),
         (["layers", 1, "weights", 2, 3], None, "layer 1 (lstm): weights[2] has shape (19,), expected (20,)"),
+        (["layers", 0, "weights", 1, 3], True, "layer 0 (dense): weights[1] holds true or false"),
+        (["layers", 0, "weights", 0, 0, 0], False, "layer 0 (dense): weights[0] holds true or false"),
+        (["layers", 0, "activation"], "x" * 10_000, "activation 'xxxxxxxxxxxx...xxxxxxxxxxxxx'"),
+        (["layers", 0, "weights", 0], [[3e38] * 8] * 9, "layer 0 (dense): sums of up to 2.7e+39 on inputs in -1..1"),
+        (["metadata"], [], "metadata [], expected an object"),
         (["in_shape"], [], "in_shape: shape []"),
         (["layers"], [], "there is no network"),
     ],
@@ -89,6 +95,32 @@ def test_what_is_no_network_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.json"
     path.write_bytes(content)
     with pytest.raises(KellyError, match=r"broken\.json"):
+        rtneural.read(path)
+
+
+def test_two_equal_keys_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(orjson.dumps(network()).replace(b'"type":', b'"type":"gru","type":', 1))
+    with pytest.raises(KellyError, match="the key 'type' stands twice in an object"):
+        rtneural.read(path)
+
+
+def test_a_layer_that_rtneural_leaves_out_or_takes_for_another_size_is_refused() -> None:
+    def alone(activation: str, size: int) -> dict[str, Any]:
+        layer = {"type": "activation", "activation": activation, "shape": [None, None, size], "weights": []}
+        return {"in_shape": [None, None, 2], "layers": [layer]}
+
+    assert rtneural.parse(alone("tanh", 2)).num_outputs == 2
+    with pytest.raises(KellyError, match=r"layer 0 \(activation\): activation '', expected one of"):
+        rtneural.parse(alone("", 2))
+    with pytest.raises(KellyError, match=r"layer 0 \(activation\): 3 outputs, expected 2"):
+        rtneural.parse(alone("tanh", 3))
+
+
+def test_a_file_beyond_any_export_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(b" " * (rtneural.MAX_BYTES + 1))
+    with pytest.raises(KellyError, match=f"expected at most {rtneural.MAX_BYTES}"):
         rtneural.read(path)
 
 
