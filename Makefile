@@ -18,10 +18,11 @@ lint: .venv/installed
 	ruff format --check .
 	mypy
 
-# The lock holds names and versions only; the build of torch (CPU, CUDA) is left to the machine.
+# The lock holds names and versions only; the build of torch (CPU, CUDA) is left to the machine. Made on Linux: the
+# fuzzer exists there only.
 lock:
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,fuzz]'
 	.venv/bin/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > requirements.lock
 	touch .venv/installed
 
