@@ -26,7 +26,7 @@ from kelly.datasets.performance import (
     nearest,
 )
 from kelly.datasets.sequences import Dataset, Sequences
-from kelly.datasets.skipped import Skipped, check_skipped
+from kelly.datasets.skipped import Skipped, check_skipped, skip
 from kelly.emotion import BLOCK_SIZE, COORDINATES, embed
 from kelly.errors import KellyError
 
@@ -138,7 +138,7 @@ def _dataset(
         try:
             bars = bars_of(path / p.midi_filename)
         except KellyError as error:
-            skipped.append({"file": p.midi_filename, "reason": str(error)})
+            skipped.append(skip(p.midi_filename, path / p.midi_filename, error))
             continue
         # Version 1.0.0 holds one performance twice (drummer2/session2/7 and 8): twice over, it may fall on two sides.
         same_as = first_with.setdefault(bars.groove.tobytes() + bars.dynamics.tobytes(), p.midi_filename)

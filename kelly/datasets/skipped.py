@@ -1,12 +1,18 @@
 """Files that a source could not use: each is told with its reason, and too many of them are an error."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from kelly.errors import KellyError
 
 NUM_SHOWN = 5
 
 Skipped = dict[str, str]  # file: its name; reason: why it could not be used
+
+
+def skip(name: str, path: Path, error: KellyError) -> Skipped:
+    """The file `name`, read from `path`, with the reason that `error` gives, which begins with the path."""
+    return {"file": name, "reason": str(error).removeprefix(f"{path}: ")}
 
 
 def check_skipped(where: object, skipped: Sequence[Skipped], num_files: int, max_skipped_share: float) -> None:
