@@ -37,14 +37,13 @@ def loss_limit(
         generator.set_state(before)
     task = network.task
     constant = constant_logits(task.loss, [(targets, mask) for _, targets, mask in batches], task.num_outputs)
-    costs = torch.zeros(2, dtype=torch.float64, device=device)
-    number = torch.zeros((), dtype=torch.float64, device=device)
+    costs, number = torch.zeros(2, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
     with torch.inference_mode():
         for inputs, targets, mask in batches:
             logits = network.logits(inputs)[0]
             both = [LOSSES[task.loss](out, targets, mask) for out in (logits, constant.expand_as(logits))]
-            costs += torch.stack([cost for cost, _ in both])
-            number += torch.as_tensor(both[0][1])
+            costs += torch.stack([cost for cost, _ in both]).cpu()
+            number += torch.as_tensor(both[0][1]).cpu()
     untrained, best_constant = costs / number.clamp(min=1)
     return float(torch.maximum(untrained, DIVERGED * best_constant))
 

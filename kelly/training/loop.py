@@ -132,7 +132,7 @@ def run_epoch(
             scores = batch_scores if scores is None else scores + batch_scores
     if scores is None:
         raise KellyError(f"{where}: there is no data; expected at least one batch")
-    totals, counts = (torch.stack(parts).double().cpu() for parts in (costs, numbers))
+    totals, counts = (torch.stack(parts).cpu().double() for parts in (costs, numbers))
     broken = (~totals.isfinite()).nonzero()
     if len(broken):
         raise KellyError(

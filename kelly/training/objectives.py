@@ -43,15 +43,15 @@ def constant_logits(loss: str, targets: Sequence[tuple[Tensor, Mask]], num_outpu
 
     targets: of each batch, with its mask
     """
-    total, number = torch.zeros(2, num_outputs, dtype=torch.float64, device=targets[0][0].device)
+    total, number = torch.zeros(2, num_outputs, dtype=torch.float64)
     for y, mask in targets:
         if loss == "cross_entropy":
             y = functional.one_hot(y, num_outputs)
             mask = None if mask is None else mask[..., None].expand_as(y)
         there = torch.ones_like(y, dtype=torch.bool) if mask is None else mask
-        total += torch.where(there, y, 0).flatten(0, -2).double().sum(dim=0)
-        number += there.flatten(0, -2).double().sum(dim=0)
-    mean: Tensor = (total / number.clamp(min=1)).float()
+        total += wide(torch.where(there, y, 0).flatten(0, -2)).sum(dim=0).cpu()
+        number += there.flatten(0, -2).sum(dim=0).cpu()
+    mean: Tensor = (total / number.clamp(min=1)).float().to(targets[0][0].device)
     if loss == "mse":
         return mean
     share = mean.clamp(1e-6, 1 - 1e-6)
@@ -66,10 +66,15 @@ class Metric:
     value: Callable[[Tensor], float]
 
 
+def wide(tensor: Tensor) -> Tensor:
+    """In double precision where the device has it: Apple's has not."""
+    return tensor.float() if tensor.device.type == "mps" else tensor.double()
+
+
 def mean_of(scores: Tensor, there: Mask) -> Tensor:
     """The sums behind a mean over frames: total and number."""
     total, number = masked_sum(scores, there)
-    return torch.stack([total.double(), torch.as_tensor(number, device=total.device).double()])
+    return torch.stack([wide(total), wide(torch.as_tensor(number, device=total.device))])
 
 
 def frames_there(mask: Mask) -> Mask:
@@ -90,14 +95,14 @@ def top_10_accuracy(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
 
 def top_1_accuracy(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
     """Whether the highest ranked class is the true one, a frame."""
-    return mean_of((logits.argmax(dim=-1) == targets).double(), mask)
+    return mean_of(wide(logits.argmax(dim=-1) == targets), mask)
 
 
 def r2_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
     """The sums behind R², an output: squared error, target, squared target, number."""
     weight = torch.ones_like(targets) if mask is None else mask.to(targets.dtype)
     error, y = (logits - targets) * weight, targets * weight
-    return torch.stack([error**2, y, y**2, weight]).flatten(1, -2).double().sum(dim=1)
+    return wide(torch.stack([error**2, y, y**2, weight]).flatten(1, -2)).sum(dim=1)
 
 
 def r2(sums: Tensor) -> float:
