@@ -13,7 +13,8 @@ from ruamel.yaml.error import YAMLError
 
 from kelly.atomic import write_text
 
-LOCK, RWLOCK = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
+LOCK = Path("dvc.lock")
+RWLOCKS = (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/rwlock"))  # of `dvc repro`, and of `dvc exp run`
 PAUSE_S = 1.0  # a DVC at work beside this has finished writing by then
 
 
@@ -24,9 +25,10 @@ def mend(project: Path = Path()) -> list[str]:
     since the last commit stands in DVC's run cache as well, so that they are not run again.
     """
     done = []
-    if is_broken(project / RWLOCK):
-        (project / RWLOCK).unlink(missing_ok=True)
-        done.append(f"{RWLOCK} was half written by a DVC that was killed: removed")
+    for rwlock in RWLOCKS:
+        if is_broken(project / rwlock):
+            (project / rwlock).unlink(missing_ok=True)
+            done.append(f"{rwlock} was half written by a DVC that was killed: removed")
     if is_broken(project / LOCK):
         committed = subprocess.run(
             ["git", "show", f"HEAD:./{LOCK}"], cwd=project, capture_output=True, text=True, check=False
@@ -55,7 +57,7 @@ def can_be_read(path: Path) -> bool:
 
     try:
         text = path.read_text(encoding="utf-8")
-        if path.name == RWLOCK.name:
+        if path.name != LOCK.name:
             return isinstance(json.loads(text), dict)
         COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe", pure=True).load(text))
     except FileNotFoundError:

@@ -40,8 +40,12 @@ def test_whole_notes_and_missing_ones_are_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rwlock", ["", '{"read": {', "null"])
 def test_a_broken_note_of_processes_is_removed(tmp_path: Path, rwlock: str) -> None:
     write(tmp_path, LOCK, rwlock)
-    assert dvc_notes.mend(tmp_path) == [".dvc/tmp/rwlock was half written by a DVC that was killed: removed"]
-    assert not (tmp_path / ".dvc/tmp/rwlock").exists()
+    (tmp_path / ".dvc/tmp/exps").mkdir()
+    (tmp_path / ".dvc/tmp/exps/rwlock").write_text(rwlock)
+    assert dvc_notes.mend(tmp_path) == [
+        f".dvc/tmp/{name} was half written by a DVC that was killed: removed" for name in ("rwlock", "exps/rwlock")
+    ]
+    assert list((tmp_path / ".dvc/tmp").rglob("rwlock")) == []
     assert dvc_notes.mend(tmp_path) == []
 
 
