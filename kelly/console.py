@@ -2,7 +2,9 @@
 
 import signal
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import NoReturn
 
@@ -53,6 +55,13 @@ def answer_interrupts() -> None:
             sys.__excepthook__(kind, error, trace)
 
     sys.excepthook = hook
+
+
+def folder(text: str) -> Path:
+    """A folder that a command line names. An empty name, which an unset variable gives, would be the present one."""
+    if not text.strip():
+        raise ArgumentTypeError("is empty, expected the name of a folder")
+    return Path(text)
 
 
 def fail(message: str) -> NoReturn:

@@ -8,12 +8,14 @@ import orjson
 
 from kelly import params, splits
 from kelly.atomic import write_text
+from kelly.console import folder
 from kelly.datasets.generate import generate
-from kelly.datasets.sequences import Dataset, Sequences, read_about
+from kelly.datasets.sequences import Dataset, Sequences, digest, read_about
 from kelly.errors import KellyError
 from kelly.evaluation import evaluate
 from kelly.exclusive import claim
 from kelly.prepared import DATA, datasets_folder, divided
+from kelly.registry import REGISTRY
 from kelly.release import as_function, load_best
 from kelly.scoring import Scores
 from kelly.tasks import TASKS, Task
@@ -28,14 +30,22 @@ def main() -> None:
     p = argparse.ArgumentParser(
         prog="evaluate_models.py", description="Score the best checkpoints of the five networks."
     )
-    p.add_argument("--checkpoint-dir", type=Path, default=Path("./trained_models/checkpoints"), help="(%(default)s)")
-    p.add_argument("--output", "-o", type=Path, default=Path("./evaluation_results"), help="(%(default)s)")
+    p.add_argument("--checkpoint-dir", type=folder, default=Path("./trained_models/checkpoints"), help="(%(default)s)")
+    p.add_argument("--output", "-o", type=folder, default=Path("./evaluation_results"), help="(%(default)s)")
     p.add_argument("--device", "-d", choices=params.DEVICES, default="cpu", help="(%(default)s)")
     arguments = p.parse_args()
     there = [task for task in TASKS.values() if (arguments.checkpoint_dir / f"{task.name}_best.pt").exists()]
     if not there:
         raise KellyError(
             f"{arguments.checkpoint_dir} holds no *_best.pt; train first, or name the folder: --checkpoint-dir DIR"
+        )
+    # Both commands name their files after the networks: scores would take the place of exports.
+    if (
+        arguments.output.resolve() == arguments.checkpoint_dir.resolve().parent
+        or (arguments.output / REGISTRY).exists()
+    ):
+        raise KellyError(
+            f"--output {arguments.output} holds trained networks; choose a folder of its own for the scores"
         )
     with claim(arguments.output, "evaluation"):
         evaluate_all(there, arguments.checkpoint_dir, arguments.output, arguments.device)
@@ -66,22 +76,22 @@ def test_parts(task: Task, about: dict[str, Any], roots: list[Path]) -> dict[str
     """
     splitting = params.Splitting(**about["splitting"])
     folders = [datasets_folder(root, task.name) for root in roots]
-    for folder in folders:
-        if (folder / "dataset.json").exists() and read_about(folder)["sha256"] == about["sha256"]:
+    for at in folders:
+        if (at / "dataset.json").exists() and read_about(at)["sha256"] == about["sha256"] == digest(at):
             break
     else:
-        folder = folders[-1]
+        at = folders[-1]
         print(f"  Preparing its data again ({about['source']})", flush=True)
-        generate(task, about["source"], about["settings"], folder)
-        if read_about(folder)["sha256"] != about["sha256"]:
-            found, expected = read_about(folder)["sha256"][:12], about["sha256"][:12]
+        generate(task, about["source"], about["settings"], at)
+        if read_about(at)["sha256"] != about["sha256"]:
+            found, expected = read_about(at)["sha256"][:12], about["sha256"][:12]
             raise KellyError(
                 f"the data of {task.title} is not what it was trained on: {about['source']} with the same settings "
                 f"gives {found}, the checkpoint says {expected}; files or code changed, and test pieces may be among "
                 "those it learned from: train again"
             )
-    rows = splits.split(Dataset.load(folder), splitting.seed, splitting.validation_split, splitting.test_split)
-    return divided(folder, rows, splitting)
+    rows = splits.split(Dataset.load(at), splitting.seed, splitting.validation_split, splitting.test_split)
+    return divided(at, rows, splitting)
 
 
 def lines(scores: Scores) -> list[str]:

@@ -17,6 +17,7 @@ from kelly.errors import KellyError
 from kelly.tasks import TASKS, Task
 
 PARAMS_FILE = Path("params.yaml")
+MOST = 10_000_000  # epochs or sequences: beyond any use, and far from where integers overflow
 DEVICES = ("auto", "cpu", "cuda", "mps")
 BRIEF = reprlib.Repr()  # a value in a message, however much it holds: YAML's references make gigabytes of a line
 BRIEF.maxlevel, BRIEF.maxlist, BRIEF.maxdict, BRIEF.maxstring = 2, 4, 4, 60
@@ -25,10 +26,10 @@ BRIEF.maxlevel, BRIEF.maxlist, BRIEF.maxdict, BRIEF.maxstring = 2, 4, 4, 60
 class Model(Block):
     """What one network does differently: null means as shared. `data` is added by the task table."""
 
-    epochs: int | None = Field(ge=1)
-    batch_size: int | None = Field(ge=1)
+    epochs: int | None = Field(ge=1, le=MOST)
+    batch_size: int | None = Field(ge=1, le=MOST)
     learning_rate: float | None = Field(gt=0, le=1000)
-    early_stopping_patience: int | None = Field(ge=1)
+    early_stopping_patience: int | None = Field(ge=1, le=MOST)
     early_stopping_min_delta: float | None = Field(ge=0)
     early_stopping_min_delta_mode: Literal["abs", "rel"] | None
 
@@ -37,10 +38,10 @@ class Training(Block):
     """How a network is trained."""
 
     seed: int = Field(ge=0, lt=2**32)
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
+    epochs: int = Field(ge=1, le=MOST)
+    batch_size: int = Field(ge=1, le=MOST)
     learning_rate: float = Field(gt=0, le=1000)
-    early_stopping_patience: int = Field(ge=1)
+    early_stopping_patience: int = Field(ge=1, le=MOST)
     early_stopping_min_delta: float = Field(ge=0)
     early_stopping_min_delta_mode: Literal["abs", "rel"]
     device: Literal["auto", "cpu", "cuda", "mps"]

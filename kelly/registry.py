@@ -11,6 +11,8 @@ from kelly.atomic import write_text
 from kelly.rtneural import read
 from kelly.tasks import TASKS
 
+REGISTRY = "registry.json"
+
 
 def write_registry(output: Path, names: Iterable[str] = tuple(TASKS)) -> dict[str, Any]:
     """Write `{output}/registry.json` from the exports of the networks called `names`, and return its models."""
@@ -21,5 +23,5 @@ def write_registry(output: Path, names: Iterable[str] = tuple(TASKS)) -> dict[st
         file = {"file": path.name, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         models[name] = file | dict(read(path).metadata)
     text = orjson.dumps({"registry_version": 1, "models": models}, option=orjson.OPT_INDENT_2).decode()
-    write_text(output / "registry.json", text + "\n")
+    write_text(output / REGISTRY, text + "\n")
     return models

@@ -62,12 +62,11 @@ def write_report(folder: Path, data: Mapping[str, Mapping[str, Any]]) -> None:
     for name, task in TASKS.items():
         path = folder / f"{name}.json"
         try:
-            scores = orjson.loads(path.read_bytes())[name]
-        except (OSError, orjson.JSONDecodeError, KeyError) as error:
+            table.append(row(task, data[name]["source"], orjson.loads(path.read_bytes())[name]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise KellyError(
-                f"{path} cannot be read ({error!r}); score the network first: dvc repro evaluate@{name}"
+                f"{path} holds no scores ({error!r}); score the network first: dvc repro evaluate@{name}"
             ) from None
-        table.append(row(task, data[name]["source"], scores))
     write_text(folder / "report.md", markdown(table) + LEGEND + skipped_files(data))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kelly import params, splits
+from kelly.console import folder
 from kelly.datasets.generate import generate, is_current
 from kelly.datasets.sequences import Dataset
 from kelly.errors import KellyError
@@ -14,6 +15,7 @@ from kelly.params import Settings, Shared
 from kelly.prepared import datasets_folder, identified, load_parts, splits_folder
 from kelly.registry import write_registry
 from kelly.release import release
+from kelly.rtneural import read
 from kelly.tasks import TASKS
 from kelly.training.checkpoints import CheckpointManager
 from kelly.training.resume import Resume, earlier_run
@@ -31,7 +33,7 @@ def main(params_file: Path) -> None:
     except KellyError as error:
         options = ", ".join(f"{name} {value}" for name, value in given.items())
         raise KellyError(f"{error}" + (f"\nThe command line gave {options}" if given else "")) from None
-    chosen = [settings[name] for name in model_names(arguments.models)]
+    chosen = [settings[name] for name in model_names(arguments.models or ["all"])]
     resumed = to_resume(arguments.resume or [], chosen, Path(arguments.output))
     with claim(Path(arguments.output), *(s.task.name for s in chosen)):
         train_all(chosen, arguments.output, resumed, not arguments.no_history, not arguments.no_plots)
@@ -44,7 +46,7 @@ def parser(params_file: Path) -> argparse.ArgumentParser:
         description="Train the five networks and export them for RTNeural.",
         epilog=f"What is not given comes from {params_file.name}; what is given counts for all networks.",
     )
-    p.add_argument("--output", "-o", default="./trained_models", help="output directory (%(default)s)")
+    p.add_argument("--output", "-o", type=named, default="./trained_models", help="output directory (%(default)s)")
     p.add_argument("--epochs", "-e", type=int, help="number of epochs, at most (50)")
     p.add_argument("--batch-size", "-b", type=int, help="sequences a step (64)")
     p.add_argument("--device", "-d", choices=params.DEVICES, help="where to train (cpu)")
@@ -55,13 +57,20 @@ def parser(params_file: Path) -> argparse.ArgumentParser:
     p.add_argument(
         "--resume",
         nargs="+",
+        action="extend",
         metavar="MODEL",
         help="go on from the latest checkpoint of these, or of 'all' that have one",
     )
     p.add_argument("--no-history", action="store_true", help="don't save the training history")
     p.add_argument("--no-plots", action="store_true", help="don't draw plots")
-    p.add_argument("--models", nargs="+", metavar="MODEL", default=["all"], help="train only these (all)")
+    p.add_argument("--models", nargs="+", action="extend", metavar="MODEL", help="train only these (all)")
     return p
+
+
+def named(text: str) -> str:
+    """The name of a folder as it was given, for what is printed."""
+    folder(text)
+    return text
 
 
 def model_names(given: list[str]) -> list[str]:
@@ -78,7 +87,7 @@ def to_resume(given: list[str], chosen: list[Settings], output: Path) -> list[st
 
     Raises KellyError for an unknown one, for one that is not among `chosen`, and where 'all' would be none.
     """
-    if "all" in given:
+    if "all" in (name.lower() for name in given):
         manager = CheckpointManager(output / "checkpoints")
         there = [s.task.name for s in chosen if manager.latest_path(s.task.name).exists()]
         if not there:
@@ -104,6 +113,9 @@ def train_all(chosen: list[Settings], directory: str, resumed: list[str], save_h
         f"{'' if stopping.early_stopping_min_delta_mode == 'abs' else ' of the loss'}"
     )
     print(f"Device: {device}\n\nDataset splits:", flush=True)
+    for other in TASKS.keys() - {s.task.name for s in chosen}:
+        if (output / f"{other}.json").exists():
+            read(output / f"{other}.json")  # the registry will want it: refused before anything is trained
     root, going_on = output / "data", [s for s in chosen if s.task.name in resumed]
     for s in going_on:  # what the settings already tell, before any data is made anew
         planned = {"source": s.source, "settings": dict(s.data), "splitting": s.splitting.model_dump()}
@@ -145,11 +157,11 @@ def check_resumable(
 def prepare(settings: Settings, root: Path) -> dict[str, splits.Rows]:
     """Generate one network's data unless it is there, undamaged, and divide it; returns the rows of each side."""
     name, splitting = settings.task.name, settings.splitting
-    folder = datasets_folder(root, name)
-    if is_current(settings.task, settings.source, settings.data, folder):
-        dataset = Dataset.load(folder)
+    at = datasets_folder(root, name)
+    if is_current(settings.task, settings.source, settings.data, at):
+        dataset = Dataset.load(at)
     else:
-        dataset = generate(settings.task, settings.source, settings.data, folder)
+        dataset = generate(settings.task, settings.source, settings.data, at)
     rows = splits.split(dataset, splitting.seed, splitting.validation_split, splitting.test_split)
     splits.save(splits_folder(root, name), rows)
     return rows

@@ -1,5 +1,6 @@
 """Score one exported network on its test side: `python -m stages.evaluate emotionrecognizer` → metrics/."""
 
+from kelly.errors import KellyError
 from kelly.evaluation import evaluate
 from kelly.params import Settings
 from kelly.prepared import DATA, load_parts
@@ -12,6 +13,10 @@ def main(s: Settings) -> None:
     """Write metrics/{model}.json."""
     parts, _ = load_parts(s, DATA)
     model = read(TRAINED / f"{s.task.name}.json")
+    if (model.num_inputs, model.num_outputs) != (s.task.num_inputs, s.task.num_outputs):
+        found, expected = (f"{n} inputs and {m} outputs" for n, m in (
+            (model.num_inputs, model.num_outputs), (s.task.num_inputs, s.task.num_outputs)))  # fmt: skip
+        raise KellyError(f"{s.task.name}.json has {found}, expected {expected}; export it again")
     scores = evaluate(s.task, model.run, parts)
     epochs = num_epochs(TRAINED / "history" / f"{s.task.name}_history.json")
     write_metrics(METRICS, s.task, scores, model.metadata, epochs)
