@@ -2,8 +2,10 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clone import Folder
 
@@ -82,6 +84,51 @@ def test_resuming_goes_on_and_data_is_prepared_once(trained: tuple[Folder, str])
     assert "learning_rate: checkpoint 0.002, now 0.1" in refused
 
 
+def test_options_that_are_given_twice_add_up_and_all_may_be_written_in_any_way(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    options = ["-o", "twice", "-e", "1", "--models", "DynamicsEngine", "--models", "GroovePredictor"]
+    folder.run("train_all_models.py", *options)
+    for resume in (["--resume", "DynamicsEngine", "--resume", "GroovePredictor"], ["--resume", "ALL"]):
+        printed = folder.run("train_all_models.py", *options, *resume)
+        assert "DynamicsEngine: finished after epoch 1" in printed
+        assert "GroovePredictor: finished after epoch 1" in printed
+
+
+def test_scores_never_take_the_place_of_exports(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    before = (folder.folder / "out/groovepredictor.json").read_bytes()
+    for output in ("out", "./out/../out"):
+        printed = folder.run("evaluate_models.py", "--checkpoint-dir", "out/checkpoints", "-o", output, code=1)
+        assert "holds trained networks; choose a folder of its own for the scores" in printed
+    assert (folder.folder / "out/groovepredictor.json").read_bytes() == before
+
+
+def test_evaluation_does_not_trust_data_that_was_altered(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    shutil.copytree(folder.folder / "out", folder.folder / "altered")
+    path = folder.folder / "altered/data/datasets/groovepredictor/targets.npy"
+    np.save(path, np.load(path)[::-1])
+    options = ["--checkpoint-dir", "altered/checkpoints", "-o", "scores"]
+    assert "Preparing its data again (synthetic)" in folder.run("evaluate_models.py", *options)
+    scores = json.loads((folder.folder / "scores/groovepredictor.json").read_text())["groovepredictor"]
+    exported = json.loads((folder.folder / "out/groovepredictor.json").read_text())["metadata"]["test_scores"]
+    assert scores["loss"] == pytest.approx(exported["loss"], rel=1e-5)
+
+
+def test_a_broken_export_beside_is_told_before_anything_is_trained(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    (folder.folder / "beside").mkdir()
+    (folder.folder / "beside/dynamicsengine.json").write_text("{")
+    printed = folder.run("train_all_models.py", "-o", "beside", "--models", "groovepredictor", "-e", "1", code=1)
+    assert "beside/dynamicsengine.json: is not JSON" in printed
+    assert "Epoch 1" not in printed
+
+
+def test_an_empty_name_of_a_folder_is_refused(trained: tuple[Folder, str]) -> None:
+    for script, option in (("train_all_models.py", "-o"), ("evaluate_models.py", "-o")):
+        assert "is empty, expected the name of a folder" in trained[0].run(script, option, "", code=2)
+
+
 def test_histories_and_plots_can_be_left_out(project: Path, tmp_path: Path) -> None:
     folder = Folder(project, tmp_path)
     folder.run("train_all_models.py", "-e", "1", "--models", "dynamicsengine", "--no-history", "--no-plots")
@@ -111,6 +158,7 @@ def test_help_names_every_documented_option(project: Path, tmp_path: Path) -> No
             ["-e", "0"],
             "epochs: found 0, expected greater than or equal to 1\nThe command line gave epochs 0",
         ),
+        ("train_all_models.py", ["-e", "9" * 23], "expected less than or equal to 10000000"),
         ("train_all_models.py", ["-v", "1"], "validation_split: found 1.0, expected less than 1"),
         ("train_all_models.py", ["-lr", "nan", "-b", "-3"], "has 2 mistake(s), nothing was started"),
         ("train_all_models.py", ["--resume", "DrumPredictor"], "unknown network drumpredictor; expected EmotionRecog"),

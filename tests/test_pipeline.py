@@ -1,6 +1,7 @@
 """The real DVC on a copy of the project with small settings: what runs, what does not, what it leaves behind."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,21 @@ def test_a_mistake_in_the_settings_stops_before_any_work(clone: Clone) -> None:
     assert "Traceback" not in printed
     assert {path: path.stat().st_mtime_ns for path in before} == before
     clone.run("git", "checkout", "-q", "params.yaml")
+
+
+def test_an_export_that_lost_a_layer_is_not_scored(clone: Clone) -> None:
+    path = clone.folder / "trained_models/groovepredictor.json"
+    whole = path.read_bytes()
+    content = json.loads(whole)
+    content["layers"].pop()
+    path.write_text(json.dumps(content))
+    scored = clone.start(sys.executable, "-m", "stages.evaluate", "groovepredictor")
+    printed, _ = scored.communicate()
+    assert scored.returncode == 1
+    assert printed.splitlines()[-1].startswith(
+        "error: groovepredictor.json has 64 inputs and 64 outputs, expected 64 inputs and 32 outputs"
+    )
+    path.write_bytes(whole)
 
 
 def test_a_run_that_was_killed_goes_on_and_ends_like_an_unbroken_one(clone: Clone) -> None:

@@ -54,6 +54,18 @@ def test_the_report_needs_every_network(metrics: Path) -> None:
         report.write_report(metrics, DATA)
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "{", '{"groovepredictor": {}}', '{"groovepredictor": {"num_train": "x"}}', '{"groovepredictor": null}'],
+)
+def test_what_is_no_scores_is_told(metrics: Path, content: str) -> None:
+    (metrics / "groovepredictor.json").write_text(content)
+    with pytest.raises(
+        KellyError, match=r"groovepredictor\.json holds no scores .* dvc repro evaluate@groovepredictor"
+    ):
+        report.write_report(metrics, DATA)
+
+
 def test_the_report_lists_the_files_that_were_skipped(metrics: Path) -> None:
     assert "skipped" not in (metrics / "report.md").read_text()
     skipped = [{"file": f"{i}.mid", "reason": f"no notes,\n expected `one` ({i})"} for i in range(12)]
