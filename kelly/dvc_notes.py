@@ -13,13 +13,13 @@ from ruamel.yaml.error import YAMLError
 
 from kelly.atomic import write_text
 
-LOCK = Path("dvc.lock")
+LOCK, INDEX_LOCK = Path("dvc.lock"), Path(".git/index.lock")
 RWLOCKS = (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/rwlock"))  # of `dvc repro`, and of `dvc exp run`
 PAUSE_S = 1.0  # a DVC at work beside this has finished writing by then
 
 
 def mend(project: Path = Path()) -> list[str]:
-    """Mend what a killed DVC left broken in `project`; return a line for each note that was.
+    """Mend what a killed DVC left broken in `project`; return a line for each note that was, and for a lock of git's.
 
     Nothing is lost with them: rwlock says which processes are at work, and what dvc.lock said of stages that were run
     since the last commit stands in DVC's run cache as well, so that they are not run again.
@@ -38,6 +38,8 @@ def mend(project: Path = Path()) -> list[str]:
         else:
             (project / LOCK).unlink(missing_ok=True)
         done.append(f"{LOCK} was half written by a DVC that was killed: brought back as committed")
+    if (project / INDEX_LOCK).exists():  # git's own, and it may be at work: only told
+        done.append(f"{INDEX_LOCK} is there: git is at work, or a git or DVC was killed; if none is at work, remove it")
     return done
 
 

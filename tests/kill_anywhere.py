@@ -139,8 +139,10 @@ class Trial:
         self.clone.run("git", "checkout", "-q", ".")
 
     def mend(self) -> int:
-        """Do what `make repro` does before it calls DVC; return how many of DVC's notes were broken."""
-        return len(dvc_notes.mend(self.clone.folder))
+        """Do what `make repro` does before it calls DVC, and what it says; return how many notes were broken."""
+        found = dvc_notes.mend(self.clone.folder)
+        (self.clone.folder / dvc_notes.INDEX_LOCK).unlink(missing_ok=True)
+        return len(found)
 
     def unbroken(self) -> tuple[dict[str, bytes | str], float]:
         """What an unbroken run makes, and how many seconds it takes."""

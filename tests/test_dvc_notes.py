@@ -69,3 +69,12 @@ def test_a_broken_lock_file_that_was_never_committed_is_removed(tmp_path: Path) 
     write(tmp_path, "a: [", "{}")
     assert len(dvc_notes.mend(tmp_path)) == 1
     assert not (tmp_path / "dvc.lock").exists()
+
+
+def test_a_lock_of_gits_is_told_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/index.lock").touch()
+    assert dvc_notes.mend(tmp_path)[0].startswith(
+        ".git/index.lock is there: git is at work, or a git or DVC was killed"
+    )
+    assert (tmp_path / ".git/index.lock").exists()
