@@ -23,6 +23,8 @@ def split(dataset: Dataset, seed: int, validation_split: float, test_split: floa
     """
     sequences = dataset.sequences
     sides = assign(sequences.groups, sequences.official, seed, validation_split, test_split)
+    if sequences.augmented is not None:  # variations of what is tested on would tell nothing new
+        sides[(sides != "train") & sequences.augmented] = ""
     rows = {side: np.flatnonzero(sides == side) for side in SIDES}
     check_no_leak(sequences, rows)
     return rows

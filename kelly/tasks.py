@@ -8,8 +8,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kelly.datasets.settings import Block, EmotionData, ExpressionData, HarmonyData, MelodyData
+from kelly.datasets.settings import Block, DynamicsData, EmotionData, GrooveData, HarmonyData, MelodyData
 from kelly.layers import LSTM, Dense, Layer
+
+
+@dataclass(frozen=True)
+class Made:
+    """A source that gives a whole data set: `module:function` of its settings."""
+
+    function: str
+
+
+@dataclass(frozen=True)
+class Notes:
+    """A folder of MIDI files: `module:function` of a lesson, (entry, midi, **settings) → rows and a trait."""
+
+    lesson: str
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A folder of rated music that is listened to: `module:function`, (entry, **settings) → Measured."""
+
+    function: str
+
+
+Source = Made | Notes | Sound
 
 
 @dataclass(frozen=True)
@@ -25,7 +49,8 @@ class Task:
         short name in console output
     scores: `module:name` of the function that scores predictions, and headline: the score that the report shows
     references: what else it must beat, by name, beside those of kelly.references; each a `module:name`
-    data: what params.yaml may say of the data; sources: for each source, `module:name` of the function that reads it
+    data: what params.yaml may say of the data; sources: for each source, what is done with it; those that are folders
+        are rows of kelly.datasets.layouts
     """
 
     title: str
@@ -39,7 +64,7 @@ class Task:
     scores: str
     headline: str
     data: type[Block]
-    sources: Mapping[str, str]
+    sources: Mapping[str, Source]
     references: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -77,7 +102,12 @@ ROWS = (
         scores="kelly.scoring:emotion",
         headline="cosine_similarity",
         data=EmotionData,
-        sources={"synthetic": "kelly.datasets.synthetic.emotion:emotion", "deam": "kelly.datasets.deam:deam"},
+        sources={
+            "synthetic": Made("kelly.datasets.synthetic.emotion:emotion"),
+            "deam": Sound("kelly.datasets.lessons.emotion:from_sound"),
+            "vgmidi": Sound("kelly.datasets.lessons.emotion:from_notes"),
+            "midi": Sound("kelly.datasets.lessons.emotion:from_notes"),
+        },
     ),
     Task(
         title="MelodyTransformer",
@@ -91,7 +121,11 @@ ROWS = (
         scores="kelly.scoring:melody",
         headline="top_10_accuracy",
         data=MelodyData,
-        sources={"corpus": "kelly.datasets.corpus:melody", "synthetic": "kelly.datasets.synthetic.melody:melody"},
+        sources={
+            "corpus": Made("kelly.datasets.corpus:melody"),
+            "synthetic": Made("kelly.datasets.synthetic.melody:melody"),
+            **dict.fromkeys(("midi", "lakh", "pop909", "vgmidi"), Notes("kelly.datasets.lessons.melody:lesson")),
+        },
     ),
     Task(
         title="HarmonyPredictor",
@@ -105,7 +139,11 @@ ROWS = (
         scores="kelly.scoring:harmony",
         headline="top_1_accuracy",
         data=HarmonyData,
-        sources={"corpus": "kelly.datasets.corpus:harmony", "synthetic": "kelly.datasets.synthetic.harmony:harmony"},
+        sources={
+            "corpus": Made("kelly.datasets.corpus:harmony"),
+            "synthetic": Made("kelly.datasets.synthetic.harmony:harmony"),
+            **dict.fromkeys(("midi", "lakh", "pop909", "vgmidi"), Notes("kelly.datasets.lessons.harmony:lesson")),
+        },
         references={
             "bigram": "kelly.ngrams:bigram",
             "trigram": "kelly.ngrams:trigram",
@@ -123,8 +161,13 @@ ROWS = (
         metric_label="R2",
         scores="kelly.scoring:dynamics",
         headline="r2",
-        data=ExpressionData,
-        sources={"synthetic": "kelly.datasets.synthetic.dynamics:dynamics", "groove": "kelly.datasets.groove:dynamics"},
+        data=DynamicsData,
+        sources={
+            "synthetic": Made("kelly.datasets.synthetic.dynamics:dynamics"),
+            **dict.fromkeys(
+                ("midi", "groove", "maestro", "lakh", "pop909"), Notes("kelly.datasets.lessons.dynamics:lesson")
+            ),
+        },
     ),
     Task(
         title="GroovePredictor",
@@ -137,8 +180,11 @@ ROWS = (
         metric_label="R2",
         scores="kelly.scoring:groove",
         headline="r2",
-        data=ExpressionData,
-        sources={"synthetic": "kelly.datasets.synthetic.groove:groove", "groove": "kelly.datasets.groove:groove"},
+        data=GrooveData,
+        sources={
+            "synthetic": Made("kelly.datasets.synthetic.groove:groove"),
+            **dict.fromkeys(("midi", "groove", "lakh"), Notes("kelly.datasets.lessons.groove:lesson")),
+        },
     ),
 )
 

@@ -124,3 +124,13 @@ def harmony_context(chords_so_far: Sequence[int] | NDArray[np.int64]) -> NDArray
     context = np.zeros(NUM_CHORDS)
     np.add.at(context, past, 0.5 ** np.arange(len(past) - 1, -1, -1.0))
     return np.minimum(context, 1.0).astype(np.float32)
+
+
+def harmony_contexts(chords: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The context before each of the chords of one piece: float32[num_chords, 64], `harmony_context` of those before."""
+    contexts, total = np.zeros((len(chords), NUM_CHORDS)), np.zeros(NUM_CHORDS)
+    for position, chord in enumerate(chords):
+        contexts[position] = total
+        total = 0.5 * total
+        total[chord] += 1.0
+    return np.minimum(contexts, 1.0).astype(np.float32)

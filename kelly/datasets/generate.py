@@ -1,28 +1,57 @@
 """From a source's name and settings to a checked data set on disk: the one way that data comes in."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from kelly.datasets.sequences import Dataset, Sequences, digest, read_about
+from kelly.atomic import replacing_folder
+from kelly.datasets.layouts import LAYOUTS
+from kelly.datasets.sequences import Dataset, Sequences, describe, digest, read_about
 from kelly.errors import KellyError
-from kelly.tasks import Task
+from kelly.tasks import Made, Source, Task
+
+BLOCK_ROWS = 8_192
+
+
+class Prepared(Protocol):
+    """What a source gives: a data set in memory, or files that are read when it is saved."""
+
+    def save_arrays(self, folder: Path, workspace: Path) -> dict[str, Any]:
+        """Write the arrays to `folder` and return facts; `workspace` outlives a stop and serves the next attempt."""
 
 
 def generate(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> Dataset:
     """Read or draw the data of one task from `source` with its `settings` and write it to `folder`.
 
-    Raises KellyError where the source cannot serve, or yields what the network cannot learn from.
+    What was there before is replaced once the new data is whole. Raises KellyError where the source cannot serve, or
+    yields what the network cannot learn from.
     """
-    dataset: Dataset = resolve_name(task.sources[source])(**settings)
-    check(task, dataset.sequences)
-    if dataset.stream is not None:
-        check(task, dataset.stream)
-    dataset.save(folder, {"model": task.name, "source": source, "settings": dict(settings)})
-    return dataset
+    workspace = folder.with_name(f".{folder.name}.partial-files")
+    prepared = prepare(source, task.sources[source], settings)
+    with replacing_folder(folder) as fresh:
+        facts = prepared.save_arrays(fresh, workspace)
+        check(task, Sequences.load(fresh))
+        if (fresh / "stream").exists():
+            check(task, Sequences.load(fresh / "stream"))
+        describe(fresh, {"model": task.name, "source": source, "settings": dict(settings)}, facts)
+    shutil.rmtree(workspace, ignore_errors=True)
+    return Dataset.load(folder)
+
+
+def prepare(name: str, source: Source, settings: Mapping[str, Any]) -> Prepared:
+    """What `source`, called `name`, gives with its settings. Raises KellyError where a folder's layout is not met."""
+    if isinstance(source, Made):
+        made: Dataset = resolve_name(source.function)(**settings)
+        return made
+    # Only here: who draws synthetic data need not wait for the libraries that read files.
+    from kelly.datasets.from_files import from_files
+
+    return from_files(LAYOUTS[name], source, settings)
 
 
 def is_current(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:
@@ -32,6 +61,12 @@ def is_current(task: Task, source: str, settings: Mapping[str, Any], folder: Pat
     about = read_about(folder)
     wanted = (about["model"], about["source"], about["settings"]) == (task.name, source, dict(settings))
     return wanted and about["sha256"] == digest(folder)
+
+
+def blocks(sequences: Sequences) -> Iterator[Sequences]:
+    """The sequences BLOCK_ROWS at a time, so that a data set larger than memory can be gone through."""
+    for start in range(0, len(sequences), BLOCK_ROWS):
+        yield sequences.take(np.arange(start, min(start + BLOCK_ROWS, len(sequences))))
 
 
 def check(task: Task, sequences: Sequences) -> None:
@@ -49,11 +84,20 @@ def check(task: Task, sequences: Sequences) -> None:
         raise KellyError(f"{task.title}: mask {mask.shape}, expected the shape of the targets, {targets.shape}")
     if not n:
         raise KellyError(f"{task.title}: no sequences, expected at least one; look at the source's settings")
-    for name, array in (("inputs", inputs), ("targets", targets)):
-        there = array if mask is None or name == "inputs" else array[mask]
-        if not np.isfinite(there).all():
-            raise KellyError(f"{task.title}: {name} hold values that are not finite; mend or leave out their files")
-        if there.size and there.min() == there.max():
-            raise KellyError(f"{task.title}: all {name} are {there.flat[0]}; there is nothing to learn from them")
-    if classes and not 0 <= targets.min() <= targets.max() < task.num_outputs:
-        raise KellyError(f"{task.title}: classes {targets.min()}..{targets.max()}, expected 0..{task.num_outputs - 1}")
+    low = {"inputs": np.inf, "targets": np.inf}
+    high = {"inputs": -np.inf, "targets": -np.inf}
+    for block in blocks(sequences):
+        for name, array in (("inputs", block.inputs), ("targets", block.targets)):
+            there = array if block.mask is None or name == "inputs" else array[block.mask]
+            if not np.isfinite(there).all():
+                raise KellyError(f"{task.title}: {name} hold values that are not finite; mend or leave out their files")
+            if there.size:
+                low[name] = min(low[name], there.min())
+                high[name] = max(high[name], there.max())
+    for name, value in low.items():
+        if value == high[name]:
+            raise KellyError(f"{task.title}: all {name} are {value}; there is nothing to learn from them")
+    if classes and not 0 <= low["targets"] <= high["targets"] < task.num_outputs:
+        raise KellyError(
+            f"{task.title}: classes {low['targets']}..{high['targets']}, expected 0..{task.num_outputs - 1}"
+        )

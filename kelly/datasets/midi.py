@@ -31,6 +31,7 @@ class Notes:
     onset_s, duration_s: float64, seconds
     pitch, velocity: int64, 0..127 (velocity from 1)
     is_drum: bool, true on MIDI channel 10
+    track: int64, number of the track in the file
     """
 
     onset_quarters: NDArray[np.float64]
@@ -40,6 +41,7 @@ class Notes:
     pitch: NDArray[np.int64]
     velocity: NDArray[np.int64]
     is_drum: NDArray[np.bool_]
+    track: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.pitch)
@@ -56,12 +58,14 @@ class Midi:
     ticks_per_quarter: 1..32767
     tempi: int64[k, 2], rows of tick and microseconds per quarter, in order of time
     time_signatures: int64[k, 3], rows of tick, numerator and denominator, in order of time
+    track_names: of each track what it is called; ''
     """
 
     notes: Notes
     ticks_per_quarter: int
     tempi: NDArray[np.int64]
     time_signatures: NDArray[np.int64]
+    track_names: tuple[str, ...]
 
     def seconds(self, quarters: ArrayLike) -> NDArray[np.float64]:
         """Seconds from the start of the file at `quarters`, by the tempo map."""
@@ -104,7 +108,7 @@ def _midi(path: Path, events: Events) -> Midi:
             f"{path}: a tempo of {tempo} microseconds per quarter, expected at least {MIN_TEMPO}; leave the file out"
         )
     notes = events.notes
-    onset, duration, pitch, velocity, is_drum = notes[:, np.lexsort((notes[2], notes[0]))]
+    onset, duration, pitch, velocity, is_drum, track = notes[:, np.lexsort((notes[2], notes[0]))]
     last = max(int((onset + duration).max()), int(tempo_map[-1, 0]), int(time_signature_map[-1, 0]))
     quarters = last / ticks_per_quarter
     end_s = float(_seconds(np.array(last), tempo_map, ticks_per_quarter)) if quarters <= MAX_QUARTERS else np.inf
@@ -123,10 +127,12 @@ def _midi(path: Path, events: Events) -> Midi:
             pitch=pitch,
             velocity=velocity,
             is_drum=is_drum.astype(np.bool_),
+            track=track,
         ),
         ticks_per_quarter=ticks_per_quarter,
         tempi=tempo_map,
         time_signatures=time_signature_map,
+        track_names=tuple(events.track_names),
     )
 
 

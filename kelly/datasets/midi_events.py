@@ -28,14 +28,16 @@ class Events:
     """What a file says, in ticks from its start.
 
     ticks_per_quarter: 1..32767
-    notes: int64[5, n], rows of onset, duration, pitch 0..127, velocity 1..127 and whether it is a drum's (channel 10).
-        Of several notes of one channel and pitch the first pressed is the first released; one that is never released
-        lasts to the end of its track.
+    notes: int64[6, n], rows of onset, duration, pitch 0..127, velocity 1..127, whether it is a drum's (channel 10) and
+        the number of its track. Of several notes of one channel and pitch the first pressed is the first released; one
+        that is never released lasts to the end of its track.
+    track_names: of each track what it is called; ''
     tempi: tick and microseconds per quarter; time_signatures: tick, numerator and denominator; track by track
     """
 
     ticks_per_quarter: int
     notes: NDArray[np.int64]
+    track_names: list[str]
     tempi: list[tuple[int, int]]
     time_signatures: list[tuple[int, int, int]]
 
@@ -47,7 +49,7 @@ def parse(data: bytes) -> Events:
     """
     ticks_per_quarter, tracks = frame(data)
     try:
-        notes, released, tempi, time_signatures = by_mido(tracks)
+        notes, released, track_names, tempi, time_signatures = by_mido(tracks)
         if max([0, *(event[0] for event in (*tempi, *time_signatures)), *notes[:2].sum(axis=0)]) > MAX_TICK:
             raise KellyError(f"longer than {MAX_TICK} ticks, expected a piece of music")
         again = by_symusic(tracks)
@@ -55,11 +57,11 @@ def parse(data: bytes) -> Events:
         raise
     except Exception as error:  # of either library anything may come out of a broken file
         raise KellyError(f"damaged ({type(error).__name__}: {str(error)[:80]})") from None
-    heard: list[list[Any]] = [[tuple(n) for n in notes[:, released].T.tolist()], tempi, time_signatures]
+    heard: list[list[Any]] = [[tuple(n) for n in notes[:5, released].T.tolist()], tempi, time_signatures]
     for name, ours, theirs in zip(("notes", "tempi", "time signatures"), heard, again, strict=True):
         if sorted(ours) != sorted(theirs):
             raise KellyError(f"damaged, or ambiguous: two libraries (mido, symusic) read different {name} from it")
-    return Events(ticks_per_quarter, notes, tempi, time_signatures)
+    return Events(ticks_per_quarter, notes, track_names, tempi, time_signatures)
 
 
 def frame(data: bytes) -> tuple[int, bytes]:
@@ -96,16 +98,17 @@ def frame(data: bytes) -> tuple[int, bytes]:
     return division, b"MThd\0\0\0\6" + data[8:14] + b"".join(tracks)
 
 
-# Notes as in Events, which of them are released, tempi and time signatures.
-Heard = tuple[NDArray[np.int64], NDArray[np.bool_], list[tuple[int, int]], list[tuple[int, int, int]]]
+# Notes as in Events, which of them are released, names of tracks, tempi and time signatures.
+Heard = tuple[NDArray[np.int64], NDArray[np.bool_], list[str], list[tuple[int, int]], list[tuple[int, int, int]]]
 
 
 def by_mido(data: bytes) -> Heard:
     """The file as mido reads it."""
     notes: list[list[int]] = []
     released: list[bool] = []
-    tempi, time_signatures = [], []
-    for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
+    track_names, tempi, time_signatures = [], [], []
+    for number, track in enumerate(mido.MidiFile(file=io.BytesIO(data)).tracks):
+        track_names.append(track.name)
         tick, sounding = 0, defaultdict[tuple[int, int], deque[int]](deque)
         for message in track:
             tick += message.time
@@ -115,14 +118,15 @@ def by_mido(data: bytes) -> Heard:
                 time_signatures.append((tick, message.numerator, message.denominator))
             elif message.type == "note_on" and message.velocity > 0:
                 sounding[message.channel, message.note].append(len(notes))
-                notes.append([tick, 0, message.note, message.velocity, int(message.channel == DRUM_CHANNEL)])
+                notes.append([tick, 0, message.note, message.velocity, int(message.channel == DRUM_CHANNEL), number])
                 released.append(False)
             elif message.type in ("note_on", "note_off") and sounding[message.channel, message.note]:
                 note = sounding[message.channel, message.note].popleft()
                 notes[note][1], released[note] = tick - notes[note][0], True
         for note in (note for waiting in sounding.values() for note in waiting):
             notes[note][1] = tick - notes[note][0]
-    return np.array(notes, dtype=np.int64).reshape(-1, 5).T, np.array(released, dtype=bool), tempi, time_signatures
+    columns = np.array(notes, dtype=np.int64).reshape(-1, 6).T
+    return columns, np.array(released, dtype=bool), track_names, tempi, time_signatures
 
 
 def by_symusic(data: bytes) -> tuple[list[tuple[Any, ...]], list[tuple[int, int]], list[tuple[int, int, int]]]:

@@ -147,40 +147,43 @@ def nearest(sixteenths: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.asarray(np.floor(sixteenths + 0.5), dtype=np.int64)
 
 
-def coordinates_of(notes: Notes, length_s: float, bpm: float) -> NDArray[np.float64]:
+def coordinates_of(
+    notes: Notes, tune: Notes, length_s: float, bpm: float, short_share: float = np.nan
+) -> NDArray[np.float64]:
     """Measure how the notes of one window sound, in the order of COORDINATES.
 
-    length_s: the window's length; bpm: quarter notes a minute. Returns float64[9], each -1..1, NaN where the notes do
-    not tell. Valence is never told here (a trait of the piece); push, swing and beat come from `groove_of`.
-    Register and articulation are those of pitched notes. Arousal is estimated.
+    tune: those of the melody; length_s: the window's length; bpm: beats a minute; short_share: as `estimated_arousal`
+    has it. Returns float64[9], each -1..1, NaN where the notes do not tell (velocity 0: not known). Valence is never
+    told here (a trait of the piece); push, swing and beat come from `groove_of`. Arousal is estimated.
     """
     c = dict.fromkeys(COORDINATES, np.nan)
     if len(notes):
-        velocity = notes.velocity.astype(np.float64)
-        c["arousal"] = estimated_arousal(len(notes) / length_s, bpm, short_share=np.nan)
-        c["loudness"] = (velocity.mean() - 63.5) / 40.0
-        c["spread"] = np.log2((velocity.std() + 1.0) / 16.0) / 1.5
-    pitched = notes.take(~notes.is_drum)
-    if len(pitched):
-        c["register"] = (pitched.pitch.mean() - 67.0) / 12.0
-        held = articulations(pitched)
+        c["arousal"] = estimated_arousal(len(notes) / length_s, bpm, short_share)
+        if notes.velocity.any():
+            velocity = notes.velocity.astype(np.float64)
+            c["loudness"] = (velocity.mean() - 63.5) / 40.0
+            c["spread"] = np.log2((velocity.std() + 1.0) / 16.0) / 1.5
+    if len(tune):
+        c["register"] = (tune.pitch.mean() - 67.0) / 12.0
+        held = articulations(tune)
         if len(held):
             c["articulation"] = np.log2(max(np.median(held), 0.25)) / 2.0
     return np.asarray(np.clip(list(c.values()), -1.0, 1.0), dtype=np.float64)
 
 
 def heard_coordinates(
-    coordinates: NDArray[np.float64], groove: NDArray[np.float64], decay: float = DECAY
+    coordinates: NDArray[np.float64], groove: NDArray[np.float64], decay: float | NDArray[np.float64] = DECAY
 ) -> NDArray[np.float64]:
     """What was heard before each window: the decayed mean of the earlier ones, neutral (0) where nothing was heard.
 
     coordinates: float64[n, 9] of `coordinates_of`; groove: float64[n, 32] of `groove_of` (NaN rows where there is no
-    beat). Push, swing and beat: each position fades by its own hits, then the positions heard so far are averaged.
+    beat); decay: of a window, for each coordinate if they differ. Push, swing and beat: each position fades by its own
+    hits, by DECAY, then the positions heard so far are averaged.
     Returns float64[n, 9], each -1..1; row t knows rows 0 … t−1 only.
     """
     heard = heard_before(coordinates, decay)
-    unheard = heard_before(np.isfinite(groove), decay) == 0.0
-    grid = np.where(unheard, np.nan, heard_before(groove, decay))
+    unheard = heard_before(np.isfinite(groove)) == 0.0
+    grid = np.where(unheard, np.nan, heard_before(groove))
     offset, accent = grid[:, :SIXTEENTHS], grid[:, SIXTEENTHS:]
     heard[:, COORDINATES.index("push")] = 2.0 * _mean(offset)
     heard[:, COORDINATES.index("swing")] = _lean(offset, OFFBEATS, BEATS)

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from kelly.atomic import replacing, replacing_folder, write_text
+from kelly.atomic import replacing, write_text
 from kelly.errors import KellyError
 
 ABOUT = ("model", "source", "settings", "num_sequences", "num_frames", "num_pieces", "facts", "sha256")  # dataset.json
@@ -28,6 +28,7 @@ class Sequences:
     heard: float32[num_sequences, num_frames, out], the target last heard, nan where nothing was, for the persistence
         reference; or None
     category: str[num_sequences], a trait of the piece (mode, style) for the table reference; or None
+    augmented: bool[num_sequences], true for variations of a sequence, which only training sees; or None
     """
 
     inputs: NDArray[np.float32]
@@ -38,6 +39,7 @@ class Sequences:
     oracle: NDArray[np.float32] | None = None
     heard: NDArray[np.float32] | None = None
     category: NDArray[np.str_] | None = None
+    augmented: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -87,30 +89,16 @@ class Dataset:
     stream: Sequences | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def save(self, folder: Path, about: dict[str, Any]) -> None:
-        """Write the arrays, the stream's in `<folder>/stream/`, and `<folder>/dataset.json`, in the place of what was.
-
-        about: what the caller knows of the data (source, settings). The JSON adds facts, counts and the hash of all
-        arrays. `folder` is never half of one data set or of two.
-        """
-        with replacing_folder(folder) as fresh:
-            self.sequences.save(fresh)
-            if self.stream is not None:
-                self.stream.save(fresh / "stream")
-            self._describe(fresh, about)
-
-    def _describe(self, folder: Path, about: dict[str, Any]) -> None:
-        counts = {
-            "num_sequences": len(self.sequences),
-            "num_frames": self.sequences.inputs.shape[1],
-            "num_pieces": len(np.unique(self.sequences.groups)),
-        }
-        content = {**about, **counts, "facts": self.facts, "sha256": digest(folder)}
-        write_text(folder / "dataset.json", orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
+    def save_arrays(self, folder: Path, _workspace: Path) -> dict[str, Any]:
+        """Write the arrays to `folder`, the stream's to `<folder>/stream/`; return the facts."""
+        self.sequences.save(folder)
+        if self.stream is not None:
+            self.stream.save(folder / "stream")
+        return self.facts
 
     @classmethod
     def load(cls, folder: Path) -> "Dataset":
-        """Memory-map what `save` wrote. Raises KellyError where a file is missing or is not an array."""
+        """Memory-map what `kelly.datasets.generate` wrote. Raises KellyError where an array is missing or broken."""
         stream = Sequences.load(folder / "stream") if (folder / "stream").exists() else None
         return cls(Sequences.load(folder), stream, read_about(folder)["facts"])
 
@@ -123,6 +111,18 @@ def digest(folder: Path) -> str:
         with path.open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()
+
+
+def describe(folder: Path, about: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Write `<folder>/dataset.json`: what the caller knows of the data (source, settings), facts, counts, hash."""
+    sequences = Sequences.load(folder)
+    counts = {
+        "num_sequences": len(sequences),
+        "num_frames": sequences.inputs.shape[1],
+        "num_pieces": len(np.unique(sequences.groups)),
+    }
+    content = {**about, **counts, "facts": facts, "sha256": digest(folder)}
+    write_text(folder / "dataset.json", orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
 def read_about(folder: Path) -> dict[str, Any]:

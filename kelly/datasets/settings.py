@@ -47,39 +47,118 @@ class HarmonyCorpus(Files):
     max_pieces: int | None = Field(ge=5)
 
 
-class GrooveFolder(Files):
-    """A folder in the layout of the Groove MIDI Dataset."""
+class Folder(Files):
+    """A folder of music in one of the layouts of kelly.datasets.layouts.
+
+    max_files: spread evenly over the folder; max_windows_per_piece: sequences, spread evenly over the piece
+    """
 
     path: str = Field(min_length=1)
-    test_split: Literal["test", "validation"]
+    max_files: int | None = Field(ge=5)
+    max_windows_per_piece: int | None = Field(ge=1)
 
 
-class DeamFolder(Files):
-    """A folder in the layout of DEAM."""
+class Augmentation(Block):
+    """Variations of a performance, for training alone: louder or softer, faster or slower by up to these shares."""
 
-    path: str = Field(min_length=1)
+    copies: int = Field(ge=0, le=16)
+    velocity: float = Field(ge=0, lt=1)
+    tempo: float = Field(ge=0, lt=1)
+
+
+class SoundFolder(Folder):
+    """Rated sound files."""
+
     num_frames: int = Field(ge=1, le=4_096)
 
 
+class RenderedFolder(SoundFolder):
+    """Rated MIDI files, played with a soundfont."""
+
+    soundfont: str = Field(min_length=1)
+
+
+class MelodyFolder(Folder):
+    """Melodies of MIDI files."""
+
+    num_frames: int = Field(ge=1, le=256)
+
+
+class DynamicsFolder(Folder):
+    """Performances in bars, or in windows of so many seconds."""
+
+    window_s: float | None = Field(ge=0.5, le=60)
+    augmentation: Augmentation
+
+
+class BeatDynamicsFolder(Folder):
+    """Performances whose beats are annotated in seconds, which no variation of their tempo would keep."""
+
+    window_s: float | None = Field(ge=0.5, le=60)
+
+
+class GrooveFolder(Folder):
+    """Performances in bars of 4/4."""
+
+    context: Literal["embedding", "heard"]
+    augmentation: Augmentation
+
+
+class PublishedGroove(Block):
+    """What the Groove MIDI Dataset needs besides: which of its published splits is tested on."""
+
+    test_split: Literal["test", "validation"]
+
+
+class PublishedGrooveDynamics(DynamicsFolder, PublishedGroove):
+    """Dynamics of the Groove MIDI Dataset."""
+
+
+class PublishedGrooveGroove(GrooveFolder, PublishedGroove):
+    """Groove of the Groove MIDI Dataset."""
+
+
 class EmotionData(Block):
-    source: Literal["synthetic", "deam"]
+    source: Literal["synthetic", "deam", "vgmidi", "midi"]
     synthetic: SequenceLaw
-    deam: DeamFolder
+    deam: SoundFolder
+    vgmidi: RenderedFolder
+    midi: RenderedFolder
 
 
 class MelodyData(Block):
-    source: Literal["corpus", "synthetic"]
+    source: Literal["corpus", "synthetic", "midi", "lakh", "pop909", "vgmidi"]
     corpus: MelodyCorpus
     synthetic: SequenceLaw
+    midi: MelodyFolder
+    lakh: MelodyFolder
+    pop909: MelodyFolder
+    vgmidi: MelodyFolder
 
 
 class HarmonyData(Block):
-    source: Literal["corpus", "synthetic"]
+    source: Literal["corpus", "synthetic", "midi", "lakh", "pop909", "vgmidi"]
     corpus: HarmonyCorpus
     synthetic: RowLaw
+    midi: Folder
+    lakh: Folder
+    pop909: Folder
+    vgmidi: Folder
 
 
-class ExpressionData(Block):
-    source: Literal["synthetic", "groove"]
+class DynamicsData(Block):
+    source: Literal["synthetic", "midi", "groove", "maestro", "lakh", "pop909"]
     synthetic: RowLaw
-    groove: GrooveFolder
+    midi: DynamicsFolder
+    groove: PublishedGrooveDynamics
+    maestro: DynamicsFolder
+    lakh: DynamicsFolder
+    pop909: BeatDynamicsFolder
+
+
+class GrooveData(Block):
+    source: Literal["synthetic", "midi", "groove", "lakh"]
+    synthetic: RowLaw
+    midi: GrooveFolder
+    groove: PublishedGrooveGroove
+    lakh: GrooveFolder

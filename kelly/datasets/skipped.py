@@ -7,6 +7,11 @@ from kelly.errors import KellyError
 
 NUM_SHOWN = 5
 
+
+class UnsuitedError(KellyError):
+    """A sound file of music from which a network cannot learn: it has no drums, no key … It is left out, not skipped."""
+
+
 Skipped = dict[str, str]  # file: its name; reason: why it could not be used
 
 

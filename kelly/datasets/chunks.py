@@ -1,0 +1,91 @@
+"""The rows of some files in one .npz: what the processes that measure leave for the one that puts a data set together."""
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kelly.datasets.duplicates import NUM_HASHES
+from kelly.datasets.listing import Entry
+from kelly.datasets.measured import Measured
+from kelly.datasets.skipped import UnsuitedError
+from kelly.errors import KellyError
+
+USED, UNSUITED, UNUSABLE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk on disk; what is asked for is read then, and not kept.
+
+    Of its files, in their order: `num_rows` int64, `outcome` (USED, UNSUITED, UNUSABLE), `reason` str, `category` str,
+    `content` bytes, the hash of the rows, `signature` uint64[num_files, NUM_HASHES], zero where there is none. `rows`
+    are the arrays of Sequences, those of all files one after another.
+    """
+
+    path: Path
+
+    @cached_property
+    def members(self) -> list[str]:
+        """Names of all arrays."""
+        with np.load(self.path, allow_pickle=False) as file:
+            return list(file.files)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                array: NDArray[Any] = file[name]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise KellyError(f"{self.path} is damaged ({error}); delete the folder {self.path.parent}") from None
+        return array
+
+    @property
+    def arrays(self) -> list[str]:
+        """Names of the arrays of Sequences that are there."""
+        return [name.removeprefix("rows_") for name in self.members if name.startswith("rows_")]
+
+
+def write(path: Path, entries: Sequence[Entry], outcomes: Sequence[Measured | KellyError]) -> None:
+    """Write what was measured of `entries`, or why it could not be."""
+    used = [outcome for outcome in outcomes if isinstance(outcome, Measured)]
+    names = dict.fromkeys(name for measured in used for name in measured.rows)
+    rows = {f"rows_{name}": np.concatenate([measured.rows[name] for measured in used]) for name in names}
+    about: dict[str, list[Any]] = {
+        name: [] for name in ("num_rows", "outcome", "reason", "category", "content", "signature")
+    }
+    for entry, outcome in zip(entries, outcomes, strict=True):
+        nothing = np.zeros(NUM_HASHES, dtype=np.uint64)
+        if isinstance(outcome, Measured):
+            told: tuple[Any, ...] = (
+                len(outcome.rows["inputs"]),
+                USED,
+                "",
+                outcome.category,
+                _content(outcome),
+                nothing if outcome.signature is None else outcome.signature,
+            )
+        else:
+            reason = str(outcome).removeprefix(f"{entry.path}: ")
+            told = (0, UNSUITED if isinstance(outcome, UnsuitedError) else UNUSABLE, reason, "", b"", nothing)
+        for name, value in zip(about, told, strict=True):
+            about[name].append(value)
+    np.savez(path, allow_pickle=False, **rows, **{name: np.array(values) for name, values in about.items()})
+
+
+def _content(measured: Measured) -> bytes:
+    whole = hashlib.sha256()
+    for name, array in sorted(measured.rows.items()):
+        if name != "heard":
+            whole.update(np.ascontiguousarray(array).tobytes())
+    return whole.hexdigest().encode()
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a chunk is there, to its end."""
+    return zipfile.is_zipfile(path)

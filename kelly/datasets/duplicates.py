@@ -1,0 +1,76 @@
+"""Which pieces hold the same notes, though their files differ: such pieces must not stand on two sides of a split.
+
+A piece is the set of its runs of eight notes, track by track: intervals, whatever its key, tempo and instruments are;
+of drums, which sound alike in many pieces, drum and velocity. How much of their runs two pieces share is estimated from
+their signatures (MinHash; Broder, "On the resemblance and containment of documents", 1997).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from datasketch import LeanMinHash, MinHash, MinHashLSH
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from kelly.datasets.midi import Notes
+
+NUM_HASHES = 64
+SEED = 1
+RUN_LENGTH = 8
+SAME = 0.5  # pieces that share half of their runs are one work
+
+
+def signature(notes: Notes) -> NDArray[np.uint64] | None:
+    """The signature uint64[NUM_HASHES] of the notes of a piece; None where there are too few for a run."""
+    is_pitched = ~notes.is_drum
+    runs: set[bytes] = set()
+    if is_pitched.sum() > RUN_LENGTH:
+        for track in np.unique(notes.track[is_pitched]):
+            rows = is_pitched & (notes.track == track)
+            # Written on sixteenths, so that the notes of a chord come in one order however they are played.
+            order = np.lexsort((notes.pitch[rows], np.round(notes.onset_quarters[rows] * 4)))
+            runs |= _runs(np.diff(notes.pitch[rows][order])[:, None])
+    if not runs and len(notes):
+        runs = _runs(np.stack([notes.pitch, notes.velocity], axis=1))
+    if not runs:
+        return None
+    hashed = MinHash(NUM_HASHES, SEED)
+    hashed.update_batch(runs)
+    return np.asarray(hashed.hashvalues, dtype=np.uint64)
+
+
+def _runs(steps: NDArray[np.int64]) -> set[bytes]:
+    """Runs of RUN_LENGTH rows of steps[n, k], as bytes."""
+    flat, width = steps.astype(np.int16).tobytes(), 2 * steps.shape[1]
+    return {flat[i * width : (i + RUN_LENGTH) * width] for i in range(len(steps) - RUN_LENGTH + 1)}
+
+
+def same_works(signatures: Sequence[NDArray[np.uint64] | None], known: Sequence[str]) -> NDArray[np.intp]:
+    """The number of the work that each piece is, intp[num_pieces], 0, 1, … in the order of their first pieces.
+
+    Pieces are one work where they share SAME of their runs or are `known` to be: those of one name that is not empty.
+    The relation is followed through, so a work may join pieces that are alike at two removes.
+    """
+    links: list[tuple[int, int]] = []
+    first_of: dict[str, int] = {}
+    first_with: dict[bytes, int] = {}
+    index = MinHashLSH(threshold=SAME, num_perm=NUM_HASHES)
+    for i, (own, name) in enumerate(zip(signatures, known, strict=True)):
+        if name and first_of.setdefault(name, i) != i:
+            links.append((first_of[name], i))
+        if own is None:
+            continue
+        same = first_with.setdefault(own.tobytes(), i)
+        if same != i:
+            links.append((same, i))
+            continue
+        hashed = LeanMinHash(seed=SEED, hashvalues=own)
+        links += [(j, i) for j in sorted(index.query(hashed)) if np.mean(signatures[j] == own) >= SAME]
+        index.insert(i, hashed, check_duplication=False)
+    n = len(signatures)
+    rows, columns = np.array(links, dtype=np.intp).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(rows), dtype=np.bool_), (rows, columns)), shape=(n, n))
+    _, labels = connected_components(graph, directed=False)
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[inverse], dtype=np.intp)

@@ -1,0 +1,114 @@
+"""From a listing of files to a data set on disk, whatever its size: files side by side, memory flat, goes on after a stop.
+
+Files are measured in chunks by as many processes as joblib is told to use (or a Dask cluster), each chunk written by
+the process that measured it; the arrays of the data set are then put together chunk by chunk. A chunk that is there
+is not measured again, as long as files, settings and code are the same.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import joblib
+from tqdm import tqdm
+
+from kelly.atomic import replacing, write_text
+from kelly.datasets import chunks
+from kelly.datasets.chunks import Chunk
+from kelly.datasets.listing import Entry
+from kelly.datasets.measured import Measured
+from kelly.errors import KellyError
+
+CHUNK_FILES = 32
+SOURCE = Path(__file__).parents[1]
+
+Measure = Callable[..., Measured]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is measured: the entries, and how: `measure(entry, **settings)`, a function that other processes can import."""
+
+    entries: list[Entry]
+    measure: Measure
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def key(self) -> str:
+        """SHA-256 of all that the outcome depends on: files by size and time, settings, code."""
+        whole = hashlib.sha256(_code().encode())
+        for entry in self.entries:
+            whole.update(repr(entry).encode("utf-8", "surrogateescape"))
+            for path in (entry.path, entry.beats, entry.chords):
+                whole.update(_size_and_time(path).encode())
+        settings = {name: getattr(value, "__module__", value) for name, value in sorted(self.settings.items())}
+        whole.update(repr((self.measure.__module__, self.measure.__name__, settings)).encode())
+        return whole.hexdigest()
+
+
+def _size_and_time(path: Path | None) -> str:
+    try:
+        about = path.stat() if path is not None else None
+    except OSError:
+        about = None
+    return "" if about is None else f"{about.st_size} {about.st_mtime_ns} "
+
+
+def _code() -> str:
+    whole = hashlib.sha256()
+    for path in sorted(SOURCE.rglob("*.py")):
+        whole.update(path.read_bytes())
+    return whole.hexdigest()
+
+
+def run(job: Job, workspace: Path, description: str) -> Iterator[Chunk]:
+    """Measure all files and yield the chunks in order, each opened from disk; those that are there are taken as they are.
+
+    workspace: a folder for the chunks, on a disk that all workers see. Raises KellyError where a worker dies.
+    """
+    number_of = -(-len(job.entries) // CHUNK_FILES)
+    _prepare(workspace, job.key())
+    paths = [workspace / f"{number:05d}.npz" for number in range(number_of)]
+    parts = [job.entries[i * CHUNK_FILES : (i + 1) * CHUNK_FILES] for i in range(number_of)]
+    missing = [i for i, path in enumerate(paths) if not chunks.is_whole(path)]
+    done = len(job.entries) - sum(len(parts[i]) for i in missing)
+    work = joblib.Parallel(return_as="generator")(
+        joblib.delayed(_measure_chunk)(job.measure, job.settings, parts[i], paths[i].resolve()) for i in missing
+    )
+    at = 0
+    try:
+        with tqdm(total=len(job.entries), initial=done, desc=description, unit="file", disable=None) as progress:
+            for at, _ in enumerate(work):
+                progress.update(len(parts[missing[at]]))
+    except BrokenProcessPool as error:
+        names = [entry.name for entry in parts[missing[min(at, len(missing) - 1)]]]
+        raise KellyError(
+            f"a reading process was killed at a file from {names[0]} to {names[-1]} or soon after, by a file that breaks "
+            "a library or for lack of memory; leave that file out, or set fewer workers: extraction.num_workers"
+        ) from error
+    for path in paths:
+        yield Chunk(path)
+
+
+def _prepare(workspace: Path, key: str) -> None:
+    """Keep the chunks of the same job, and clear away those of another."""
+    about = workspace / "key"
+    if about.exists() and about.read_text(encoding="utf-8") == key:
+        return
+    shutil.rmtree(workspace, ignore_errors=True)
+    workspace.mkdir(parents=True)
+    write_text(about, key)
+
+
+def _measure_chunk(measure: Measure, settings: dict[str, Any], entries: list[Entry], path: Path) -> None:
+    def attempt(entry: Entry) -> Measured | KellyError:
+        try:
+            return measure(entry, **settings)
+        except KellyError as error:
+            return error
+
+    with replacing(path) as temporary:
+        chunks.write(temporary, entries, [attempt(entry) for entry in entries])

@@ -1,0 +1,44 @@
+"""DynamicsEngine's lesson: half an embedding of what was heard before a window, and how the window is played."""
+
+import numpy as np
+
+from kelly.datasets.drums import MIN_HITS, bars_of
+from kelly.datasets.listening import FAST_DECAY, LOUDNESS, Windows, heard_in
+from kelly.datasets.listing import Entry
+from kelly.datasets.measured import Rows, single
+from kelly.datasets.midi import Midi
+from kelly.datasets.music import MIN_OVERLAP, read_music
+from kelly.datasets.performance import DYNAMICS, dynamics_of, heard_coordinates
+from kelly.datasets.skipped import UnsuitedError
+from kelly.emotion import BLOCK_SIZE, NUM_COORDINATES, embed
+from kelly.heard import DECAY
+
+
+def lesson(entry: Entry, midi: Midi, window_s: float | None) -> tuple[Rows, str]:
+    """One row a bar of a MIDI file, or a window of window_s seconds, with at least MIN_HITS notes.
+
+    Its pitched notes, or its drums where it has nothing else. inputs float32[n, 1, 32], the valence block of what was
+    heard before; targets float32[n, 1, 16], DYNAMICS or DRUM_DYNAMICS, each 0..1, masked where the window does not
+    tell; heard: the window before. Raises KellyError as `read_music` and `bars_of` do, and UnsuitedError where all
+    velocities are the same.
+    """
+    if len(np.unique(midi.notes.velocity)) < 2:
+        raise UnsuitedError(f"{entry.path}: all velocities are {midi.notes.velocity[0]}, expected a performance")
+    if midi.notes.is_drum.all():
+        bars = bars_of(entry, midi)
+        heard = heard_coordinates(bars.coordinates, bars.groove)
+        return single(embed(heard)[:, :BLOCK_SIZE], bars.dynamics, bars.hits >= MIN_HITS), ""
+    music = read_music(entry, midi, window_s)
+    decay = np.full(NUM_COORDINATES, DECAY)
+    if window_s is not None:
+        decay[LOUDNESS] = FAST_DECAY
+    windows = Windows(music.bars_s, music.bpm, music.groove)
+    heard = heard_in(entry, music.notes, music.is_melody, windows, short_notes=False, decay=decay)
+    targets = np.full((music.num_bars, len(DYNAMICS)), np.nan)
+    lead = MIN_OVERLAP if window_s is None else 0.0  # a note played a little early is of the bar that it leads into
+    order = np.argsort(music.notes.onset_quarters, kind="stable")
+    begins = np.searchsorted(music.notes.onset_quarters[order], music.bars - lead)
+    for i in np.flatnonzero(np.diff(begins) > 0):
+        here = music.notes.take(order[begins[i] : begins[i + 1]])
+        targets[i] = dynamics_of(here, float(music.bars_s[i : i + 2].mean()))
+    return single(embed(heard)[:, :BLOCK_SIZE], targets, np.diff(begins) >= MIN_HITS), music.key.mode
