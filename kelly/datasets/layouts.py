@@ -38,6 +38,9 @@ class Layout:
         return listing
 
 
+MD5 = 32 * "[0-9a-f]"
+TRACK = "[A-Z]/[A-Z]/[A-Z]/TR*"
+
 ROWS = (
     Layout(
         name="groove",
@@ -60,7 +63,12 @@ ROWS = (
         name="lakh",
         title="Lakh MIDI Dataset, full or matched",
         pieces="kelly.datasets.lakh:list_pieces",
-        markers=("lmd_full/?/*.mid", "lmd_matched/?/?/?/TR*/*.mid", "[0-9a-f]/*.mid", "?/?/?/TR*/*.mid"),
+        markers=(
+            f"lmd_full/[0-9a-f]/{MD5}.mid",
+            f"lmd_matched/{TRACK}/{MD5}.mid",
+            f"[0-9a-f]/{MD5}.mid",
+            f"{TRACK}/{MD5}.mid",
+        ),
         lacks="has no ratings of emotion",
         licence="CC BY 4.0, as its compiler claims",
     ),
@@ -84,7 +92,7 @@ ROWS = (
         name="deam",
         title="DEAM",
         pieces="kelly.datasets.deam:list_pieces",
-        markers=("annotations", "MEMD_audio"),
+        markers=("annotations/annotations averaged per song", "MEMD_audio"),
         lacks="holds sound and ratings, without notes",
         licence="for research, not for commercial use",
     ),
