@@ -3,13 +3,16 @@
 docs/contract.md says the same in words. Positions are half-open ranges of the vector, values are closed intervals.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from kelly import emotion, features
 from kelly.datasets.chords import CHORDS
 from kelly.datasets.performance import DRUM_DYNAMICS, DYNAMICS
+from kelly.heard import DECAY
 
 Layout = dict[str, list[dict[str, Any]]]
+Settings = Mapping[str, Any]  # of the data that a network learned from
 
 
 def part(start: int, stop: int, low: float, high: float, meaning: str, **more: Any) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def embedding(num_blocks: int = 2) -> list[dict[str, Any]]:
     ]
 
 
-def emotionrecognizer() -> Layout:
+def emotionrecognizer(_settings: Settings) -> Layout:
     """Audio frame → emotion embedding."""
     frame = part(
         0,
@@ -58,7 +61,7 @@ def emotionrecognizer() -> Layout:
     return {"inputs": [frame], "outputs": embedding()}
 
 
-def melodytransformer() -> Layout:
+def melodytransformer(_settings: Settings) -> Layout:
     """Emotion embedding → notes."""
     notes = part(
         0,
@@ -71,7 +74,7 @@ def melodytransformer() -> Layout:
     return {"inputs": embedding(), "outputs": [notes]}
 
 
-def harmonypredictor() -> Layout:
+def harmonypredictor(_settings: Settings) -> Layout:
     """Emotion embedding and chords so far → next chord."""
     context = part(
         64,
@@ -88,7 +91,7 @@ def harmonypredictor() -> Layout:
     return {"inputs": [*embedding(), context], "outputs": [chords]}
 
 
-def dynamicsengine() -> Layout:
+def dynamicsengine(_settings: Settings) -> Layout:
     """Valence block → expression."""
     expression = part(
         0,
@@ -104,10 +107,17 @@ def dynamicsengine() -> Layout:
     return {"inputs": embedding(num_blocks=1), "outputs": [expression]}
 
 
-def groovepredictor() -> Layout:
+def groovepredictor(settings: Settings) -> Layout:
     """Emotion embedding → timing and accents of a bar."""
     timing = part(
         0, 16, -1, 1, "timing of each sixteenth in half sixteenths, late is positive: 60 * value ticks at 480 PPQ"
     )
     accents = part(16, 32, -1, 1, "accent of each sixteenth relative to the bar's mean velocity: velocity / mean - 1")
-    return {"inputs": embedding(), "outputs": [timing, accents]}
+    if settings.get("context") != "heard":
+        return {"inputs": embedding(), "outputs": [timing, accents]}
+    law = "the mean over the earlier bars in which it was played, each weighted by decay to the power of its age, or 0"
+    heard = [
+        part(start, start + 16, -1, 1, f"{name} of each sixteenth heard so far, as in the outputs: {law}", decay=DECAY)
+        for start, name in ((0, "timing"), (16, "accents"))
+    ]
+    return {"inputs": [*heard, embedding()[1]], "outputs": [timing, accents]}

@@ -11,6 +11,7 @@ from kelly.atomic import write_text
 from kelly.console import folder
 from kelly.datasets.generate import generate
 from kelly.datasets.sequences import Dataset, Sequences, digest, read_about
+from kelly.datasets.workers import workers
 from kelly.errors import KellyError
 from kelly.evaluation import evaluate
 from kelly.exclusive import claim
@@ -82,7 +83,8 @@ def test_parts(task: Task, about: dict[str, Any], roots: list[Path]) -> dict[str
     else:
         at = folders[-1]
         print(f"  Preparing its data again ({about['source']})", flush=True)
-        generate(task, about["source"], about["settings"], at)
+        with workers():
+            generate(task, about["source"], about["settings"], at)
         if read_about(at)["sha256"] != about["sha256"]:
             found, expected = read_about(at)["sha256"][:12], about["sha256"][:12]
             raise KellyError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -19,6 +19,10 @@ from kelly.tasks import TASKS, Task
 PARAMS_FILE = Path("params.yaml")
 MOST = 10_000_000  # epochs or sequences: beyond any use, and far from where integers overflow
 DEVICES = ("auto", "cpu", "cuda", "mps")
+SERVED_BY = {
+    source: [task.title for task in TASKS.values() if source in task.sources]
+    for source in dict.fromkeys(source for task in TASKS.values() for source in task.sources)
+}
 BRIEF = reprlib.Repr()  # a value in a message, however much it holds: YAML's references make gigabytes of a line
 BRIEF.maxlevel, BRIEF.maxlist, BRIEF.maxdict, BRIEF.maxstring = 2, 4, 4, 60
 
@@ -57,8 +61,24 @@ class Splitting(Block):
     shuffle_inputs: bool
 
 
+class Extraction(Block):
+    """How files of music are read."""
+
+    num_workers: int = Field(ge=-1, le=1024)
+    dask: str | None
+
+    @field_validator("num_workers")
+    @classmethod
+    def _not_none(cls, value: int) -> int:
+        if value == 0:
+            raise ValueError("1 or more, or -1 for one a core")
+        return value
+
+
 class Shared(Training, Splitting):
     """The settings at the top level of params.yaml, for all networks that do not say otherwise."""
+
+    extraction: Extraction
 
 
 ModelTable = create_model(
@@ -89,6 +109,7 @@ class Settings:
     splitting: Splitting
     source: str
     data: Mapping[str, Any]
+    extraction: Extraction
 
 
 def load(path: Path = PARAMS_FILE, overrides: Mapping[str, Any] | None = None) -> dict[str, Settings]:
@@ -142,7 +163,7 @@ def settings(params: Params, task: Task) -> Settings:
     data = getattr(own.data, own.data.source).model_dump()
     if data.get("seed", 0) is None:
         data["seed"] = params.seed
-    return Settings(task, resolved(Training), resolved(Splitting), own.data.source, data)
+    return Settings(task, resolved(Training), resolved(Splitting), own.data.source, data, params.extraction)
 
 
 def explain(error: ValidationError) -> list[str]:
@@ -160,9 +181,23 @@ def explain(error: ValidationError) -> list[str]:
             case "missing":
                 optional = issubclass(parent(mistake["loc"][:-1]), Model) and mistake["loc"][-1] != "data"
                 lines.append(f"{key}: missing; add it{' (null: as shared)' if optional else ''}")
+            case "literal_error" if key.endswith("data.source") and mistake["input"] in SERVED_BY:
+                lines.append(f"{key}: {cannot_serve(str(mistake['loc'][1]), mistake['input'])}")
             case _:
                 lines.append(f"{key}: found {found}, expected {expected(mistake)}")
     return lines
+
+
+def cannot_serve(model: str, source: str) -> str:
+    """Why a network cannot learn from a source, which networks can, and what this one learns from."""
+    from kelly.datasets.layouts import LAYOUTS  # here: a stage that reads no music does not depend on its layouts
+
+    layout, task = LAYOUTS.get(source), TASKS[model]
+    why = f", which {layout.lacks}" if layout is not None and layout.lacks else ""
+    return (
+        f"{task.title} cannot learn from {source!r}{why}; it serves {', '.join(SERVED_BY[source])}. "
+        f"{task.title} learns from {', '.join(task.sources)}"
+    )
 
 
 def expected(mistake: Any) -> str:

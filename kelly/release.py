@@ -108,7 +108,7 @@ def release(task: Task, output: Path, parts: Mapping[str, Sequences]) -> Model:
         return {
             "format_version": FORMAT_VERSION,
             "model": task.name,
-            **resolve_name(task.layout)(),
+            **resolve_name(task.layout)(about["data"]["settings"]),
             "recurrent": task.is_recurrent,
             "num_parameters": model.num_parameters,
             "seed": about["training"]["seed"],

@@ -43,7 +43,7 @@ class Task:
     title: the class name and what people read; `name`, its lower case, is the word for files, params and metrics
     label: the short name in console output
     num_inputs, layers: the network, frame by frame
-    layout: `module:name` of a function that describes inputs and outputs for the export's metadata
+    layout: `module:name` of a function, settings of the data → what inputs and outputs mean, for the export's metadata
     loss: what is minimised: mean squared error, binary cross entropy, or cross entropy in nats
     metric, metric_label: what the history follows beside the loss (a key of kelly.training.objectives.METRICS), and its
         short name in console output

@@ -9,6 +9,7 @@ from kelly import params, splits
 from kelly.console import folder
 from kelly.datasets.generate import generate, is_current
 from kelly.datasets.sequences import Dataset
+from kelly.datasets.workers import workers
 from kelly.errors import KellyError
 from kelly.exclusive import claim
 from kelly.params import Settings, Shared
@@ -161,7 +162,8 @@ def prepare(settings: Settings, root: Path) -> dict[str, splits.Rows]:
     if is_current(settings.task, settings.source, settings.data, at):
         dataset = Dataset.load(at)
     else:
-        dataset = generate(settings.task, settings.source, settings.data, at)
+        with workers(settings.extraction.num_workers, settings.extraction.dask):
+            dataset = generate(settings.task, settings.source, settings.data, at)
     rows = splits.split(dataset, splitting.seed, splitting.validation_split, splitting.test_split)
     splits.save(splits_folder(root, name), rows)
     return rows

@@ -1,6 +1,7 @@
 """Read or draw the data of one network: `python -m stages.generate emotionrecognizer` → data/datasets/."""
 
 from kelly.datasets.generate import generate
+from kelly.datasets.workers import workers
 from kelly.params import Settings
 from kelly.prepared import DATA, datasets_folder
 from stages.frame import run
@@ -8,7 +9,8 @@ from stages.frame import run
 
 def main(s: Settings) -> None:
     """Write data/datasets/{model}/."""
-    dataset = generate(s.task, s.source, s.data, datasets_folder(DATA, s.task.name))
+    with workers(s.extraction.num_workers, s.extraction.dask):
+        dataset = generate(s.task, s.source, s.data, datasets_folder(DATA, s.task.name))
     n, num_frames, _ = dataset.sequences.inputs.shape
     print(f"{s.task.title}: {n} sequences of {num_frames} frames from {s.source}")
 

@@ -127,7 +127,7 @@ def harmony_context(chords_so_far: Sequence[int] | NDArray[np.int64]) -> NDArray
 
 
 def harmony_contexts(chords: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The context before each of the chords of one piece: float32[num_chords, 64], `harmony_context` of those before."""
+    """Before each of the chords of one piece the `harmony_context` of those before it: float32[num_chords, 64]."""
     contexts, total = np.zeros((len(chords), NUM_CHORDS)), np.zeros(NUM_CHORDS)
     for position, chord in enumerate(chords):
         contexts[position] = total

@@ -1,4 +1,4 @@
-"""The rows of some files in one .npz: what the processes that measure leave for the one that puts a data set together."""
+"""The rows of some files in one .npz: left by a process that measures for the one that puts together."""
 
 import hashlib
 import zipfile
@@ -25,7 +25,7 @@ class Chunk:
     """A chunk on disk; what is asked for is read then, and not kept.
 
     Of its files, in their order: `num_rows` int64, `outcome` (USED, UNSUITED, UNUSABLE), `reason` str, `category` str,
-    `content` bytes, the hash of the rows, `signature` uint64[num_files, NUM_HASHES], zero where there is none. `rows`
+    `content` bytes, the hash of the rows, `signature` uint32[num_files, NUM_HASHES], zero where there is none. `rows`
     are the arrays of Sequences, those of all files one after another.
     """
 
@@ -60,7 +60,7 @@ def write(path: Path, entries: Sequence[Entry], outcomes: Sequence[Measured | Ke
         name: [] for name in ("num_rows", "outcome", "reason", "category", "content", "signature")
     }
     for entry, outcome in zip(entries, outcomes, strict=True):
-        nothing = np.zeros(NUM_HASHES, dtype=np.uint64)
+        nothing = np.zeros(NUM_HASHES, dtype=np.uint32)
         if isinstance(outcome, Measured):
             told: tuple[Any, ...] = (
                 len(outcome.rows["inputs"]),

@@ -1,8 +1,10 @@
 """Real music by pip: melodies and chords of the scores that music21 carries, as data for two networks."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from itertools import combinations, pairwise
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -11,184 +13,118 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from kelly.datasets import tonality
-from kelly.datasets.chords import CHORDS, derive_chords, harmony_context
+from kelly.datasets.chords import CHORDS
+from kelly.datasets.lessons import harmony as harmony_lesson
+from kelly.datasets.lessons import melody as melody_lesson
+from kelly.datasets.listening import UNITS
+from kelly.datasets.listing import Entry
+from kelly.datasets.measured import Rows
+from kelly.datasets.midi import Notes
+from kelly.datasets.music import Music, compose
+from kelly.datasets.performance import SIXTEENTHS
 from kelly.datasets.scores import CHORALES, Piece, read_pieces
 from kelly.datasets.sequences import Dataset, Sequences
 from kelly.datasets.skipped import Skipped
-from kelly.emotion import COORDINATES, NUM_COORDINATES, embed
 from kelly.errors import KellyError
-from kelly.heard import DECAY, heard_before
-
-NUM_PITCHES = 128
-MEDIAN_PITCH = 67  # melodies are shifted by octaves until their median lies within 6 semitones of this
 
 # Two pieces are one melody where they share this share of the shorter one's runs of so many intervals.
 RUN_LENGTH = 8
 SHARED_RUNS = 0.3
 
-UNITS = {
-    "frame": "bar",
-    "valence": "estimated from all that was heard so far in the piece, −1..1",
-    "arousal": f"estimated from notes at {tonality.MEAN_BPM:.1f} beats a minute, decayed {DECAY} a bar, −1..1",
-    "register": f"(mean melody pitch − {MEDIAN_PITCH}) / 12, decayed {DECAY} a bar",
-    "articulation": f"log2(median(duration / gap to the next onset)) / 2 of the melody, decayed {DECAY} a bar",
-    "neutral": "loudness, spread, push, swing and beat are 0: a score does not tell how it was played",
-}
+NOT_TOLD = "loudness, spread, push, swing and beat are 0: a score does not tell how it was played"
+TEMPO = f"{tonality.MEAN_BPM:.1f} beats a minute, which say nothing of arousal: a score does not tell them"
 
 
 def melody(
-    collections: Sequence[str], num_frames: int, max_pieces: int | None, max_skipped_share: float, num_workers: int = -1
+    collections: Sequence[str],
+    num_frames: int,
+    max_pieces: int | None,
+    max_skipped_share: float,
+    num_workers: int | None = None,
 ) -> Dataset:
-    """Make MelodyTransformer's data: what was heard before a bar, and the melody's pitches that sound in it.
+    """Make MelodyTransformer's data of whole scores; see `kelly.datasets.lessons.melody`.
 
-    inputs float32[n, num_frames, 64]: embedding; targets float32[n, num_frames, 128]: 1 where MIDI pitch k sounds in
-    the bar, the tonic transposed to C; the last window of a piece is masked past its end. category: mode.
-    Raises KellyError as `read_pieces` does.
+    num_workers: processes; None: as joblib is set. Raises KellyError as `read_pieces` does.
     """
     pieces, skipped = read_pieces(collections, max_pieces, max_skipped_share, num_workers)
-    groups = same_melody_groups(pieces)
-    windows: dict[str, list[Any]] = defaultdict(list)
-    num_bars = 0
-    work = joblib.Parallel(n_jobs=num_workers, return_as="generator", batch_size=32)(
-        joblib.delayed(_melody_frames)(piece) for piece in pieces
-    )
-    frames_of = tqdm(work, total=len(pieces), desc="melodies", unit="piece", disable=None)
-    for group, (mode, inputs, targets) in zip(groups, frames_of, strict=True):
-        heard = np.concatenate([np.full_like(targets[:1], np.nan), targets[:-1]])
-        num_bars += len(targets)
-        for start in range(0, len(targets), num_frames):
-            frames = slice(start, start + num_frames)
-            present = np.ones(targets[frames].shape, dtype=np.bool_)
-            missing = ((0, num_frames - len(present)), (0, 0))
-            # Past its end a piece stays as it was: a state that goes on from here is one that it could have left.
-            windows["inputs"].append(np.pad(inputs[frames], missing, mode="edge"))
-            for name, array in (("targets", targets[frames]), ("heard", heard[frames]), ("mask", present)):
-                windows[name].append(np.pad(array, missing))
-            windows["groups"].append(group)
-            windows["category"].append(mode)
-    arrays = {name: np.array(rows) for name, rows in windows.items()}
-    facts = _facts(pieces, groups, skipped) | {"bars": num_bars, "frames": num_bars, "sequences": len(arrays["groups"])}
-    return Dataset(Sequences(**arrays), facts=facts)
-
-
-def _melody_frames(piece: Piece) -> tuple[str, NDArray[np.float32], NDArray[np.float32]]:
-    key, transposed = transpose(piece)
-    return key.mode, embed(heard_coordinates(transposed)).astype(np.float32), sounding(transposed)
+    return _dataset(pieces, skipped, partial(melody_lesson.rows_of, num_frames=num_frames), num_workers)
 
 
 def harmony(
-    collections: Sequence[str], max_pieces: int | None, max_skipped_share: float, num_workers: int = -1
+    collections: Sequence[str], max_pieces: int | None, max_skipped_share: float, num_workers: int | None = None
 ) -> Dataset:
-    """Make HarmonyPredictor's data: one row a chord change of Bach's chorales, its chords derived from the notes.
+    """Make HarmonyPredictor's data of Bach's chorales, their chords derived; see `kelly.datasets.lessons.harmony`.
 
-    inputs float32[n, 1, 128]: embedding of the bars heard before (64), context of the chords so far (64); targets
-    int64[n, 1]: the next chord in CHORDS. category: mode. Raises KellyError as `read_pieces` does, and for tunes.
+    Raises KellyError as `read_pieces` does, and for tunes.
     """
     if tunes := [name for name in collections if name != CHORALES]:
         raise KellyError(f"collections: found {tunes}, but tunes of one voice have no chords; "
                          f"harmony from the corpus needs collections: [{CHORALES}]")  # fmt: skip
     pieces, skipped = read_pieces(collections, max_pieces, max_skipped_share, num_workers)
+    dataset = _dataset(pieces, skipped, harmony_lesson.rows_of, num_workers)
+    shares = Counter(CHORDS[chord] for chord in dataset.sequences.targets[:, 0])
+    dataset.facts["chords"] = "derived from the notes, one a quarter note, repeats collapsed"
+    dataset.facts["commonest_chords"] = dict(shares.most_common(12))
+    return dataset
+
+
+def _dataset(
+    pieces: list[Piece], skipped: list[Skipped], rows_of: Callable[[Entry, Music], Rows], num_workers: int | None
+) -> Dataset:
     groups = same_melody_groups(pieces)
-    rows: dict[str, list[Any]] = defaultdict(list)
-    for piece, group in zip(pieces, groups, strict=True):
-        key, transposed = transpose(piece)
-        embeddings = embed(heard_coordinates(transposed))
-        moments, chords = derive_chords(transposed.notes, beat_edges(transposed.bars), tonic=0)
-        bars = np.searchsorted(transposed.bars, moments + 1e-6) - 1
-        for position, bar in enumerate(bars):
-            rows["inputs"].append(np.concatenate([embeddings[bar], harmony_context(chords[:position])])[None])
-            rows["targets"].append(chords[position : position + 1])
-            rows["groups"].append(group)
-            rows["category"].append(key.mode)
-    arrays = {name: np.array(values) for name, values in rows.items()}
-    arrays["inputs"] = arrays["inputs"].astype(np.float32)
-    shares = Counter(CHORDS[chord] for chord in arrays["targets"][:, 0])
-    facts = _facts(pieces, groups, skipped) | {
-        "chord_changes": len(arrays["groups"]),
-        "chords": "derived from the notes, one a quarter note, repeats collapsed",
-        "commonest_chords": dict(shares.most_common(12)),
-    }
-    return Dataset(Sequences(**arrays), facts=facts)
-
-
-def _facts(pieces: list[Piece], groups: list[str], skipped: list[Skipped]) -> dict[str, Any]:
-    return {
+    work = joblib.Parallel(n_jobs=num_workers, return_as="generator", batch_size=32)(
+        joblib.delayed(_rows)(rows_of, piece) for piece in pieces
+    )
+    parts: dict[str, list[NDArray[Any]]] = defaultdict(list)
+    results = tqdm(work, total=len(pieces), desc="pieces", unit="piece", disable=None)
+    for group, (mode, rows) in zip(groups, results, strict=True):
+        for name, array in rows.items():
+            parts[name].append(array)
+        parts["groups"].append(np.full(len(rows["inputs"]), group))
+        parts["category"].append(np.full(len(rows["inputs"]), mode))
+    sequences = Sequences(**{name: np.concatenate(arrays) for name, arrays in parts.items()})
+    facts = {
         "files": len(pieces) + len(skipped),
         "pieces": len(pieces),
         "groups": len(set(groups)),
         "pieces_per_collection": dict(Counter(piece.collection for piece in pieces)),
-        "units": UNITS,
+        "sequences": len(sequences),
+        "frames": int(
+            sequences.inputs.shape[1] * len(sequences) if sequences.mask is None else sequences.mask[..., 0].sum()
+        ),
+        "units": UNITS | {"tempo": TEMPO, "neutral": NOT_TOLD},
         "skipped": skipped,
     }
+    return Dataset(sequences, facts=facts)
 
 
-def transpose(piece: Piece) -> tuple[tonality.Key, Piece]:
-    """Find a piece's key; transpose it so that the tonic is C and the melody's median lies near MEDIAN_PITCH."""
-    notes = piece.notes
-    seconds = (notes[:, 1] - notes[:, 0]) * _seconds_per_quarter(piece)
-    key = tonality.find_key(tonality.pitch_class_histogram(notes[:, 2], seconds))
-    octaves = round((MEDIAN_PITCH - (np.median(piece.melody[:, 2]) - key.tonic)) / 12)
-    shift = np.array([0.0, 0.0, 12 * octaves - key.tonic])
-    return key, Piece(piece.name, piece.collection, piece.melody + shift, piece.others + shift, piece.bars, piece.beat)
+def _rows(rows_of: Callable[[Entry, Music], Rows], piece: Piece) -> tuple[str, Rows]:
+    entry = Entry(piece.name, Path(piece.name))
+    music = music_of(entry, piece)
+    return music.key.mode, rows_of(entry, music)
 
 
-def _seconds_per_quarter(piece: Piece) -> float:
-    return 60.0 / (tonality.MEAN_BPM * piece.beat)
-
-
-def _within(notes: NDArray[np.float64], start: float, end: float) -> NDArray[np.float64]:
-    """The parts of notes that sound from start to end: what a listener knows at the end."""
-    here = notes[(notes[:, 0] < end - 1e-6) & (notes[:, 1] > start + 1e-6)].copy()
-    here[:, :2] = here[:, :2].clip(start, end)
-    return here
-
-
-def sounding(piece: Piece) -> NDArray[np.float32]:
-    """Melody pitches 0..127 that sound in each bar: float32[num_bars, 128] of 0 and 1."""
-    targets = np.zeros((len(piece.bars) - 1, NUM_PITCHES), dtype=np.float32)
-    for bar, (start, end) in enumerate(pairwise(piece.bars)):
-        targets[bar, _within(piece.melody, start, end)[:, 2].astype(np.intp)] = 1.0
-    return targets
-
-
-def heard_coordinates(piece: Piece) -> NDArray[np.float64]:
-    """The nine coordinates known before each bar of a transposed piece: float64[num_bars, 9], row t from bars < t."""
-    measured = np.full((len(piece.bars) - 1, NUM_COORDINATES), np.nan)
-    valence = np.zeros(len(measured))
-    histogram, onsets, seconds, dissonant, pairs = np.zeros(12), 0, 0.0, 0, 0
-    for bar, (start, end) in enumerate(pairwise(piece.bars)):
-        # The valence of all that was heard so far: a trait of the piece, so nothing is forgotten.
-        if np.ptp(histogram) > 0:
-            key = tonality.find_key(histogram)
-            share = dissonant / pairs if pairs else np.nan
-            valence[bar] = tonality.estimated_valence(key.majorness, key.keyclarity, onsets / seconds, share)
-        notes, tune = _within(piece.notes, start, end), _within(piece.melody, start, end)
-        times = (notes[:, :2] - start) * _seconds_per_quarter(piece)
-        length = (end - start) * _seconds_per_quarter(piece)
-        histogram += tonality.pitch_class_histogram(notes[:, 2], times[:, 1] - times[:, 0])
-        onsets += len(np.unique((times[:, 0] / 0.05).round()))
-        seconds += length
-        found = tonality.dissonant_pairs(notes[:, 0], notes[:, 1], notes[:, 2])
-        dissonant, pairs = dissonant + found[0], pairs + found[1]
-        if len(notes):
-            short = float(np.mean(times[:, 1] - times[:, 0] < 0.15))
-            measured[bar, COORDINATES.index("arousal")] = tonality.estimated_arousal(
-                len(notes) / length, tonality.MEAN_BPM, short
-            )
-        if len(tune):
-            measured[bar, COORDINATES.index("register")] = (tune[:, 2].mean() - MEDIAN_PITCH) / 12
-        if len(tune) > 1:
-            ratio = np.median((tune[:-1, 1] - tune[:-1, 0]) / np.diff(tune[:, 0]))
-            measured[bar, COORDINATES.index("articulation")] = np.log2(ratio) / 2
-    heard = heard_before(measured.clip(-1.0, 1.0))
-    heard[:, COORDINATES.index("valence")] = valence
-    return heard
-
-
-def beat_edges(bars: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where the quarter notes of every bar begin, and the last bar's end; a pickup's first beat may be shorter."""
-    beats = [np.maximum(end - np.arange(np.ceil(end - start - 1e-6), 0, -1), start) for start, end in pairwise(bars)]
-    return np.concatenate([*beats, bars[-1:]])
+def music_of(entry: Entry, piece: Piece) -> Music:
+    """A score as it is heard: at a tempo that says nothing of arousal, and as if it was not played: velocity 0."""
+    whole = np.concatenate([piece.melody, piece.others])
+    order = np.lexsort((whole[:, 2], whole[:, 0]))
+    score, is_melody = whole[order], (np.arange(len(whole)) < len(piece.melody))[order]
+    seconds = 60.0 / (tonality.MEAN_BPM * piece.beat)  # a quarter note
+    duration = score[:, 1] - score[:, 0]
+    nothing = np.zeros(len(score), dtype=np.int64)
+    notes = Notes(
+        onset_quarters=score[:, 0],
+        duration_quarters=duration,
+        onset_s=score[:, 0] * seconds,
+        duration_s=duration * seconds,
+        pitch=score[:, 2].astype(np.int64),
+        velocity=nothing,
+        is_drum=nothing.astype(np.bool_),
+        track=nothing,
+    )
+    num_bars = len(piece.bars) - 1
+    bars = (piece.bars, piece.bars * seconds, np.full(num_bars, tonality.MEAN_BPM))
+    return compose(entry, notes, is_melody, score, bars, np.full((num_bars, 2 * SIXTEENTHS), np.nan))
 
 
 def same_melody_groups(pieces: Sequence[Piece]) -> list[str]:

@@ -37,9 +37,9 @@ class Bars:
 
 
 def bars_of(entry: Entry, midi: Midi) -> Bars:
-    """Measure the drums of a MIDI file, or all its notes where it has none; a hit is of the sixteenth that it is nearest to.
+    """Measure the drums of a MIDI file, or all its notes where it has none.
 
-    Drums have valence 0 and tell neither register nor articulation.
+    A hit is of the sixteenth that it is nearest to. Drums have valence 0 and tell neither register nor articulation.
     Raises UnsuitedError where the file leaves 4/4 or begins a bar anew within one.
     """
     metres = {f"{top}/{bottom}" for top, bottom in midi.time_signatures[:, 1:].tolist()}

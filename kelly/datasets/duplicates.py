@@ -17,12 +17,13 @@ from kelly.datasets.midi import Notes
 
 NUM_HASHES = 64
 SEED = 1
+SCHEME = "affine32"
 RUN_LENGTH = 8
 SAME = 0.5  # pieces that share half of their runs are one work
 
 
-def signature(notes: Notes) -> NDArray[np.uint64] | None:
-    """The signature uint64[NUM_HASHES] of the notes of a piece; None where there are too few for a run."""
+def signature(notes: Notes) -> NDArray[np.uint32] | None:
+    """The signature uint32[NUM_HASHES] of the notes of a piece; None where there are too few for a run."""
     is_pitched = ~notes.is_drum
     runs: set[bytes] = set()
     if is_pitched.sum() > RUN_LENGTH:
@@ -35,9 +36,9 @@ def signature(notes: Notes) -> NDArray[np.uint64] | None:
         runs = _runs(np.stack([notes.pitch, notes.velocity], axis=1))
     if not runs:
         return None
-    hashed = MinHash(NUM_HASHES, SEED)
+    hashed = MinHash(NUM_HASHES, SEED, scheme=SCHEME)
     hashed.update_batch(runs)
-    return np.asarray(hashed.hashvalues, dtype=np.uint64)
+    return np.asarray(hashed.hashvalues, dtype=np.uint32)
 
 
 def _runs(steps: NDArray[np.int64]) -> set[bytes]:
@@ -46,7 +47,7 @@ def _runs(steps: NDArray[np.int64]) -> set[bytes]:
     return {flat[i * width : (i + RUN_LENGTH) * width] for i in range(len(steps) - RUN_LENGTH + 1)}
 
 
-def same_works(signatures: Sequence[NDArray[np.uint64] | None], known: Sequence[str]) -> NDArray[np.intp]:
+def same_works(signatures: Sequence[NDArray[np.uint32] | None], known: Sequence[str]) -> NDArray[np.intp]:
     """The number of the work that each piece is, intp[num_pieces], 0, 1, … in the order of their first pieces.
 
     Pieces are one work where they share SAME of their runs or are `known` to be: those of one name that is not empty.
@@ -65,7 +66,7 @@ def same_works(signatures: Sequence[NDArray[np.uint64] | None], known: Sequence[
         if same != i:
             links.append((same, i))
             continue
-        hashed = LeanMinHash(seed=SEED, hashvalues=own)
+        hashed = LeanMinHash(seed=SEED, hashvalues=own, scheme=SCHEME)
         links += [(j, i) for j in sorted(index.query(hashed)) if np.mean(signatures[j] == own) >= SAME]
         index.insert(i, hashed, check_duplication=False)
     n = len(signatures)

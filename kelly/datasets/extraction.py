@@ -1,8 +1,8 @@
-"""From a listing of files to a data set on disk, whatever its size: files side by side, memory flat, goes on after a stop.
+"""Files, measured side by side: what a run has measured stays on disk, so that memory is flat and a stop loses little.
 
 Files are measured in chunks by as many processes as joblib is told to use (or a Dask cluster), each chunk written by
-the process that measured it; the arrays of the data set are then put together chunk by chunk. A chunk that is there
-is not measured again, as long as files, settings and code are the same.
+the process that measured it. A chunk that is there is not measured again, as long as files, settings and code are the
+same.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ Measure = Callable[..., Measured]
 
 @dataclass(frozen=True)
 class Job:
-    """What is measured: the entries, and how: `measure(entry, **settings)`, a function that other processes can import."""
+    """What is measured, and how: by `measure(entry, **settings)`, a function that other processes can import."""
 
     entries: list[Entry]
     measure: Measure
@@ -65,7 +65,7 @@ def _code() -> str:
 
 
 def run(job: Job, workspace: Path, description: str) -> Iterator[Chunk]:
-    """Measure all files and yield the chunks in order, each opened from disk; those that are there are taken as they are.
+    """Measure all files that are not measured yet, and yield their chunks in order.
 
     workspace: a folder for the chunks, on a disk that all workers see. Raises KellyError where a worker dies.
     """
@@ -86,8 +86,8 @@ def run(job: Job, workspace: Path, description: str) -> Iterator[Chunk]:
     except BrokenProcessPool as error:
         names = [entry.name for entry in parts[missing[min(at, len(missing) - 1)]]]
         raise KellyError(
-            f"a reading process was killed at a file from {names[0]} to {names[-1]} or soon after, by a file that breaks "
-            "a library or for lack of memory; leave that file out, or set fewer workers: extraction.num_workers"
+            f"a reading process was killed at a file from {names[0]} to {names[-1]} or soon after, by a file that "
+            "breaks a library or for lack of memory; leave that file out, or set fewer workers: extraction.num_workers"
         ) from error
     for path in paths:
         yield Chunk(path)

@@ -100,7 +100,7 @@ class _Files:
         self.num_rows, self.outcome = whole("num_rows"), whole("outcome")
         self.reason, self.category = whole("reason"), whole("category")
         signatures, content = whole("signature"), whole("content")
-        self.kept = (self.outcome == USED) & (self.num_rows > 0)
+        self.kept = self.outcome == USED
         self.copies: list[dict[str, str]] = []
         known = [entry.group for entry in entries]
         self.work = same_works([own if own.any() else None for own in signatures], known)
@@ -127,7 +127,9 @@ class _Files:
         elsewhere = rows[rank[rows] < last[self.work[rows]]]
         self.kept[elsewhere] = False
         for i in elsewhere.tolist():
-            self.copies.append({"file": self.entries[i].name, "same_as": f"a piece of the {SIDES[last[self.work[i]]]} side"})
+            self.copies.append(
+                {"file": self.entries[i].name, "same_as": f"a piece of the {SIDES[last[self.work[i]]]} side"}
+            )
 
     def named(self, outcome: int) -> list[Skipped]:
         """Files with an outcome, each with its reason."""

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from kelly.datasets.augmentation import variations
 from kelly.datasets.duplicates import signature
 from kelly.datasets.listing import Entry
-from kelly.datasets.midi import Midi, read_midi
+from kelly.datasets.midi import read_midi
+from kelly.datasets.skipped import UnsuitedError
 
 Rows = dict[str, NDArray[Any]]  # arrays of Sequences by name, each with one entry a sequence
 Lesson = Callable[..., tuple[Rows, str]]  # (entry, midi, **settings) → rows, and a trait of the piece ('': none)
@@ -21,12 +22,12 @@ class Measured:
     """The rows of one piece.
 
     category: a trait of the piece for the table reference; '': none
-    signature: uint64[NUM_HASHES] of `duplicates.signature`; None: it has no notes
+    signature: uint32[NUM_HASHES] of `duplicates.signature`; None: it has no notes
     """
 
     rows: Rows
     category: str = ""
-    signature: NDArray[np.uint64] | None = None
+    signature: NDArray[np.uint32] | None = None
 
 
 def measure_notes(
@@ -43,6 +44,8 @@ def measure_notes(
     """
     midi = read_midi(entry.path)
     rows, category = lesson(entry, midi, **settings)
+    if not len(rows["inputs"]):
+        raise UnsuitedError(f"{entry.path}: no window with enough notes to learn from")
     rows = limited(rows, max_windows_per_piece)
     if augmentation is not None and augmentation["copies"]:
         parts = [rows | {"augmented": np.zeros(len(rows["inputs"]), dtype=np.bool_)}]

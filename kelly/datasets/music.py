@@ -34,7 +34,7 @@ MELODY_NAMES = re.compile(r"melod|vocal|voice|sing|lead", re.IGNORECASE)
 class Music:
     """A piece.
 
-    notes: its pitched notes in order of onset, transposed; velocity 0 where the source does not tell how they were played
+    notes: its pitched notes in order of onset, transposed; velocity 0 where the source does not tell it
     is_melody: bool[num_notes]
     score: float64[num_notes, 3], onset and end in quarters, on the grid where they were played, and MIDI pitch
     bars, bars_s: float64[num_bars + 1], where bars begin, and the end, in quarters and seconds
@@ -138,7 +138,7 @@ def compose(
 
 
 def bar_lines(midi: Midi) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Bar lines in quarters up to the end of the last note, float64[num_bars + 1], and which bars are whole ones of 4/4.
+    """Bar lines up to the end of the last note: quarters, float64[num_bars + 1], and which bars are whole ones of 4/4.
 
     A time signature begins a bar, wherever it stands. Raises KellyError where there are more than MAX_BARS.
     """
@@ -161,9 +161,7 @@ def bar_lines(midi: Midi) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return np.append(np.concatenate(edges), closing), np.concatenate(common)
 
 
-def _on_beats(
-    path: Path, notes: Notes
-) -> tuple[Notes, NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+def _on_beats(path: Path, notes: Notes) -> tuple[Notes, NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """Notes timed in annotated beats instead of the file's quarters; bars in beats and seconds, which have four beats.
 
     Before the first beat and after the last the tempo goes on as it is there.
@@ -236,4 +234,3 @@ def beat_edges(bars: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where the quarter notes of every bar begin, and the last bar's end; a pickup's first beat may be shorter."""
     beats = [np.maximum(end - np.arange(np.ceil(end - start - 1e-6), 0, -1), start) for start, end in pairwise(bars)]
     return np.concatenate([*beats, bars[-1:]])
-

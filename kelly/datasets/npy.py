@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class NpyWriter:
-    """Writes `path`, an array of num_rows rows, by appending parts of it; the first part tells type and shape of a row."""
+    """Writes `path`, an array of num_rows rows, part by part; the first tells type and shape of a row."""
 
     def __init__(self, path: Path, num_rows: int) -> None:
         self.path, self.num_rows, self.written = path, num_rows, 0
@@ -37,7 +37,9 @@ class NpyWriter:
         self._file.write(np.ascontiguousarray(part).data.cast("B") if part.dtype.kind != "U" else part.tobytes())
         self.written += len(part)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
         assert self._file is not None
         self._file.close()
         if kind is None and self.written != self.num_rows:

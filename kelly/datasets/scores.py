@@ -50,11 +50,11 @@ class Piece:
 
 
 def read_pieces(
-    collections: Sequence[str], max_pieces: int | None, max_skipped_share: float, num_workers: int = -1
+    collections: Sequence[str], max_pieces: int | None, max_skipped_share: float, num_workers: int | None = None
 ) -> tuple[list[Piece], list[Skipped]]:
     """Read `collections` (of COLLECTIONS), at most the first `max_pieces` scores of each.
 
-    num_workers: processes; −1 is one a core.
+    num_workers: processes; None: as joblib is set.
 
     Returns the pieces in the order of collections, file names and numbers, and the skipped files with reasons. Raises
     KellyError for any other collection, and where more than `max_skipped_share` (0..1) of the scores cannot be read.

@@ -9,7 +9,7 @@ NUM_SHOWN = 5
 
 
 class UnsuitedError(KellyError):
-    """A sound file of music from which a network cannot learn: it has no drums, no key … It is left out, not skipped."""
+    """Music that is read well, but from which a network cannot learn: it has no drums, no key, no ratings."""
 
 
 Skipped = dict[str, str]  # file: its name; reason: why it could not be used

@@ -55,7 +55,7 @@ def _measured(
     samples: NDArray[np.float32],
     num_frames: int,
     max_windows: int | None,
-    notes: NDArray[np.uint64] | None,
+    notes: NDArray[np.uint32] | None,
 ) -> Measured:
     if entry.ratings is None:
         frames = log_mel_frames(samples, HOP_LENGTH)
