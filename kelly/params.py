@@ -6,6 +6,7 @@ import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, create_model, field_validator
@@ -190,9 +191,8 @@ def explain(error: ValidationError) -> list[str]:
 
 def cannot_serve(model: str, source: str) -> str:
     """Why a network cannot learn from a source, which networks can, and what this one learns from."""
-    from kelly.datasets.layouts import LAYOUTS  # here: a stage that reads no music does not depend on its layouts
-
-    layout, task = LAYOUTS.get(source), TASKS[model]
+    # Looked up here alone, so that a stage which reads no music does not depend on its layouts.
+    layout, task = resolve_name("kelly.datasets.layouts:LAYOUTS").get(source), TASKS[model]
     why = f", which {layout.lacks}" if layout is not None and layout.lacks else ""
     return (
         f"{task.title} cannot learn from {source!r}{why}; it serves {', '.join(SERVED_BY[source])}. "

@@ -47,10 +47,9 @@ def prepare(name: str, source: Source, settings: Mapping[str, Any]) -> Prepared:
     if isinstance(source, Made):
         made: Dataset = resolve_name(source.function)(**settings)
         return made
-    # Only here: who draws synthetic data need not wait for the libraries that read files.
-    from kelly.datasets.from_files import from_files
-
-    return from_files(LAYOUTS[name], source, settings)
+    # Looked up here alone: who draws synthetic data need not wait for the libraries that read files.
+    prepared: Prepared = resolve_name("kelly.datasets.from_files:from_files")(LAYOUTS[name], source, settings)
+    return prepared
 
 
 def is_current(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:
