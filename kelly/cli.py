@@ -3,11 +3,14 @@
 import argparse
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NoReturn
 
 from kelly import dvc_notes
 from kelly.atomic import write_text
-from kelly.console import run
+from kelly.console import folder, run
+from kelly.datasets.layouts import LAYOUTS
+from kelly.datasets.workers import workers
 from kelly.errors import KellyError
 from kelly.params import PARAMS_FILE, load
 
@@ -26,6 +29,12 @@ def main() -> NoReturn:
     look = commands.add_parser("check", help="say what is wrong in params.yaml, and mend what a killed DVC left broken")
     look.add_argument("--params", type=Path, default=PARAMS_FILE, help="the file (%(default)s)")
     look.set_defaults(command=lambda a: check(a.params))
+    see = commands.add_parser("inspect", help="say what is in a folder of music, and what could be learned from it")
+    see.add_argument("path", type=folder, metavar="PATH", help="a published data set, or any folder of MIDI files")
+    see.add_argument("--layout", choices=LAYOUTS, help="what the folder is (as it is found)")
+    see.add_argument("--max-files", type=int, help="look at so many files, spread over the folder (all)")
+    see.add_argument("--picture", type=Path, default=Path("inspection.png"), help="draw it here (%(default)s)")
+    see.set_defaults(command=lambda a: look_at(a.path, a.layout, a.max_files, a.picture))
     arguments = parser.parse_args()
     run(partial(arguments.command, arguments))
 
@@ -36,6 +45,17 @@ def check(path: Path) -> None:
         print(line)
     for s in load(path).values():
         print(f"{s.task.title}: {s.source}, {s.training.epochs} epochs at most")
+
+
+def look_at(path: Path, layout: str | None, max_files: int | None, picture: Path) -> None:
+    """Inspect a folder of music with as many processes as params.yaml says."""
+    if max_files is not None and max_files < 1:
+        raise KellyError(f"--max-files {max_files}: expected 1 or more")
+    if picture.suffix.lower() != ".png":
+        raise KellyError(f"--picture {picture}: expected a name that ends with .png")
+    extraction = next(iter(load().values())).extraction
+    with workers(extraction.num_workers, extraction.dask):
+        resolve_name("kelly.inspection:inspect")(path, layout, max_files, picture)
 
 
 def results(report: Path, readme: Path | None = None) -> None:

@@ -119,18 +119,29 @@ def load(path: Path = PARAMS_FILE, overrides: Mapping[str, Any] | None = None) -
     overrides: values for shared keys that win over the file, for all networks alike (a command line's options).
     Raises KellyError with a line for every key that is unknown, missing, of a wrong type or out of range.
     """
+    params = _validated(path, overrides or {})
+    return {name: settings(params, task) for name, task in TASKS.items()}
+
+
+def source_settings(source: str, path: Path = PARAMS_FILE) -> dict[str, dict[str, Any]]:
+    """What `path` says of a source, chosen or not, for each network that it serves. Errors as those of `load`."""
+    models: Any = _validated(path, {}).models
+    serves = [name for name, task in TASKS.items() if source in task.sources]
+    return {name: getattr(getattr(models, name).data, source).model_dump() for name in serves}
+
+
+def _validated(path: Path, overrides: Mapping[str, Any]) -> "Params":
     content = read_yaml(path)
-    for key, value in (overrides or {}).items():
+    for key, value in overrides.items():
         content[key] = value
         for model in content["models"].values() if isinstance(content.get("models"), dict) else ():
             if isinstance(model, dict) and key in model:
                 model[key] = None
     try:
-        params = Params.model_validate(content)
+        return Params.model_validate(content)
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in explain(error))
         raise KellyError(f"{path} has {error.error_count()} mistake(s), nothing was started:\n{lines}") from None
-    return {name: settings(params, task) for name, task in TASKS.items()}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

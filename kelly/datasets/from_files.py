@@ -57,12 +57,12 @@ class FromFiles:
             raise KellyError(f"{self.where}: nothing to learn from in {num_files} files:{said}")
         files.write(folder, chunks)
         return {
+            **self.listing.facts,
             "files": num_files,
             "pieces": int(files.kept.sum()),
             "works": len(np.unique(files.work[files.kept])),
             "sequences": int(files.num_rows[files.kept].sum()),
             **files.by_side(),
-            **self.listing.facts,
             "duplicates_left_out": len(files.copies),
             "duplicates": files.copies[:MAX_NAMED],
             "unsuited_left_out": len(unsuited),

@@ -1,0 +1,121 @@
+"""One file of a folder looked at: what each network could take from it, its chords, and what a listener knows of it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pkgutil import resolve_name
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kelly.datasets.audio import read_audio
+from kelly.datasets.chords import NUM_CHORDS
+from kelly.datasets.duplicates import signature
+from kelly.datasets.listing import Entry
+from kelly.datasets.measured import Rows
+from kelly.datasets.midi import Midi, read_midi
+from kelly.datasets.ratings import STEP_MS
+from kelly.datasets.skipped import UnsuitedError
+from kelly.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, decode, decode_block
+from kelly.errors import KellyError
+from kelly.tasks import TASKS, Notes
+
+BINS = (np.arange(42) - 20.5) / 20  # edges of the histograms of the coordinates; 0 lies within one
+MIDI_SUFFIXES = (".mid", ".midi")
+NOT_RATED = "not rated, expected valence and arousal of it"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one file holds.
+
+    unusable: why it cannot be read; '': it can
+    windows: by network, how many it gives; unsuited: by network, why it gives none
+    chords: int64[64], how often each chord comes
+    heard: int64[9, len(BINS) - 1], histograms of the nine coordinates known before each of its bars or windows
+    moments: float64[3, 9], number, sum and sum of squares of the same
+    signature: of `duplicates.signature`; None: no notes
+    """
+
+    unusable: str = ""
+    windows: Mapping[str, int] = field(default_factory=dict)
+    unsuited: Mapping[str, str] = field(default_factory=dict)
+    chords: NDArray[np.int64] = field(default_factory=lambda: np.zeros(NUM_CHORDS, dtype=np.int64))
+    heard: NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros((len(COORDINATES), len(BINS) - 1), dtype=np.int64)
+    )
+    moments: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, len(COORDINATES))))
+    signature: NDArray[np.uint32] | None = None
+
+
+def survey(entry: Entry, source: str, settings: Mapping[str, Mapping[str, Any]]) -> Survey:
+    """Look at one file as `source` lists it; settings: of the lesson, by network, of the networks that it serves."""
+    try:
+        midi = read_midi(entry.path) if entry.path.suffix.lower() in MIDI_SUFFIXES else None
+        if midi is None:
+            read_audio(entry.path)
+    except KellyError as error:
+        return Survey(unusable=_reason(entry, error))
+    rows, unsuited = _lessons(entry, midi, source, settings)
+    windows = {name: len(lesson["inputs"]) for name, lesson in rows.items()}
+    for name in (
+        settings.keys() - rows.keys() - unsuited.keys()
+    ):  # sound: what would be heard is not worth the wait here
+        if (frames := _rated_frames(entry, midi)) == 0:
+            unsuited[name] = NOT_RATED
+        else:
+            windows[name] = math.ceil(frames / settings[name]["num_frames"])
+    chords = np.zeros(NUM_CHORDS, dtype=np.int64)
+    if "harmonypredictor" in rows:
+        chords += np.bincount(rows["harmonypredictor"]["targets"].ravel(), minlength=NUM_CHORDS)
+    known = _coordinates(rows)
+    histograms = [np.histogram(column, BINS)[0] for column in known.T]
+    moments = np.stack([np.full(len(COORDINATES), len(known)), known.sum(axis=0), (known**2).sum(axis=0)])
+    notes = None if midi is None else signature(midi.notes)
+    return Survey("", windows, unsuited, chords, np.array(histograms), moments, notes)
+
+
+def _lessons(
+    entry: Entry, midi: Midi | None, source: str, settings: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Rows], dict[str, str]]:
+    rows: dict[str, Rows] = {}
+    unsuited: dict[str, str] = {}
+    for name, own in settings.items():
+        lesson = TASKS[name].sources[source]
+        if midi is None or not isinstance(lesson, Notes):
+            continue
+        try:
+            found: Rows = resolve_name(lesson.lesson)(entry, midi, **own)[0]
+            if not len(found["inputs"]):
+                raise UnsuitedError(f"{entry.path}: no window with enough notes to learn from")
+            rows[name] = found
+        except KellyError as error:
+            unsuited[name] = _reason(entry, error)
+    return rows, unsuited
+
+
+def _rated_frames(entry: Entry, midi: Midi | None) -> int:
+    """How many audio frames of a file are rated."""
+    if entry.ratings is not None:
+        return len(entry.ratings[0])
+    if entry.valence is None or midi is None:
+        return 0
+    return int((midi.notes.onset_s + midi.notes.duration_s).max() * 1000 / STEP_MS)
+
+
+def _coordinates(rows: Mapping[str, Rows]) -> NDArray[np.float64]:
+    """The nine coordinates float64[n, 9] that the richest of the lessons was given."""
+    for name in ("melodytransformer", "groovepredictor", "harmonypredictor", "dynamicsengine"):
+        if name in rows:
+            inputs, mask = rows[name]["inputs"], rows[name].get("mask")
+            frames = inputs[mask.any(axis=-1)] if mask is not None else inputs[:, 0]
+            if inputs.shape[-1] >= EMBEDDING_SIZE:
+                return decode(frames[:, :EMBEDDING_SIZE])
+            total, weight = decode_block(frames[:, :BLOCK_SIZE].astype(np.float64), 0)
+            return np.clip(total / weight, -1.0, 1.0)
+    return np.zeros((0, len(COORDINATES)))
+
+
+def _reason(entry: Entry, error: KellyError) -> str:
+    return str(error).removeprefix(f"{entry.path}: ")
