@@ -6,12 +6,13 @@ out]; what it has to choose, it chooses on the validation side.
 
 from collections.abc import Callable, Iterable
 from pkgutil import resolve_name
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kelly.datasets.sequences import Sequences
-from kelly.scoring import Predicted, loss
+from kelly.scoring import Predicted, blocks, loss
 from kelly.tasks import Task
 
 Floats = NDArray[np.float64]
@@ -22,19 +23,22 @@ BLOCK_ROWS = 8_192
 SMALLEST = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # bounds that keep a linear prediction of a probability away from 0 and 1
 
 
-def as_outputs(task: Task, sequences: Sequences) -> tuple[Floats, NDArray[np.bool_]]:
+def as_outputs(task: Task, sequences: Sequences) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Targets in the form of outputs [n, num_frames, out] (a class as one 1 among zeros), and which are there."""
     there = Predicted(sequences, np.empty(0)).there
     if task.loss != "cross_entropy":
-        return np.asarray(sequences.targets, dtype=np.float64), there
+        return np.asarray(sequences.targets), there
     shape = (*there.shape, task.num_outputs)
-    return np.eye(task.num_outputs)[sequences.targets], np.broadcast_to(there[..., None], shape)
+    return np.eye(task.num_outputs, dtype=np.float32)[sequences.targets], np.broadcast_to(there[..., None], shape)
 
 
 def mean_target(task: Task, sequences: Sequences) -> Floats:
     """The mean of each output's targets, [out]: the best constant. Chances start from half a case each way."""
-    targets, there = as_outputs(task, sequences)
-    total, number = np.where(there, targets, 0.0).sum(axis=(0, 1)), there.sum(axis=(0, 1))
+    total, number = np.zeros((2, task.num_outputs))
+    for rows in blocks(sequences, task.num_outputs):
+        targets, there = as_outputs(task, sequences.take(rows))
+        total += np.where(there, targets.astype(np.float64), 0.0).sum(axis=(0, 1))
+        number += there.sum(axis=(0, 1))
     if task.loss == "mse":
         return np.asarray(total / np.maximum(1, number))
     if task.loss == "bce":
@@ -73,37 +77,48 @@ def persistence(task: Task, train: Sequences, _validation: Sequences, test: Sequ
     return bounded(task, np.where(np.isfinite(guess), guess, mean_target(task, train)), SMALLEST[2])
 
 
+def best_bound(task: Task, outputs: Floats, side: Sequences) -> tuple[float, float]:
+    """The loss of linear predictions of a side within the best of the bounds SMALLEST, and that bound."""
+    choices = SMALLEST if task.loss != "mse" else SMALLEST[:1]
+    return min((loss(task.loss, Predicted(side, bounded(task, outputs, s))), s) for s in choices)
+
+
 def ridge(task: Task, train: Sequences, validation: Sequences, test: Sequences) -> Floats:
     """Linear regression with a penalty, on the frame and the earlier ones of its sequence."""
-    design = [with_earlier_frames(side.inputs) for side in (train, validation, test)]
     targets, there = as_outputs(task, train)
-    best, outputs = np.inf, np.empty(0)
-    for fit in fits(design[0], targets.reshape(-1, task.num_outputs), there.reshape(-1, task.num_outputs)):
-        for smallest in SMALLEST if task.loss != "mse" else SMALLEST[:1]:
+    targets, there = targets.reshape(-1, task.num_outputs), there.reshape(-1, task.num_outputs)
+    design = with_earlier_frames(validation.inputs)
+    _, smallest, fit = min(
+        (
+            (*best_bound(task, linear(design, fit, validation), validation), fit)
+            for fit in fits(with_earlier_frames(train.inputs), targets, there)
+        ),
+        key=lambda found: found[0],
+    )
+    return bounded(task, linear(with_earlier_frames(test.inputs), fit, test), smallest)
 
-            def predict(
-                x: NDArray[np.float32], side: Sequences, fit: Floats = fit, smallest: float = smallest
-            ) -> Floats:
-                return bounded(task, (x @ fit).reshape(*side.inputs.shape[:2], -1), smallest)
 
-            cost = loss(task.loss, Predicted(validation, predict(design[1], validation)))
-            if cost < best:
-                best, outputs = cost, predict(design[2], test)
-    return outputs
+def linear(x: NDArray[np.float32], fit: Floats, side: Sequences) -> Floats:
+    """`x @ fit` as outputs [n, num_frames, out] of a side, in blocks so that no copy of x in float64 is made."""
+    outputs = np.empty((len(x), fit.shape[1]))
+    for start in range(0, len(x), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        np.matmul(x[rows], fit, out=outputs[rows])
+    return outputs.reshape(*side.inputs.shape[:2], -1)
 
 
 def with_earlier_frames(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     """A row a frame: the frame, up to MEMORY − 1 before it in its sequence (zeros before the start), and a one."""
     n, num_frames, width = inputs.shape
     memory = min(num_frames, MEMORY)
-    rows = np.zeros((n, num_frames, memory, width), dtype=np.float32)
+    rows = np.zeros((n, num_frames, memory * width + 1), dtype=np.float32)
+    rows[..., -1] = 1.0
     for age in range(memory):
-        rows[:, age:, age] = inputs[:, : num_frames - age]
-    flat = rows.reshape(n * num_frames, memory * width)
-    return np.concatenate([flat, np.ones((len(flat), 1), dtype=np.float32)], axis=1)
+        rows[:, age:, age * width : (age + 1) * width] = inputs[:, : num_frames - age]
+    return rows.reshape(n * num_frames, -1)
 
 
-def fits(x: NDArray[np.float32], targets: Floats, there: NDArray[np.bool_]) -> Iterable[Floats]:
+def fits(x: NDArray[np.float32], targets: NDArray[Any], there: NDArray[np.bool_]) -> Iterable[Floats]:
     """Coefficients [columns of x, out] for each of PENALTIES; the last column of x, the ones, is not penalised.
 
     One system of normal equations serves all penalties, and all outputs whose targets are missing in the same rows.
@@ -119,14 +134,14 @@ def fits(x: NDArray[np.float32], targets: Floats, there: NDArray[np.bool_]) -> I
         yield fit
 
 
-def normal_equations(x: NDArray[np.float32], y: Floats, there: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def normal_equations(x: NDArray[np.float32], y: NDArray[Any], there: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """`XᵀX` and `XᵀY` over the rows that are there, added up in blocks so that no copy of x in float64 is made."""
     a, b = np.zeros((x.shape[1], x.shape[1])), np.zeros((x.shape[1], y.shape[1]))
     for start in range(0, len(x), BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
         block = x[rows][there[rows]].astype(np.float64)
         a += block.T @ block
-        b += block.T @ y[rows][there[rows]]
+        b += block.T @ y[rows][there[rows]].astype(np.float64)
     return a, b
 
 

@@ -4,6 +4,7 @@ outputs: float64[n, num_frames, out], what the plugin would get; constant: those
 whole set, masked targets left out.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ Scores = dict[str, float]
 THRESHOLDS = np.arange(0.02, 0.99, 0.02)
 SMALLEST_CHANCE = 1e-12
 HALF_SIXTEENTH_MS = 62.5  # at 120 bpm: the unit of the groove's timing
+BLOCK_SIZE = 2**22  # numbers that are turned to float64 at a time
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,44 @@ def losses(kind: str, predicted: Predicted) -> Floats:
     return np.where(predicted.there, cost, np.nan)
 
 
+@dataclass(frozen=True)
+class Cost:
+    """The loss of predictions: its mean over all targets that are there, and by sequence.
+
+    sums: float64[n], the loss of each sequence, and numbers: int64[n], of how many targets
+    """
+
+    mean: float
+    sums: Floats
+    numbers: NDArray[np.int64]
+
+
+def blocks(sequences: Sequences, width: int) -> Iterator[slice]:
+    """Slices of sequences with at most BLOCK_SIZE numbers each, `width` a frame; one sequence at least."""
+    step = max(1, BLOCK_SIZE // (sequences.inputs.shape[1] * width))
+    for start in range(0, len(sequences), step):
+        yield slice(start, start + step)
+
+
+def cost(kind: str, predicted: Predicted) -> Cost:
+    """The loss of predictions, as a mean and by sequence; needs little memory beside theirs."""
+    total, sums, numbers = 0.0, [], []
+    for rows in blocks(predicted.sequences, predicted.outputs.shape[-1]):
+        outputs = np.asarray(predicted.outputs[rows], dtype=np.float64)
+        block = Predicted(predicted.sequences.take(rows), outputs)
+        there = block.there
+        each = np.where(there, losses(kind, block), 0.0)
+        total += float(each.sum())
+        over = tuple(range(1, each.ndim))
+        sums.append(each.sum(axis=over))
+        numbers.append(there.sum(axis=over))
+    number = np.concatenate(numbers)
+    return Cost(float(total / number.sum()), np.concatenate(sums), number)
+
+
 def loss(kind: str, predicted: Predicted) -> float:
     """The mean loss of all targets that are there."""
-    return float(np.nanmean(losses(kind, predicted)))
+    return cost(kind, predicted).mean
 
 
 def emotion(test: Predicted, _validation: Predicted, _constant: Predicted) -> Scores:

@@ -44,8 +44,8 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def take(self, rows: NDArray[np.intp]) -> "Sequences":
-        """The sequences at `rows`, in that order."""
+    def take(self, rows: NDArray[np.intp] | slice) -> "Sequences":
+        """The sequences at `rows`, in that order; those of a slice are not copied."""
         present = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(self, **{name: array[rows] for name, array in present.items() if array is not None})
 
