@@ -21,6 +21,8 @@ PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 MEMORY = 16  # frames that ridge sees
 BLOCK_ROWS = 8_192
 SMALLEST = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # bounds that keep a linear prediction of a probability away from 0 and 1
+NO_SPREAD = 1e-12  # variance of heard values below which they count as equal
+FEWEST_TOLD = 3  # any two values lie on a line
 
 
 def as_outputs(task: Task, sequences: Sequences) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -61,20 +63,47 @@ def category(task: Task, train: Sequences, _validation: Sequences, test: Sequenc
     return outputs
 
 
-def persistence(task: Task, train: Sequences, _validation: Sequences, test: Sequences) -> Floats:
+def persistence(task: Task, train: Sequences, validation: Sequences, test: Sequences) -> Floats:
     """What was heard goes on: for each output the least-squares line from its last heard value; else the constant."""
-    assert train.heard is not None
-    assert test.heard is not None
-    targets, there = as_outputs(task, train)
-    heard = np.asarray(train.heard, dtype=np.float64)
-    told = there & np.isfinite(heard)
-    x, y = (np.where(told, a, np.nan) for a in (heard, targets))
-    number = np.maximum(1, told.sum(axis=(0, 1)))
-    x_mean, y_mean = (np.nansum(a, axis=(0, 1)) / number for a in (x, y))
-    spread = np.nansum((x - x_mean) ** 2, axis=(0, 1))
-    slope = np.nansum((x - x_mean) * (y - y_mean), axis=(0, 1)) / np.where(spread > 0, spread, 1.0)
-    guess = y_mean + slope * (test.heard - x_mean)
-    return bounded(task, np.where(np.isfinite(guess), guess, mean_target(task, train)), SMALLEST[2])
+    slope, offset = lines_from_heard(task, train)
+    otherwise = mean_target(task, train)
+
+    def guess(side: Sequences) -> Floats:
+        assert side.heard is not None
+        on_line = side.heard * slope + offset
+        return np.where(np.isfinite(on_line), on_line, otherwise)
+
+    return bounded(task, guess(test), best_bound(task, guess(validation), validation)[1])
+
+
+def lines_from_heard(task: Task, train: Sequences) -> tuple[Floats, Floats]:
+    """Slope and offset [out] of the least-squares line from the last heard value of each output to its target.
+
+    Level at the mean where the heard values don't differ; nan where fewer than FEWEST_TOLD of them have a target.
+    """
+
+    def told() -> Iterable[tuple[Floats, Floats, NDArray[np.bool_]]]:
+        for rows in blocks(train, task.num_outputs):
+            side = train.take(rows)
+            assert side.heard is not None
+            targets, there = as_outputs(task, side)
+            both = there & np.isfinite(side.heard)
+            x, y = (np.where(both, a, 0.0).astype(np.float64) for a in (side.heard, targets))
+            yield x, y, both
+
+    sums = np.zeros((3, task.num_outputs))
+    for x, y, both in told():
+        sums += [array.sum(axis=(0, 1)) for array in (x, y, both)]
+    number = sums[2]
+    x_mean, y_mean = sums[:2] / np.maximum(1, number)
+    spread, shared = np.zeros((2, task.num_outputs))
+    for x, y, both in told():
+        away = np.where(both, x - x_mean, 0.0)
+        spread += (away**2).sum(axis=(0, 1))
+        shared += (away * (y - y_mean)).sum(axis=(0, 1))
+    # Equal values differ from their mean by a rounding error, which must not become a slope.
+    slope = np.where(spread > NO_SPREAD * number, shared / np.where(spread > 0, spread, 1.0), 0.0)
+    return slope, np.where(number >= FEWEST_TOLD, y_mean - slope * x_mean, np.nan)
 
 
 def best_bound(task: Task, outputs: Floats, side: Sequences) -> tuple[float, float]:

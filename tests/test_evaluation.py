@@ -183,6 +183,42 @@ def test_persistence_is_right_where_what_was_heard_goes_on() -> None:
     assert scoring.loss("mse", Predicted(other, outputs)) > 0.8 * targets.var()
 
 
+def test_persistence_is_the_table_of_chances_given_the_bar_before() -> None:
+    task = TASKS["melodytransformer"]
+    heard = (RNG.random((4_000, 1, 128)) < 0.3) * 1.0
+    chances = np.where(heard > 0, 0.6, 0.2)
+    chances[..., 64:] = 0.0  # pitches that never sound must cost next to nothing
+    side = sequences((RNG.random(heard.shape) < chances) * 1.0, heard=heard)
+    outputs = references.persistence(task, side, side, side)
+    assert np.abs(outputs - chances).max() < 0.05
+    assert outputs[..., 64:].max() == min(references.SMALLEST)
+
+
+def test_persistence_draws_no_line_through_equal_values_or_through_two() -> None:
+    task = TASKS["dynamicsengine"]
+    targets = RNG.random((50, 1, 16)).astype(np.float32)
+    heard = np.full_like(targets, 0.1)
+    heard[2:, :, 8:] = np.nan
+    heard[:2, :, 8:] = [[[0.1]], [[0.2]]]
+    test = sequences(targets, heard=np.full_like(targets, 0.9))
+    outputs = references.persistence(task, sequences(targets, heard=heard), test, test)
+    np.testing.assert_allclose(outputs, np.broadcast_to(targets.mean(axis=0), targets.shape), rtol=1e-5)
+
+
+def test_large_data_is_gone_through_in_blocks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    targets, mask = RNG.random((50, 3, 16)), RNG.random((50, 3, 16)) < 0.7
+    side = sequences(targets, mask=mask, heard=targets + 0.3 * RNG.standard_normal(targets.shape))
+    task, outputs = TASKS["dynamicsengine"], RNG.random((50, 3, 16))
+    whole = scoring.cost("mse", Predicted(side, outputs)), references.persistence(task, side, side, side)
+    assert whole[0].mean == pytest.approx(np.nanmean(scoring.losses("mse", Predicted(side, outputs))), rel=1e-12)
+    monkeypatch.setattr(scoring, "BLOCK_SIZE", 7 * 3 * 16)
+    parts = scoring.cost("mse", Predicted(side, outputs)), references.persistence(task, side, side, side)
+    assert parts[0].mean == pytest.approx(whole[0].mean, rel=1e-12)
+    np.testing.assert_array_equal(parts[0].sums, whole[0].sums)
+    assert parts[0].numbers.tolist() == mask.sum(axis=(1, 2)).tolist()
+    np.testing.assert_allclose(parts[1], whole[1], rtol=1e-9)
+
+
 def test_a_table_knows_the_category() -> None:
     task = TASKS["dynamicsengine"]
     labels = np.array(["major", "minor"] * 25)
