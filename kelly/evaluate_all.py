@@ -23,7 +23,7 @@ from kelly.tasks import TASKS, Task
 from kelly.training.runs import choose_device
 
 RULE = "=" * 60
-LABELS = {"mae": "MAE", "r2": "R2", "f1": "F1 Score"}
+LABELS = {"mae": "MAE", "r2": "R2", "f1": "F1 Score", "num_test_pieces": "Test Pieces"}
 
 
 def main() -> None:
@@ -97,9 +97,21 @@ def test_parts(task: Task, about: dict[str, Any], roots: list[Path]) -> dict[str
 
 
 def lines(scores: Scores) -> list[str]:
-    """Scores for people, a line each; numbered ones (of single outputs) stand in the JSON only."""
-    shown = {name: value for name, value in scores.items() if not name.removeprefix("r2_").isdigit()}
-    return [f"{label(name)}: {value:.{6 if name.endswith('loss') else 4}f}" for name, value in shown.items()]
+    """Scores for people, a line each, with its interval; numbered ones (of single outputs) stand in the JSON only."""
+    shown = []
+    for name, value in scores.items():
+        if name.removeprefix("r2_").isdigit() or name.endswith(("_low", "_high")):
+            continue
+        shown.append(f"{label(name)}: {number(name, value)}")
+        if f"{name}_low" in scores:
+            low, high = (number(name, scores[f"{name}_{end}"]) for end in ("low", "high"))
+            shown[-1] += f" (95%: {low} to {high})"
+    return shown
+
+
+def number(name: str, value: float) -> str:
+    """A score as people read it: counts whole, losses and their differences with six digits, others with four."""
+    return str(value) if isinstance(value, int) else f"{value:.{6 if name.endswith(('loss', 'gap')) else 4}f}"
 
 
 def label(name: str) -> str:

@@ -241,6 +241,10 @@ def test_evaluation_puts_every_reference_beside_the_loss() -> None:
     assert scores["skill"] == pytest.approx(1, abs=1e-6)
     assert scores["floor_loss"] < scores["ridge_loss"] < scores["baseline_loss"]
     assert scores["persistence_skill"] < 0.05
+    assert scores["persistence_gap_low"] > 0
+    assert scores["skill_low"] <= scores["skill"] <= scores["skill_high"]
+    assert scores["ridge_gap"] == scores["ridge_loss"] - scores["loss"]
+    assert scores["num_test_pieces"] == 60
     assert scores["r2"] > 0.9
     assert len([name for name in scores if name.removeprefix("r2_").isdigit()]) == 16
     assert core_scores(task, lambda x: np.tanh(x @ law) / 2 + 0.5, parts)["loss"] == scores["loss"]
