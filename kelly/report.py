@@ -1,4 +1,4 @@
-"""Scores as files: one JSON of numbers a network for DVC to compare, and one table of all for people to read."""
+"""Scores as files: one JSON of numbers a network for DVC to compare, and one report of all for people to read."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +10,7 @@ from kelly.atomic import write_text
 from kelly.errors import KellyError
 from kelly.scoring import Scores
 from kelly.tasks import TASKS, Task
+from kelly.verdicts import paragraph
 
 MAX_SKIPPED = 10  # files named for one network; the rest stand in its dataset.json
 LOSS_UNITS = {"mse": "MSE", "bce": "BCE", "cross_entropy": "CE, nats"}
@@ -21,6 +22,13 @@ drawn from a stated law. Skill: (baseline − loss) / (baseline − floor); wher
 that skill is the relative gain over the baseline and cannot reach 1; in brackets, for networks with a memory, over one
 long stream in which they are never reset, as in the plugin. Parity: the largest difference between the trained network
 and its export. Samples: sequences for training + validation + test.
+
+Persistence: each output from the value last heard of it, where the data tells one. Table: the mean of the pieces of the
+same mode or style. N-gram: the next chord from the one or two before. What they reach is their skill. Difference: their
+loss less the network's, above 0 where the network is better. Intervals: 95 %, from drawing the test pieces anew
+(bootstrap); they say what other pieces of the same kind could have given, not another training. Better or worse is said
+only where the whole interval of the difference lies on one side of 0. With the inputs of another piece: the network
+hears one piece and is scored on another.
 """
 
 
@@ -54,20 +62,22 @@ def write_metrics(folder: Path, task: Task, scores: Scores, metadata: Mapping[st
 
 
 def write_report(folder: Path, data: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write `{folder}/report.md`, one row a network, from the metrics beside it, and the files that were left out.
+    """Write `{folder}/report.md` from the metrics beside it: a table, what it says in words, and the files left out.
 
     data: of each network, the content of its dataset.json. Raises KellyError where a network's metrics are missing.
     """
-    table = []
+    table, words = [], ""
     for name, task in TASKS.items():
         path = folder / f"{name}.json"
         try:
-            table.append(row(task, data[name]["source"], orjson.loads(path.read_bytes())[name]))
+            scores = orjson.loads(path.read_bytes())[name]
+            table.append(row(task, data[name]["source"], scores))
+            words += "\n" + paragraph(task, data[name]["source"], scores)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise KellyError(
                 f"{path} holds no scores ({error!r}); score the network first: dvc repro evaluate@{name}"
             ) from None
-    write_text(folder / "report.md", markdown(table) + LEGEND + skipped_files(data))
+    write_text(folder / "report.md", markdown(table) + words + LEGEND + skipped_files(data))
 
 
 def skipped_files(data: Mapping[str, Mapping[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""The results table, and its place in the README."""
+"""The results as a table and in words, and their place in the README."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,16 @@ METADATA = {
     "parity_error": 4.5e-7,
 }
 DATA: dict[str, dict[str, Any]] = {name: {"source": "synthetic", "facts": {}} for name in TASKS}
-SCORES = {"loss": 0.5, "baseline_loss": 1.0, "ridge_loss": 0.75, "skill": 0.5, "stateful_skill": 0.25}
+SCORES = {
+    "loss": 0.5,
+    "baseline_loss": 1.0,
+    "ridge_loss": 0.75,
+    "ridge_skill": 0.25,
+    "ridge_gap": 0.25,
+    "skill": 0.5,
+    "stateful_skill": 0.25,
+    "num_test_pieces": 3,
+}
 
 
 @pytest.fixture
@@ -46,6 +55,15 @@ def test_the_report_is_one_table_of_five_rows(metrics: Path) -> None:
     )
     assert "| not known | 0.500 (0.250) | cosine similarity 0.900 | 4.5e-07 | 1,234 |" in lines[2]
     assert "| 0.2500 | 0.500 | R² 0.900 |" in lines[6]
+
+
+def test_the_report_says_of_each_network_in_words_how_it_stands(metrics: Path) -> None:
+    paragraphs = [line for line in (metrics / "report.md").read_text().splitlines() if line.startswith("**")]
+    assert [line.split("**")[1] for line in paragraphs] == [task.title for task in TASKS.values()]
+    assert paragraphs[0] == (
+        "**EmotionRecognizer**, synthetic: skill 0.500 (3 test pieces, too few for an interval). "
+        "Ridge regression reaches 0.250 (difference 0.250)."
+    )
 
 
 def test_the_report_needs_every_network(metrics: Path) -> None:
