@@ -21,6 +21,7 @@ from kelly.features import FFT_SIZE, SAMPLE_RATE_HZ, log_mel_frames
 HOP_LENGTH = SAMPLE_RATE_HZ * STEP_MS // 1000
 RATED_START = SAMPLE_RATE_HZ * START_MS // 1000 - FFT_SIZE
 MAX_MISSING = 2  # frames at the end of a song that its sound may lack: one second, as encoders cut it
+RELEASE_S = 0.5  # what of a last note's release is heard as music; the silence that follows has no emotion
 
 UNITS = {
     "frame": f"the {FFT_SIZE} samples at {SAMPLE_RATE_HZ} Hz up to the moment of a rating, one every {STEP_MS} ms",
@@ -46,7 +47,8 @@ def from_notes(entry: Entry, num_frames: int, max_windows_per_piece: int | None,
     if entry.valence is None and entry.ratings is None:
         raise UnsuitedError(f"{entry.path}: not rated, expected valence and arousal of it in labels.csv")
     notes = read_midi(entry.path).notes
-    samples = render(entry.path, Path(soundfont))
+    end_s = float((notes.onset_s + notes.duration_s).max()) + RELEASE_S
+    samples = render(entry.path, Path(soundfont))[: int(end_s * SAMPLE_RATE_HZ)]
     return _measured(entry, samples, num_frames, max_windows_per_piece, signature(notes))
 
 
