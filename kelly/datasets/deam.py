@@ -7,33 +7,47 @@ https://doi.org/10.1371/journal.pone.0173392; the MediaEval Database for Emotion
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
+from kelly.datasets.deam_static import read_static
 from kelly.datasets.listing import Entry, Listing
 from kelly.datasets.ratings import read_ratings
 from kelly.errors import KellyError
+
+Ratings = Literal["dynamic", "static"]
 
 AUDIO = "MEMD_audio"
 SUFFIXES = (".mp3", ".wav", ".flac", ".ogg")  # as published, and what it may be converted to
 
 
-def list_pieces(path: Path) -> Listing:
-    """List the rated songs that have one sound file each. Raises KellyError where the layout is not met."""
-    songs = read_ratings(path)
+def list_pieces(path: Path, ratings: Ratings) -> Listing:
+    """List the rated songs that have one sound file each.
+
+    ratings: 'dynamic', twice a second from 15 s on, or 'static', one of the whole song. Raises KellyError where the
+    layout is not met.
+    """
+    rated: dict[str, dict[str, Any]]
+    if ratings == "dynamic":
+        songs = read_ratings(path)
+        rated = {song.song_id: {"ratings": np.stack([song.valence, song.arousal])} for song in songs}
+        facts = {"ratings_in_one_table_only": sum(song.left_out for song in songs)}
+    else:
+        rated = {song_id: {"valence": v, "arousal": a} for song_id, (v, a) in read_static(path).items()}
+        facts = {}
     files = _sound_files(path / AUDIO)
     entries, unusable = [], []
-    for song in songs:
-        found = files.get(song.song_id, [])
+    for song_id, said in rated.items():
+        found = files.get(song_id, [])
         if len(found) == 1:
-            ratings = np.stack([song.valence, song.arousal])
-            entries.append(Entry(f"{AUDIO}/{found[0].name}", found[0], ratings=ratings))
+            entries.append(Entry(f"{AUDIO}/{found[0].name}", found[0], **said))
         else:
             names = ", ".join(file.name for file in found) or "no file"
-            expected = " or ".join(f"{song.song_id}{suffix}" for suffix in SUFFIXES)
+            expected = " or ".join(f"{song_id}{suffix}" for suffix in SUFFIXES)
             reason = f"{names}, expected one of {expected}; put it there or remove the others"
-            unusable.append({"file": f"{AUDIO}/{song.song_id}", "reason": reason})
-    return Listing(entries, unusable, {"ratings_in_one_table_only": sum(song.left_out for song in songs)})
+            unusable.append({"file": f"{AUDIO}/{song_id}", "reason": reason})
+    return Listing(entries, unusable, facts)
 
 
 def _sound_files(folder: Path) -> Mapping[str, list[Path]]:

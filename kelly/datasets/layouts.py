@@ -94,6 +94,7 @@ ROWS = (
         pieces="kelly.datasets.deam:list_pieces",
         markers=("annotations/annotations averaged per song", "MEMD_audio"),
         lacks="holds sound and ratings, without notes",
+        options=("ratings",),
         licence="for research, not for commercial use",
     ),
     Layout(

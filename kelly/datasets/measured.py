@@ -81,11 +81,13 @@ def cut(
 def single(inputs: NDArray[np.floating], targets: NDArray[np.floating], there: NDArray[np.bool_]) -> Rows:
     """One row a window for a network without memory, for the windows that are `there`.
 
-    inputs [n, in]; targets [n, out], NaN where the window does not tell; there: bool[n]. What was heard is the window
-    before, whether it is there or not.
+    inputs [n, in]; targets [n, out], NaN where the window does not tell; there: bool[n]. Heard is the last value that
+    any earlier window told, whether it is there or not.
     """
-    before = np.concatenate([np.full_like(targets[:1], np.nan), targets[:-1]])
-    chosen = [array[there][:, None].astype(np.float32) for array in (inputs, targets, before)]
+    last = np.maximum.accumulate(np.where(np.isfinite(targets), np.arange(len(targets))[:, None], -1), axis=0)
+    heard = np.full_like(targets, np.nan)
+    heard[1:] = np.where(last[:-1] < 0, np.nan, np.take_along_axis(targets, last[:-1].clip(min=0), axis=0))
+    chosen = [array[there][:, None].astype(np.float32) for array in (inputs, targets, heard)]
     return {
         "inputs": chosen[0],
         "targets": np.nan_to_num(chosen[1]),

@@ -118,10 +118,16 @@ class PublishedGrooveGroove(GrooveFolder, PublishedGroove):
     """Groove of the Groove MIDI Dataset."""
 
 
+class DeamFolder(SoundFolder):
+    """DEAM; ratings: dynamic, twice a second, or static, one of the whole song."""
+
+    ratings: Literal["dynamic", "static"]
+
+
 class EmotionData(Block):
     source: Literal["synthetic", "deam", "vgmidi", "midi"]
     synthetic: SequenceLaw
-    deam: SoundFolder
+    deam: DeamFolder
     vgmidi: RenderedFolder
     midi: RenderedFolder
 
