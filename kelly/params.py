@@ -213,7 +213,7 @@ def cannot_serve(model: str, source: str) -> str:
 
 def expected(mistake: Any) -> str:
     """What pydantic expected, without its opening words."""
-    words = re.sub(r"^(Input|List) should (be|have) ", "", mistake["msg"])
+    words = re.sub(r"^((Input|List) should (be|have) |Value error, )", "", mistake["msg"])
     words = re.sub(r"a valid dictionary or instance of \w+", "a mapping of keys", words)
     return words.replace("a valid integer", "a whole number").replace("a valid ", "a ")
 
