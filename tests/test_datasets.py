@@ -1,5 +1,6 @@
 """Data on disk: written whole, recognised by its settings, checked before anything learns from it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,22 @@ import pytest
 from kelly.datasets.generate import check, generate, is_current
 from kelly.datasets.sequences import Dataset, Sequences, read_about
 from kelly.errors import KellyError
-from kelly.tasks import TASKS
+from kelly.tasks import TASKS, Made
 
 TASK = TASKS["melodytransformer"]
 SETTINGS = {"num_sequences": 60, "num_frames": 3, "seed": 5}
-ABOUT: dict[str, Any] = {"model": "melodytransformer", "source": "corpus", "settings": {}}
+MADE: dict[str, Dataset] = {}
+
+
+def made(name: str) -> Dataset:
+    """A source of data: what a test put into MADE."""
+    return MADE[name]
+
+
+def write(data: Dataset, folder: Path) -> None:
+    MADE[folder.name] = data
+    task = replace(TASK, sources={"made": Made("test_datasets:made")})
+    generate(task, "made", {"name": folder.name}, folder)
 
 
 def sequences(**changes: Any) -> Sequences:
@@ -29,7 +41,7 @@ def sequences(**changes: Any) -> Sequences:
 
 def test_a_data_set_survives_the_disk(tmp_path: Path) -> None:
     saved = Dataset(sequences(category=np.array(list("mmdd"))), sequences(), {"unit": "bar"})
-    saved.save(tmp_path, ABOUT)
+    write(saved, tmp_path)
     loaded = Dataset.load(tmp_path)
     np.testing.assert_array_equal(loaded.sequences.inputs, saved.sequences.inputs)
     assert loaded.sequences.category is not None
@@ -42,8 +54,8 @@ def test_a_data_set_survives_the_disk(tmp_path: Path) -> None:
 
 def test_a_new_data_set_leaves_nothing_of_the_former_one(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    Dataset(sequences(oracle=sequences().targets), sequences()).save(folder, ABOUT)
-    Dataset(sequences()).save(folder, ABOUT)
+    write(Dataset(sequences(oracle=sequences().targets), sequences()), folder)
+    write(Dataset(sequences()), folder)
     assert Dataset.load(folder).sequences.oracle is None
     assert Dataset.load(folder).stream is None
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
@@ -52,7 +64,7 @@ def test_a_new_data_set_leaves_nothing_of_the_former_one(tmp_path: Path) -> None
 def test_the_hash_tells_data_apart(tmp_path: Path) -> None:
     hashes = []
     for name, inputs in (("a", 0.0), ("b", 0.0), ("c", 0.5)):
-        Dataset(sequences(inputs=np.full((4, 3, 64), inputs, np.float32))).save(tmp_path / name, ABOUT)
+        write(Dataset(sequences(inputs=sequences().inputs.clip(min=inputs))), tmp_path / name)
         hashes.append(read_about(tmp_path / name)["sha256"])
     assert hashes[0] == hashes[1] != hashes[2]
 
@@ -105,7 +117,7 @@ def test_a_chord_outside_the_vocabulary_is_refused() -> None:
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(KellyError, match=r"inputs\.npy is missing"):
         Dataset.load(tmp_path)
-    Dataset(sequences()).save(tmp_path, ABOUT)
+    write(Dataset(sequences()), tmp_path)
     (tmp_path / "targets.npy").write_bytes(b"\x93NUMPY broken")
     with pytest.raises(KellyError, match=r"targets\.npy is not a readable \.npy array"):
         Dataset.load(tmp_path)
@@ -116,7 +128,7 @@ def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
 
 
 def test_pickled_arrays_are_not_read(tmp_path: Path) -> None:
-    Dataset(sequences()).save(tmp_path, ABOUT)
+    write(Dataset(sequences()), tmp_path)
     np.save(tmp_path / "groups.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(KellyError, match=r"groups\.npy is not a readable"):
         Dataset.load(tmp_path)

@@ -93,9 +93,10 @@ def test_what_is_no_window_is_refused(shape: tuple[int, ...], hop_length: int) -
         log_mel_frames(np.zeros(shape), hop_length)
 
 
+@pytest.mark.parametrize("settings", [{}, {"context": "embedding"}, {"context": "heard"}], ids=str)
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_a_layout_covers_every_number_once(task: Task) -> None:
-    layout = resolve_name(task.layout)()
+def test_a_layout_covers_every_number_once(task: Task, settings: dict[str, str]) -> None:
+    layout = resolve_name(task.layout)(settings)
     for side, size in (("inputs", task.num_inputs), ("outputs", task.num_outputs)):
         covered = [i for part in layout[side] for i in range(*part["positions"])]
         assert covered == list(range(size))

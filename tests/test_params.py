@@ -79,7 +79,8 @@ def test_all_mistakes_are_told_in_one_message(tmp_path: Path, content: dict[str,
         "seed: found True, expected a whole number",
         "early_stopping_min_delta: found nan, expected a finite number",
         "models.melodytransformer.learningrate: unknown key; did you mean 'learning_rate'?",
-        "models.harmonypredictor.data.source: found 'corpse', expected 'corpus' or 'synthetic'",
+        "models.harmonypredictor.data.source: found 'corpse', expected 'corpus', 'synthetic', 'midi', 'lakh', "
+        "'pop909' or 'vgmidi'",
         "models.groovepredictor.epochs: missing; add it (null: as shared)",
     ):
         assert line in message
@@ -222,3 +223,49 @@ def test_any_bytes_are_settings_or_one_message(content: bytes) -> None:
         path.write_bytes(content)
         with pytest.raises(KellyError, match=r"params\.yaml"):
             params.load(path)
+
+
+@pytest.mark.parametrize("value", [0, -2, 1025, 1.0, None])
+def test_a_number_of_workers_is_one_or_more_or_one_a_core(tmp_path: Path, content: dict[str, Any], value: Any) -> None:
+    content["extraction"]["num_workers"] = value
+    message = mistakes(tmp_path, content)
+    assert "has 1 mistake(s)" in message
+    assert f"extraction.num_workers: found {value!r}, expected " in message
+
+
+def test_no_workers_at_all_are_refused_in_words(tmp_path: Path, content: dict[str, Any]) -> None:
+    content["extraction"]["num_workers"] = 0
+    assert mistakes(tmp_path, content).splitlines()[1:] == [
+        "  extraction.num_workers: found 0, expected 1 or more, or -1 for one a core"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "line"),
+    [
+        (
+            "melodytransformer",
+            "maestro",
+            "MelodyTransformer cannot learn from 'maestro', which was played without a click, so that it has no bars, "
+            "and nobody rated its emotion; it serves DynamicsEngine. MelodyTransformer learns from corpus, synthetic, "
+            "midi, lakh, pop909, vgmidi",
+        ),
+        (
+            "groovepredictor",
+            "deam",
+            "GroovePredictor cannot learn from 'deam', which holds sound and ratings, without notes; it serves "
+            "EmotionRecognizer. GroovePredictor learns from synthetic, midi, groove, lakh",
+        ),
+        (
+            "dynamicsengine",
+            "corpus",
+            "DynamicsEngine cannot learn from 'corpus'; it serves MelodyTransformer, HarmonyPredictor. DynamicsEngine "
+            "learns from synthetic, midi, groove, maestro, lakh, pop909",
+        ),
+    ],
+)
+def test_a_source_that_cannot_serve_a_network_says_which_it_serves(
+    tmp_path: Path, content: dict[str, Any], model: str, source: str, line: str
+) -> None:
+    content["models"][model]["data"]["source"] = source
+    assert mistakes(tmp_path, content).splitlines()[1:] == [f"  models.{model}.data.source: {line}"]
