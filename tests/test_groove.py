@@ -1,5 +1,6 @@
 """Real drumming: bars whose answer is obvious, folders in the published layout, and no look into the bar to predict."""
 
+import csv
 import os
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kelly.datasets.groove import TestSplit as Side  # a name that pytest does not collect
-from kelly.datasets.groove import bars_of, dynamics, groove
+from kelly.datasets.drums import Bars, bars_of
+from kelly.datasets.generate import generate
 from kelly.datasets.groove_table import read_info
-from kelly.datasets.midi import Notes
+from kelly.datasets.listing import Entry
+from kelly.datasets.midi import Notes, read_midi
 from kelly.datasets.performance import (
     DRUM_DYNAMICS,
     DYNAMICS,
@@ -22,9 +24,14 @@ from kelly.datasets.performance import (
     groove_of,
     heard_coordinates,
 )
+from kelly.datasets.sequences import Dataset
+from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import COORDINATES, embed
 from kelly.errors import KellyError
+from kelly.params import PARAMS_FILE, read_yaml
+from kelly.tasks import TASKS
 
+PARAMS = Path(__file__).parents[1] / PARAMS_FILE
 REAL = Path(os.environ.get("KELLY_GROOVE_PATH", "../shared/data/groove"))
 needs_real_files = pytest.mark.skipif(not (REAL / "info.csv").exists(), reason=f"no Groove MIDI Dataset in {REAL}")
 
@@ -32,6 +39,8 @@ Hit = tuple[int, int]  # tick at 480 a quarter, velocity
 STEP = 120  # ticks a sixteenth
 BAR = 16 * STEP
 STRAIGHT: list[Hit] = [(2 * i * STEP, 80) for i in range(8)]
+PIECES = [f"drummer1/session1/{i}.mid" for i in range(1, 6)]
+NETWORKS = ("groovepredictor", "dynamicsengine")
 HEADER = "drummer,session, id,style , bpm,beat_type, time_signature, midi_filename,audio_filename,duration, split"
 
 
@@ -44,10 +53,9 @@ def notes_of(
 ) -> Notes:
     onset, n = np.array(onset_s, dtype=np.float64), len(onset_s)
     duration = np.full(n, duration_s)
-    pitches = np.array(pitch or [60] * n, dtype=np.int64)
-    return Notes(
-        2 * onset, 2 * duration, onset, duration, pitches, np.array(velocity, dtype=np.int64), np.full(n, is_drum)
-    )
+    pitches, velocities = np.array(pitch or [60] * n, dtype=np.int64), np.array(velocity, dtype=np.int64)
+    track = np.zeros(n, dtype=np.int64)
+    return Notes(2 * onset, 2 * duration, onset, duration, pitches, velocities, np.full(n, is_drum), track)
 
 
 def write_hits(path: Path, hits: list[Hit], metre: tuple[int, int] = (4, 4)) -> None:
@@ -81,10 +89,30 @@ def write_folder(path: Path, sides: str = "train train train validation test", *
     return path
 
 
+def read(path: Path, network: str = "groovepredictor", **changes: object) -> Dataset:
+    """The data of a network from a folder, written into it."""
+    settings = read_yaml(PARAMS)["models"][network]["data"]["groove"] | {"path": str(path)} | changes
+    return generate(TASKS[network], "groove", settings, path / "data" / network)
+
+
+def measured_bars(path: Path) -> Bars:
+    return bars_of(Entry(path.name, path), read_midi(path))
+
+
+def pieces_of(dataset: Dataset, folder: Path) -> list[str]:
+    """The file that each sequence is of."""
+    with (folder / "pieces.csv").open(encoding="utf-8", newline="") as file:
+        pieces = list(csv.DictReader(file))
+    names = [piece["file"] for piece in pieces for _ in range(int(piece["num_rows"]))]
+    groups = [piece["group"] for piece in pieces for _ in range(int(piece["num_rows"]))]
+    assert dataset.sequences.groups.tolist() == groups
+    return names
+
+
 def bar_of(tmp_path: Path, hits: list[Hit]) -> NDArray[np.float64]:
     """Groove of the first bar of a file with these hits."""
     write_hits(tmp_path / "bar.mid", hits)
-    measured: NDArray[np.float64] = bars_of(tmp_path / "bar.mid").groove[0]
+    measured: NDArray[np.float64] = measured_bars(tmp_path / "bar.mid").groove[0]
     return measured
 
 
@@ -112,7 +140,7 @@ def test_accents_are_relative_to_the_mean_of_the_bar() -> None:
 
 def test_a_hit_just_before_the_bar_line_belongs_to_the_next_bar(tmp_path: Path) -> None:
     write_hits(tmp_path / "a.mid", [*STRAIGHT, (BAR - 30, 80), (BAR + 480, 80)])
-    bars = bars_of(tmp_path / "a.mid")
+    bars = measured_bars(tmp_path / "a.mid")
     assert bars.hits.tolist() == [8, 2]
     np.testing.assert_allclose(bars.groove[1, 0], -0.5)
 
@@ -158,17 +186,27 @@ def test_a_spread_chord_is_one_onset() -> None:
 
 def test_coordinates_of_drums_tell_neither_register_nor_articulation() -> None:
     hits, keys = notes_of([0.0, 1.0], [100, 100], is_drum=True), notes_of([0.0, 1.0], [80, 80], [67, 79], 2.0)
-    drums = dict(zip(COORDINATES, coordinates_of(hits, 2.0, 120.0), strict=True))
+    tune = hits.take(~hits.is_drum)
+    drums = dict(zip(COORDINATES, coordinates_of(hits, tune, 2.0, 120.0), strict=True))
     assert [name for name, value in drums.items() if np.isfinite(value)] == ["arousal", "loudness", "spread"]
     assert drums["loudness"] == pytest.approx((100 - 63.5) / 40)
-    piano = dict(zip(COORDINATES, coordinates_of(keys, 2.0, 120.0), strict=True))
+    piano = dict(zip(COORDINATES, coordinates_of(keys, keys, 2.0, 120.0), strict=True))
     assert (piano["register"], piano["articulation"]) == (0.5, 0.5)
-    assert np.isnan(coordinates_of(notes_of([], []), 2.0, 120.0)).all()
+    assert np.isnan(coordinates_of(notes_of([], []), notes_of([], []), 2.0, 120.0)).all()
+
+
+def test_bars_of_drums_tell_neither_register_nor_articulation(tmp_path: Path) -> None:
+    write_hits(tmp_path / "a.mid", drumming(1))
+    measured = dict(zip(COORDINATES, measured_bars(tmp_path / "a.mid").coordinates.T, strict=True))
+    told = [name for name, values in measured.items() if np.isfinite(values).all()]
+    assert told == ["valence", "arousal", "loudness", "spread"]
+    assert all(np.isnan(measured[name]).all() for name in measured if name not in told)
+    assert not measured["valence"].any()
 
 
 def test_arousal_rises_with_density_and_tempo() -> None:
     few, many = notes_of([0.0, 1.0], [80, 80]), notes_of([0.0, 0.5, 1.0, 1.5], [80] * 4)
-    arousal = [coordinates_of(n, 2.0, bpm)[1] for n, bpm in ((few, 100.0), (many, 100.0), (many, 160.0))]
+    arousal = [coordinates_of(n, n, 2.0, bpm)[1] for n, bpm in ((few, 100.0), (many, 100.0), (many, 160.0))]
     assert arousal == sorted(arousal)
     assert len(set(arousal)) == 3
 
@@ -186,11 +224,11 @@ def test_push_swing_and_beat_are_heard_from_the_bars_before() -> None:
 @pytest.mark.parametrize("bar", [0, 1, 2, 3])
 def test_changing_a_bar_changes_no_input_up_to_it(tmp_path: Path, bar: int) -> None:
     path = write_folder(tmp_path)
-    before = groove(path, "test", 0.5).sequences, dynamics(path, "test", 0.5).sequences
+    before = [read(path, network).sequences for network in NETWORKS]
     hits = drumming(1)
     hits[8 * bar : 8 * bar + 8] = [(tick - 10, 127 - v) for tick, v in hits[8 * bar : 8 * bar + 8]]
-    write_hits(path / "drummer1/session1/1.mid", hits)
-    after = groove(path, "test", 0.5).sequences, dynamics(path, "test", 0.5).sequences
+    write_hits(path / PIECES[0], hits)
+    after = [read(path, network).sequences for network in NETWORKS]
     for old, new in zip(before, after, strict=True):
         changed = (old.inputs != new.inputs).any(axis=(1, 2))
         assert changed.tolist() == [t > bar and t < 4 for t in range(20)]
@@ -199,8 +237,8 @@ def test_changing_a_bar_changes_no_input_up_to_it(tmp_path: Path, bar: int) -> N
 
 def test_rows_have_the_shapes_ranges_and_sides_of_the_contract(tmp_path: Path) -> None:
     path = write_folder(tmp_path)
-    for source, num_in, num_out, low in ((groove, 64, 32, -1.0), (dynamics, 32, 16, 0.0)):
-        data = source(path, "test", 0.5)
+    for network, num_in, num_out, low in (("groovepredictor", 64, 32, -1.0), ("dynamicsengine", 32, 16, 0.0)):
+        data = read(path, network)
         s = data.sequences
         assert s.mask is not None
         assert s.heard is not None
@@ -212,17 +250,18 @@ def test_rows_have_the_shapes_ranges_and_sides_of_the_contract(tmp_path: Path) -
         assert s.targets.max() <= 1.0
         assert (s.targets[~s.mask] == 0.0).all()
         assert s.official.tolist() == ["train"] * 12 + ["validation"] * 4 + ["test"] * 4
-        assert s.groups[0] == "drummer1/session1/1"
+        assert s.groups.tolist() == [str(piece) for piece in range(5) for _ in range(4)]
+        assert pieces_of(data, path / "data" / network) == [name for name in PIECES for _ in range(4)]
         assert set(s.category.tolist()) == {"rock"}
         np.testing.assert_allclose(s.inputs[0, 0], embed(np.zeros(9))[:num_in], atol=1e-7)
         np.testing.assert_array_equal(s.heard[1:4], np.where(s.mask[0:3], s.targets[0:3], np.nan))
         assert np.isnan(s.heard[0]).all()
-        assert data.facts["bars"] == {"test": 4, "train": 12, "validation": 4}
+        assert data.facts["sequences_by_side"] == {"test": 4, "train": 12, "validation": 4}
         assert data.facts["skipped"] == []
 
 
 def test_the_published_validation_split_can_be_the_test(tmp_path: Path) -> None:
-    data = groove(write_folder(tmp_path), "validation", 0.5)
+    data = read(write_folder(tmp_path), test_split="validation")
     assert data.sequences.official is not None
     assert data.sequences.official.tolist() == ["train"] * 12 + ["test"] * 4
     assert data.facts["test_performances_left_out"] == 1
@@ -231,49 +270,65 @@ def test_the_published_validation_split_can_be_the_test(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sides", "test_split"), [("train validation", "test"), ("train test", "validation"), ("test", "test")]
 )
-def test_a_split_without_rows_is_an_error_that_counts_the_splits(tmp_path: Path, sides: str, test_split: Side) -> None:
+def test_a_split_without_rows_is_an_error_that_counts_the_splits(tmp_path: Path, sides: str, test_split: str) -> None:
     with pytest.raises(KellyError, match=r"by split \{'train': [01].*set data\.groove\.test_split"):
-        groove(write_folder(tmp_path, sides), test_split, 0.5)
+        read(write_folder(tmp_path, sides), test_split=test_split)
 
 
 def test_a_bar_of_few_hits_is_heard_but_is_no_row(tmp_path: Path) -> None:
     path = write_folder(tmp_path)
-    write_hits(path / "drummer1/session1/1.mid", [(0, 120), (480, 120), *((BAR + tick, v) for tick, v in STRAIGHT)])
-    s = groove(path, "test", 0.5).sequences
-    assert s.groups.tolist().count("drummer1/session1/1") == 1
+    write_hits(path / PIECES[0], [(0, 120), (480, 120), *((BAR + tick, v + tick // STEP) for tick, v in STRAIGHT)])
+    data = read(path)
+    s = data.sequences
+    assert pieces_of(data, path / "data" / "groovepredictor").count(PIECES[0]) == 1
     assert (s.inputs[0, 0] != embed(np.zeros(9)).astype(np.float32)).any()
 
 
-def test_a_broken_file_among_good_ones_is_skipped_with_its_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", NETWORKS)
+def test_what_was_not_played_but_written_is_left_out(tmp_path: Path, network: str) -> None:
     path = write_folder(tmp_path)
-    (path / "drummer1/session1/2.mid").write_bytes(b"MThd broken")
-    write_hits(path / "drummer1/session1/3.mid", drumming(3), metre=(3, 4))
-    data = groove(path, "test", 0.5)
-    assert [s["file"] for s in data.facts["skipped"]] == ["drummer1/session1/2.mid", "drummer1/session1/3.mid"]
-    assert "truncated" in data.facts["skipped"][0]["reason"]
-    assert "3/4, expected 4/4" in data.facts["skipped"][1]["reason"]
-    assert len(data.sequences) == 12
+    write_hits(path / PIECES[0], [*STRAIGHT, *((BAR + tick, v) for tick, v in STRAIGHT)])
+    data = read(path, network)
+    (left_out,) = data.facts["unsuited"]
+    assert left_out["file"] == PIECES[0]
+    assert "expected a performance" in left_out["reason"]
+    assert data.facts["skipped"] == []
+
+
+def test_a_broken_file_among_good_ones_is_skipped_and_one_in_another_metre_left_out(tmp_path: Path) -> None:
+    path = write_folder(tmp_path)
+    (path / PIECES[1]).write_bytes(b"MThd broken")
+    write_hits(path / PIECES[2], drumming(3), metre=(3, 4))
+    for network in NETWORKS:
+        data = read(path, network)
+        (skipped,) = data.facts["skipped"]
+        assert skipped["file"] == PIECES[1]
+        assert "truncated" in skipped["reason"]
+        reason = "time signatures 3/4, expected 4/4 throughout"
+        assert data.facts["unsuited"] == [{"file": PIECES[2], "reason": reason}]
+        assert (data.facts["files"], data.facts["pieces"], data.facts["unsuited_left_out"]) == (5, 3, 1)
+        assert len(data.sequences) == 12
 
 
 def test_a_folder_of_mostly_broken_files_is_an_error(tmp_path: Path) -> None:
     path = write_folder(tmp_path)
-    for i in (1, 2, 3):
-        (path / f"drummer1/session1/{i}.mid").unlink()
+    for name in PIECES[:3]:
+        (path / name).unlink()
     with pytest.raises(KellyError, match=r"3 of 5 files cannot be used(.|\n)*1\.mid: cannot be read"):
-        groove(path, "test", 0.5)
+        read(path)
 
 
 def test_a_performance_that_stands_there_twice_is_used_once(tmp_path: Path) -> None:
     path = write_folder(tmp_path)
-    write_hits(path / "drummer1/session1/3.mid", drumming(1))
-    data = groove(path, "validation", 0.5)
-    left_out = {"file": "drummer1/session1/3.mid", "same_as": "drummer1/session1/1.mid"}
-    assert data.facts["duplicates_left_out"] == [left_out]
+    write_hits(path / PIECES[2], drumming(1))
+    data = read(path, test_split="validation")
+    assert data.facts["duplicates"] == [{"file": PIECES[2], "same_as": PIECES[0]}]
+    assert data.facts["duplicates_left_out"] == 1
     assert len(data.sequences) == 12
 
 
 def test_other_metres_are_left_out_and_counted(tmp_path: Path) -> None:
-    data = groove(write_folder(tmp_path, "train test train", metre="6-8"), "test", 0.5)
+    data = read(write_folder(tmp_path, "train test train", metre="6-8"))
     assert data.facts["other_metres_left_out"] == 1
     assert len(data.sequences) == 8
 
@@ -285,17 +340,18 @@ def test_a_bar_that_begins_within_a_bar_is_refused(tmp_path: Path) -> None:
         hits = [mido.Message("note_on", channel=9, note=38, velocity=80 * on, time=STEP) for on in (1, 0) * 40]
         file.tracks += [mido.MidiTrack([metre.copy(time=0), metre.copy(time=tick)]), mido.MidiTrack(hits)]
         file.save(tmp_path / f"{tick}.mid")
-    assert bars_of(tmp_path / f"{BAR}.mid").hits.sum() == 40
-    with pytest.raises(KellyError, match="a time signature within a bar"):
-        bars_of(tmp_path / f"{BAR + 4 * STEP}.mid")
+    assert measured_bars(tmp_path / f"{BAR}.mid").hits.sum() == 40
+    with pytest.raises(UnsuitedError, match="a time signature within a bar"):
+        measured_bars(tmp_path / f"{BAR + 4 * STEP}.mid")
 
 
-def test_the_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
-    path = write_folder(tmp_path / "raw")
-    for run in ("a", "b"):
-        dynamics(path, "test", 0.5).sequences.save(tmp_path / run)
-    for file in (tmp_path / "a").iterdir():
-        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_same_folder_gives_the_same_bytes(tmp_path: Path, network: str) -> None:
+    path, made = write_folder(tmp_path), tmp_path / "data" / network
+    read(path, network)
+    first = {file.name: file.read_bytes() for file in made.iterdir()}
+    read(path, network)
+    assert {file.name: file.read_bytes() for file in made.iterdir()} == first
 
 
 @needs_real_files
@@ -308,7 +364,7 @@ def test_the_real_table_lists_performances_of_ten_drummers() -> None:
 @needs_real_files
 def test_real_bars_are_played_near_the_grid_and_the_backbeat_is_loud() -> None:
     funk = next(p for p in read_info(REAL) if p.id == "drummer1/session1/1")
-    bars = bars_of(REAL / funk.midi_filename)
+    bars = measured_bars(REAL / funk.midi_filename)
     assert np.nanmean(np.abs(bars.groove[:, :16])) < 0.5
     assert np.nanmean(bars.groove[:, [20, 28]]) > np.nanmean(bars.groove[:, 16:])
     assert np.nanmax(bars.dynamics) <= 1.0
