@@ -2,9 +2,11 @@
 
 A piece is the set of its runs of eight notes, track by track: intervals, whatever its key, tempo and instruments are;
 of drums, which sound alike in many pieces, drum and velocity. How much of their runs two pieces share is estimated from
-their signatures (MinHash; Broder, "On the resemblance and containment of documents", 1997).
+their signatures (MinHash; Broder, "On the resemblance and containment of documents", 1997). Sound is the same piece
+where every sample is.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,6 +41,11 @@ def signature(notes: Notes) -> NDArray[np.uint32] | None:
     hashed = MinHash(NUM_HASHES, SEED, scheme=SCHEME)
     hashed.update_batch(runs)
     return np.asarray(hashed.hashvalues, dtype=np.uint32)
+
+
+def sound_signature(samples: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """The signature uint32[NUM_HASHES] of a sound: that of the same samples, and of no others."""
+    return np.frombuffer(hashlib.shake_256(samples.tobytes()).digest(4 * NUM_HASHES), dtype=np.uint32)
 
 
 def _runs(steps: NDArray[np.int64]) -> set[bytes]:

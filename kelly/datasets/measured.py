@@ -22,7 +22,7 @@ class Measured:
     """The rows of one piece.
 
     category: a trait of the piece for the table reference; '': none
-    signature: uint32[NUM_HASHES] of `duplicates.signature`; None: it has no notes
+    signature: uint32[NUM_HASHES] of `duplicates.signature` or `sound_signature`; None: too few notes for one
     """
 
     rows: Rows

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.datasets.audio import read_audio
-from kelly.datasets.duplicates import signature
+from kelly.datasets.duplicates import signature, sound_signature
 from kelly.datasets.listing import Entry
 from kelly.datasets.measured import Measured, cut, limited
 from kelly.datasets.midi import read_midi
@@ -36,7 +36,8 @@ def from_sound(entry: Entry, num_frames: int, max_windows_per_piece: int | None)
     inputs float32[n, num_frames, 128], audio frames; targets float32[n, num_frames, 64], the embedding of the rating;
     masked past the piece's end. Raises KellyError as `read_audio` does, and where the sound ends before its ratings.
     """
-    return _measured(entry, read_audio(entry.path), num_frames, max_windows_per_piece, None)
+    samples = read_audio(entry.path)
+    return _measured(entry, samples, num_frames, max_windows_per_piece, sound_signature(samples))
 
 
 def from_notes(entry: Entry, num_frames: int, max_windows_per_piece: int | None, soundfont: str) -> Measured:
@@ -57,7 +58,7 @@ def _measured(
     samples: NDArray[np.float32],
     num_frames: int,
     max_windows: int | None,
-    notes: NDArray[np.uint32] | None,
+    own: NDArray[np.uint32] | None,
 ) -> Measured:
     if entry.ratings is None:
         frames = log_mel_frames(samples, HOP_LENGTH)
@@ -67,7 +68,7 @@ def _measured(
         frames = _rated_frames(entry, samples, len(valence))
     targets = embed(usual_coordinates(valence, arousal))[: len(frames)].astype(np.float32)
     rows = cut(frames, targets, None, num_frames)
-    return Measured(limited(rows, max_windows), entry.category, notes)
+    return Measured(limited(rows, max_windows), entry.category, own)
 
 
 def _rated_frames(entry: Entry, samples: NDArray[np.float32], num_rated: int) -> NDArray[np.float32]:
