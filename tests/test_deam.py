@@ -1,5 +1,6 @@
 """Rated music: folders in the published layout with synthesised songs, and every fault of theirs told by name."""
 
+import csv
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -9,12 +10,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from kelly.datasets import deam as source
 from kelly.datasets import ratings
-from kelly.datasets.deam import HOP_LENGTH, deam
 from kelly.datasets.generate import generate
+from kelly.datasets.lessons import emotion
+from kelly.datasets.lessons.emotion import HOP_LENGTH
+from kelly.datasets.listing import Entry
 from kelly.datasets.ratings import read_ratings
 from kelly.datasets.sequences import Dataset
+from kelly.datasets.workers import workers
 from kelly.emotion import decode
 from kelly.errors import KellyError
 from kelly.features import SAMPLE_RATE_HZ, band_position
@@ -56,20 +59,34 @@ def write_folder(path: Path, lengths: Sequence[int] = (5, 3, 4, 4, 4), ending: s
     return write_tables(path, table(arousal), table(valence))
 
 
-def read(path: Path, num_frames: int = 4, max_skipped_share: float = 0.5) -> Dataset:
-    return deam(path, num_frames, max_skipped_share, num_workers=1)
+def read(path: Path, max_skipped_share: float = 0.5, data: str = "data") -> Dataset:
+    """The data that a folder gives, written to its subfolder `data`."""
+    settings = {"path": str(path), "num_frames": 4, "max_files": None, "max_windows_per_piece": None}
+    settings |= {"max_skipped_share": max_skipped_share}
+    return generate(TASKS["emotionrecognizer"], "deam", settings, path / data)
 
 
-def reasons(path: Path) -> list[str]:
-    return [s["reason"] for s in read(path, max_skipped_share=0.9).facts["skipped"]]
+def songs_of(dataset: Dataset, path: Path) -> list[str]:
+    """The song of each sequence."""
+    with (path / "data/pieces.csv").open(encoding="utf-8", newline="") as file:
+        pieces = list(csv.DictReader(file))
+    assert dataset.sequences.groups.tolist() == [p["group"] for p in pieces for _ in range(int(p["num_rows"]))]
+    return [Path(piece["file"]).stem for piece in pieces for _ in range(int(piece["num_rows"]))]
+
+
+def num_frames(dataset: Dataset) -> int:
+    assert dataset.sequences.mask is not None
+    return int(dataset.sequences.mask[..., 0].sum())
 
 
 @pytest.mark.parametrize("ending", ["mp3", "wav", "flac", "ogg"])
 def test_a_frame_is_what_was_heard_up_to_its_rating(tmp_path: Path, ending: str) -> None:
-    s = read(write_folder(tmp_path, ending=ending)).sequences
+    data = read(write_folder(tmp_path, ending=ending))
+    s = data.sequences
     assert (s.inputs.shape, s.targets.shape) == ((6, 4, 128), (6, 4, 64))
     assert s.inputs.dtype == s.targets.dtype == np.float32
-    assert s.groups.tolist() == ["2", "2", "3", "4", "5", "6"]
+    assert songs_of(data, tmp_path) == ["2", "2", "3", "4", "5", "6"]
+    assert s.groups.tolist() == ["0", "0", "1", "2", "3", "4"]
     for row, song in ((0, 2), (2, 3), (3, 4)):
         heard = np.floor(band_position(300.0 * (np.arange(3) + song)))
         assert np.abs(s.inputs[row, :3].argmax(axis=1) - heard).max() <= 1
@@ -88,32 +105,42 @@ def test_past_its_end_a_song_stays_as_it_was_and_is_masked(tmp_path: Path) -> No
 
 
 def test_the_facts_count_what_was_read(tmp_path: Path) -> None:
-    facts = read(write_folder(tmp_path)).facts
-    assert {name: facts[name] for name in ("files", "songs", "groups", "frames", "sequences", "ratings_left_out")} == {
-        "files": 5, "songs": 5, "groups": 5, "frames": 20, "sequences": 6, "ratings_left_out": 0
-    }  # fmt: skip
-    assert facts["hop_length"] == 22_050
-    assert facts["skipped"] == []
+    data = read(write_folder(tmp_path))
+    names = ("files", "pieces", "works", "sequences", "ratings_in_one_table_only")
+    assert [data.facts[name] for name in names] == [5, 5, 5, 6, 0]
+    assert num_frames(data) == 20
+    assert HOP_LENGTH == 22_050
+    assert data.facts["skipped"] == []
 
 
 def test_the_same_folder_gives_the_same_bytes_with_any_number_of_processes(tmp_path: Path) -> None:
-    path = write_folder(tmp_path / "raw")
+    path = write_folder(tmp_path)
     for num_workers in (1, 2):
-        deam(path, 4, 0.5, num_workers).sequences.save(tmp_path / str(num_workers))
+        with workers(num_workers):
+            read(path, data=str(num_workers))
     for file in (tmp_path / "1").iterdir():
         assert file.read_bytes() == (tmp_path / "2" / file.name).read_bytes()
-
-
-def test_the_network_can_learn_from_it(tmp_path: Path) -> None:
-    settings = {"path": str(write_folder(tmp_path / "raw")), "num_frames": 4, "max_skipped_share": 0.5}
-    generate(TASKS["emotionrecognizer"], "deam", settings | {"num_workers": 1}, tmp_path / "data")
-    assert len(Dataset.load(tmp_path / "data").sequences) == 6
 
 
 def test_songs_of_the_same_sound_are_one_piece(tmp_path: Path) -> None:
     path = write_folder(tmp_path)
     (path / "MEMD_audio/6.flac").write_bytes((path / "MEMD_audio/4.flac").read_bytes())
-    assert read(path).sequences.groups.tolist() == ["2", "2", "3", "4", "5", "4"]
+    data = read(path)
+    assert songs_of(data, path) == ["2", "2", "3", "4", "5", "6"]
+    assert data.sequences.groups.tolist() == ["0", "0", "1", "2", "3", "2"]
+    assert data.facts["works"] == 4
+
+
+def test_a_song_that_stands_there_twice_with_its_ratings_is_used_once(tmp_path: Path) -> None:
+    path = write_folder(tmp_path)
+    for name in ratings.NAMES:
+        lines = (path / ratings.FOLDER / name).read_text().splitlines()
+        again = "7," + lines[3].partition(",")[2]  # song 4
+        (path / ratings.FOLDER / name).write_text("\n".join([*lines, again]))
+    (path / "MEMD_audio/7.flac").write_bytes((path / "MEMD_audio/4.flac").read_bytes())
+    data = read(path)
+    assert data.facts["duplicates"] == [{"file": "MEMD_audio/7.flac", "same_as": "MEMD_audio/4.flac"}]
+    assert songs_of(data, path) == ["2", "2", "3", "4", "5", "6"]
 
 
 def test_ratings_that_only_one_table_has_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -123,17 +150,18 @@ def test_ratings_that_only_one_table_has_are_left_out_and_counted(tmp_path: Path
     assert fewer != text
     (path / ratings.FOLDER / "valence.csv").write_text(fewer)
     data = read(path)
-    assert data.facts["ratings_left_out"] == 1
-    assert data.facts["frames"] == 19
+    assert data.facts["ratings_in_one_table_only"] == 1
+    assert num_frames(data) == 19
 
 
 def test_a_sound_that_ends_a_second_early_is_used_as_far_as_it_goes(tmp_path: Path) -> None:
     path = write_folder(tmp_path)
     write_song(path / "MEMD_audio/2.flac", [300.0] * 3)
-    assert read(path).facts["ratings_left_out"] == 2
+    assert num_frames(read(path)) == 18
     write_song(path / "MEMD_audio/2.flac", [300.0] * 2)
-    (skipped,) = reasons(path)
-    assert "2.flac: 15.5 s long, expected 17.0 s as its ratings are; it is cut short or another song" in skipped
+    (skipped,) = read(path).facts["skipped"]
+    assert skipped["file"] == "MEMD_audio/2.flac"
+    assert "15.5 s long, expected 17.0 s as its ratings are; it is cut short or another song" in skipped["reason"]
 
 
 def test_unusable_sound_files_among_good_ones_are_skipped_with_their_reasons(tmp_path: Path) -> None:
@@ -144,27 +172,31 @@ def test_unusable_sound_files_among_good_ones_are_skipped_with_their_reasons(tmp
     (sounds / "4.flac").write_text("not found")
     write_song(sounds / "5.wav", [300.0] * 3)
     data = read(path)
-    assert [s["file"] for s in data.facts["skipped"]] == [f"MEMD_audio/{i}" for i in (2, 3, 4, 5)]
-    missing, empty, text, twice = (s["reason"] for s in data.facts["skipped"])
+    skipped = {s["file"].removeprefix("MEMD_audio/"): s["reason"] for s in data.facts["skipped"]}
+    assert sorted(skipped) == ["2", "3.flac", "4.flac", "5"]
+    missing, empty, text, twice = (skipped[name] for name in sorted(skipped))
     assert missing == "no file, expected one of 2.mp3 or 2.wav or 2.flac or 2.ogg; put it there or remove the others"
-    assert "3.flac: empty" in empty
+    assert empty.startswith("empty")
     assert "not a sound file: it begins with b'not '" in text
     assert twice.startswith("5.flac, 5.wav, expected one of 5.mp3")
-    assert data.sequences.groups.tolist() == ["6", "7", "8", "9"]
+    assert songs_of(data, path) == ["6", "7", "8", "9"]
     with pytest.raises(KellyError, match=r"4 of 8 files cannot be used(.|\n)*2: no file, expected"):
         read(path, max_skipped_share=0.4)
 
 
-def test_a_file_that_kills_its_reader_is_told_by_the_song(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(song_id: str, *_: object) -> str:
-        if song_id == "4":
+def test_a_file_that_kills_its_reader_is_told_by_the_files_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(entry: Entry, **_: object) -> None:
+        if entry.name == "MEMD_audio/4.flac":
             os.kill(os.getpid(), signal.SIGKILL)
-        return "not read"
+        raise KellyError("not read")
 
     path = write_folder(tmp_path)
-    monkeypatch.setattr(source, "_frames", killed)
-    with pytest.raises(KellyError, match=r"a reading process was killed at song [234] or one of the next"):
-        deam(path, 4, 0.5, num_workers=2)
+    monkeypatch.setattr(emotion, "from_sound", killed)
+    message = r"a reading process was killed at a file from MEMD_audio/2\.flac to MEMD_audio/6\.flac or soon after"
+    with workers(2), pytest.raises(KellyError, match=message):
+        read(path)
 
 
 def test_a_missing_folder_says_where_the_data_is_expected(tmp_path: Path) -> None:
