@@ -9,10 +9,13 @@ from typing import NoReturn
 from kelly import dvc_notes
 from kelly.atomic import write_text
 from kelly.console import folder, run
+from kelly.datasets.generate import is_outdated
 from kelly.datasets.layouts import LAYOUTS
 from kelly.datasets.workers import workers
 from kelly.errors import KellyError
 from kelly.params import PARAMS_FILE, load
+from kelly.prepared import DATA, datasets_folder
+from kelly.tasks import Made
 
 BEGIN = "<!-- results: made by the pipeline, do not edit -->"
 END = "<!-- end of results -->"
@@ -40,11 +43,21 @@ def main() -> NoReturn:
 
 
 def check(path: Path) -> None:
-    """Validate the settings in `path`, say which source each network learns from, and mend DVC's notes."""
+    """Validate the settings in `path`, say which source each network learns from, and mend DVC's notes.
+
+    Raises KellyError where files of a source changed since its data was made: DVC does not watch them.
+    """
     for line in dvc_notes.mend():
         print(line)
+    outdated = []
     for s in load(path).values():
         print(f"{s.task.title}: {s.source}, {s.training.epochs} epochs at most")
+        is_folder = not isinstance(s.task.sources[s.source], Made)
+        if is_folder and is_outdated(s.task, s.source, s.data, datasets_folder(DATA, s.task.name)):
+            outdated.append(f"{s.data['path']} changed since the data of {s.task.title} was made of it: "
+                            f"dvc repro -f -s generate@{s.task.name}")  # fmt: skip
+    if outdated:
+        raise KellyError("music was added, removed or changed; make the data anew, then go on:\n" + "\n".join(outdated))
 
 
 def look_at(path: Path, layout: str | None, max_files: int | None, picture: Path) -> None:

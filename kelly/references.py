@@ -35,10 +35,16 @@ def as_outputs(task: Task, sequences: Sequences) -> tuple[NDArray[Any], NDArray[
 
 
 def mean_target(task: Task, sequences: Sequences) -> Floats:
-    """The mean of each output's targets, [out]: the best constant. Chances start from half a case each way."""
+    """The mean of each output's targets, [out]: the best constant. Chances start from half a case each way.
+
+    Variations do not count: a baseline that they moved would make the same network look better.
+    """
     total, number = np.zeros((2, task.num_outputs))
     for rows in blocks(sequences, task.num_outputs):
-        targets, there = as_outputs(task, sequences.take(rows))
+        block = sequences.take(rows)
+        if block.augmented is not None:
+            block = block.take(np.flatnonzero(~block.augmented))
+        targets, there = as_outputs(task, block)
         total += np.where(there, targets.astype(np.float64), 0.0).sum(axis=(0, 1))
         number += there.sum(axis=(0, 1))
     if task.loss == "mse":

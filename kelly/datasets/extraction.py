@@ -37,13 +37,18 @@ class Job:
     measure: Measure
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def key(self) -> str:
-        """SHA-256 of all that the outcome depends on: files by size and time, settings, code."""
-        whole = hashlib.sha256(_code().encode())
+    def files(self) -> str:
+        """SHA-256 of what the folder says of its pieces, and of their files' sizes and times."""
+        whole = hashlib.sha256()
         for entry in self.entries:
             whole.update(repr(entry).encode("utf-8", "surrogateescape"))
             for path in (entry.path, entry.beats, entry.chords):
                 whole.update(_size_and_time(path).encode())
+        return whole.hexdigest()
+
+    def key(self) -> str:
+        """SHA-256 of all that the outcome depends on: files, settings, code."""
+        whole = hashlib.sha256((self.files() + _code()).encode())
         settings = {name: getattr(value, "__module__", value) for name, value in sorted(self.settings.items())}
         whole.update(repr((self.measure.__module__, self.measure.__name__, settings)).encode())
         return whole.hexdigest()

@@ -39,6 +39,10 @@ class FromFiles:
     job: Job
     max_skipped_share: float
 
+    def state(self) -> str:
+        """What tells whether a file was added, removed or changed since."""
+        return self.job.files()
+
     def save_arrays(self, folder: Path, workspace: Path) -> dict[str, Any]:
         """Write the arrays of Sequences to `folder` and pieces.csv, which row is of which file; return the facts.
 

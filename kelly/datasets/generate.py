@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kelly.atomic import replacing_folder
+from kelly.atomic import replacing_folder, write_text
 from kelly.datasets.layouts import LAYOUTS
 from kelly.datasets.sequences import Dataset, Sequences, describe, digest, read_about
 from kelly.errors import KellyError
@@ -19,6 +19,9 @@ BLOCK_ROWS = 8_192
 
 class Prepared(Protocol):
     """What a source gives: a data set in memory, or files that are read when it is saved."""
+
+    def state(self) -> str:
+        """What tells whether the files of the source changed since; '' where there are none."""
 
     def save_arrays(self, folder: Path, workspace: Path) -> dict[str, Any]:
         """Write the arrays to `folder` and return facts; `workspace` outlives a stop and serves the next attempt."""
@@ -32,12 +35,14 @@ def generate(task: Task, source: str, settings: Mapping[str, Any], folder: Path)
     """
     workspace = folder.with_name(f".{folder.name}.partial-files")
     prepared = prepare(source, task.sources[source], settings)
+    _state_file(folder).unlink(missing_ok=True)
     with replacing_folder(folder) as fresh:
         facts = prepared.save_arrays(fresh, workspace)
         check(task, Sequences.load(fresh))
         if (fresh / "stream").exists():
             check(task, Sequences.load(fresh / "stream"))
         describe(fresh, {"model": task.name, "source": source, "settings": dict(settings)}, facts)
+    write_text(_state_file(folder), prepared.state())
     shutil.rmtree(workspace, ignore_errors=True)
     return Dataset.load(folder)
 
@@ -53,12 +58,33 @@ def prepare(name: str, source: Source, settings: Mapping[str, Any]) -> Prepared:
 
 
 def is_current(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:
-    """Whether `folder` holds just this data already, every array as it was written."""
+    """Whether `folder` holds just this data already, every array as it was written, and no file changed since."""
+    if not _is_of(task, source, settings, folder) or read_about(folder)["sha256"] != digest(folder):
+        return False
+    return isinstance(task.sources[source], Made) or not is_outdated(task, source, settings, folder)
+
+
+def is_outdated(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:
+    """Whether files of the source were added, removed or changed since the data in `folder` was made of it.
+
+    False where `folder` holds other data, or where it was not made here: then nobody knows.
+    """
+    state = _state_file(folder)
+    if not _is_of(task, source, settings, folder) or not state.exists():
+        return False
+    return state.read_text(encoding="utf-8") != prepare(source, task.sources[source], settings).state()
+
+
+def _is_of(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:
     if not (folder / "dataset.json").exists():
         return False
     about = read_about(folder)
-    wanted = (about["model"], about["source"], about["settings"]) == (task.name, source, dict(settings))
-    return wanted and about["sha256"] == digest(folder)
+    return (about["model"], about["source"], about["settings"]) == (task.name, source, dict(settings))
+
+
+def _state_file(folder: Path) -> Path:
+    """Beside the data, not in it: times of files must not change what DVC takes for the same data."""
+    return folder.with_name(f".{folder.name}.files")
 
 
 def blocks(sequences: Sequences) -> Iterator[Sequences]:

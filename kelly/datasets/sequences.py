@@ -89,6 +89,10 @@ class Dataset:
     stream: Sequences | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
+    def state(self) -> str:
+        """What tells whether its source changed since: it cannot."""
+        return ""
+
     def save_arrays(self, folder: Path, _workspace: Path) -> dict[str, Any]:
         """Write the arrays to `folder`, the stream's to `<folder>/stream/`; return the facts."""
         self.sequences.save(folder)
