@@ -52,7 +52,7 @@ def parse(data: bytes) -> Events:
         notes, released, track_names, tempi, time_signatures = by_mido(tracks)
         if max([0, *(event[0] for event in (*tempi, *time_signatures)), *notes[:2].sum(axis=0)]) > MAX_TICK:
             raise KellyError(f"longer than {MAX_TICK} ticks, expected a piece of music")
-        again = by_symusic(tracks)
+        again: tuple[list[Any], ...] = by_symusic(tracks)
     except KellyError:
         raise
     except Exception as error:  # of either library anything may come out of a broken file
