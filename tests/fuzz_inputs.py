@@ -61,6 +61,16 @@ def beats(*velocities: int, channel: int = 9, running: bool = True) -> bytes:
     return b"\0" + b"\x3c".join(hits)
 
 
+def sung(channel: int, chords: list[list[int]]) -> bytes:
+    """A chord a quarter at 480 ticks a quarter, each sounding for 300 ticks and louder than the one before."""
+    events = b""
+    for i, pitches in enumerate(chords):
+        on = [bytes([0x90 + channel, pitch, 40 + 4 * i]) for pitch in pitches]
+        off = [bytes([0x80 + channel, pitch, 0]) for pitch in pitches]
+        events += (b"\x81\x34" if i else b"\0") + b"\0".join(on) + b"\x82\x2c" + b"\0".join(off)
+    return events
+
+
 def seeds(reader: str) -> list[bytes]:
     """Small valid files, made here."""
     return {"midi": _midi_seeds, "csv": _csv_seeds, "json": _json_seeds}[reader]()
@@ -79,12 +89,16 @@ def _midi_seeds() -> list[bytes]:
     conductor = track(b"\0\xff\x51\3\7\xa1\x20", b"\0\xff\x58\4\4\2\x18\x08", b"\x87\x40\xff\x51\3\4\x93\xe0", END)
     piano = track(b"\0\xc0\5", b"\0\x90\x3c\x40\x20\x40\x41\x20\x3c\0\x20\x40\0", b"\0\xb0\x40\x7f", END)
     nested = track(b"\0\x99\x26\x40\x10\x26\x50\x10\x26\0\x10\x26\0", END)
+    tune = [[pitch] for pitch in (60, 64, 62, 65, 59, 62, 64, 67, 65, 69, 67, 71, 72, 67, 64, 60)]
+    chords = [[root, root + 4, root + 7] for root in (48, 53, 55, 48, 45, 50, 55, 48) * 2]
+    hits = b"\x0a" + beats(90, 50, 70, 50, 80, 40, 60, 50)[1:]
     extras = track(b"\0\xff\3\2ab", b"\0\xf0\2\1\xf7", b"\5\xff\x7f\1a", beats(9, 99), END)
     return [
         smf(track(beats(50, 60, 70, 80), END), kind=0),
         smf(conductor, track(beats(*range(20, 52), running=False), END)),
         smf(conductor, piano, nested),
         smf(b"Alen\0\0\0\3abc", extras, division=96),
+        smf(conductor, track(b"\0\xff\3\6Melody", sung(0, tune), END), track(sung(1, chords), END), track(hits, END)),
     ]
 
 

@@ -11,6 +11,7 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,8 +22,11 @@ from fuzz_oracles import Note, bars, performances, rtneural
 from smf import parse
 
 from kelly import rtneural as rtneural_reader
-from kelly.datasets.groove import Bars, bars_of
+from kelly.datasets.drums import Bars, bars_of
 from kelly.datasets.groove_table import COLUMNS, SPLITS, read_info
+from kelly.datasets.lessons import dynamics, groove, harmony, melody
+from kelly.datasets.listing import Entry
+from kelly.datasets.measured import Rows
 from kelly.datasets.midi import Midi, read_midi
 from kelly.errors import KellyError
 
@@ -30,6 +34,15 @@ Result = TypeVar("Result")
 
 FOLDER = Path(tempfile.mkdtemp(prefix="kelly-fuzz-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+Lesson = Callable[[Entry, Midi], tuple[Rows, str]]
+LESSONS: dict[str, Lesson] = {
+    "melody": lambda entry, midi: melody.lesson(entry, midi, num_frames=2),
+    "harmony": harmony.lesson,
+    "dynamics": lambda entry, midi: dynamics.lesson(entry, midi, window_s=None),
+    "dynamics in seconds": lambda entry, midi: dynamics.lesson(entry, midi, window_s=1.5),
+    "groove": lambda entry, midi: groove.lesson(entry, midi, context="embedding"),
+    "groove of what was heard": lambda entry, midi: groove.lesson(entry, midi, context="heard"),
+}
 LONGEST_MESSAGE = 4_000  # characters: a user reads them
 
 
@@ -49,29 +62,36 @@ def read(data: bytes, path: Path, reader: Callable[[Path], Result]) -> Result | 
 def midi(data: bytes) -> bool:
     """A MIDI file: what is read from it is what the letter of the standard says.
 
+    What the networks learn from it is in range, or the file is refused as one that does not suit them.
     A file that breaks the standard may be read where two libraries understand it alike (running status after a meta
     event is the commonest case); it must then at least make sense.
     """
     found = read(data, FOLDER / "input.mid", read_midi)
-    measured = read(data, FOLDER / "input.mid", bars_of)
     if found is None:
-        assert measured is None, "bars of a file that cannot be read"
         return False
+    midi_file = found
+    measured = read(data, FOLDER / "input.mid", lambda path: bars_of(Entry(path.name, path), midi_file))
+    for name, lesson in LESSONS.items():
+        learned = read(data, FOLDER / "input.mid", partial(_learn, lesson, midi_file))
+        if learned is not None:
+            _check_rows(name, learned[0])
     notes, ticks = found.notes, found.ticks_per_quarter
     onset, duration = (np.rint(q * ticks).astype(int) for q in (notes.onset_quarters, notes.duration_quarters))
     assert (onset / ticks == notes.onset_quarters).all(), "an onset between two ticks"
     assert (duration / ticks == notes.duration_quarters).all(), "a duration between two ticks"
-    columns = (onset, duration, notes.pitch, notes.velocity, notes.is_drum)
+    columns = (onset, duration, notes.pitch, notes.velocity, notes.is_drum, notes.track)
     listed = list(zip(*(column.tolist() for column in columns), strict=True))
     assert listed == sorted(listed, key=lambda note: (note[0], note[2])), "not in order"
-    assert all(o >= 0 and d >= 0 and 0 <= p < 128 and 0 < v < 128 for o, d, p, v, _ in listed), "out of range"
+    assert all(o >= 0 and d >= 0 and 0 <= p < 128 and 0 < v < 128 for o, d, p, v, *_ in listed), "out of range"
     _check_seconds(found, listed)
     try:
         events = parse(data)
     except KellyError:
         return True
-    expected = (events.onset, events.duration, events.pitch, events.velocity, [c == 9 for c in events.channel])
+    is_drum = [channel == 9 for channel in events.channel]
+    expected = (events.onset, events.duration, events.pitch, events.velocity, is_drum, events.track)
     assert sorted(listed) == sorted(zip(*expected, strict=True)), "other notes"
+    assert list(found.track_names) == events.track_names, "other names of tracks"
     for table, default, listing in (
         (found.tempi, (0, 500_000), events.tempi),
         (found.time_signatures, (0, 4, 4), events.time_signatures),
@@ -84,6 +104,21 @@ def midi(data: bytes) -> bool:
     if measured is not None:
         _check_bars(measured, listed, ticks)
     return True
+
+
+def _learn(lesson: Lesson, found: Midi, path: Path) -> tuple[Rows, str]:
+    return lesson(Entry(path.name, path), found)
+
+
+def _check_rows(name: str, rows: Rows) -> None:
+    inputs, targets, mask = rows["inputs"], rows["targets"], rows.get("mask")
+    assert len({len(array) for array in rows.values()}) == 1, f"{name}: arrays of different lengths"
+    assert np.isfinite(inputs).all(), f"{name}: inputs that are not finite"
+    assert np.abs(inputs).max(initial=0.0) <= 1.0, f"{name}: inputs out of range"
+    there = targets if mask is None else targets[mask]
+    low, high = (0, 63) if name == "harmony" else (-1.0 if name.startswith("groove") else 0.0, 1.0)
+    assert ((low <= there) & (there <= high)).all(), f"{name}: targets out of range"
+    assert mask is None or not targets[~mask].any(), f"{name}: targets that are not there"
 
 
 def _check_seconds(found: Midi, listed: list[Note]) -> None:

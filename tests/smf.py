@@ -11,7 +11,7 @@ from kelly.errors import KellyError
 
 NOTE_OFF, NOTE_ON, PROGRAM_CHANGE, PITCH_BEND = 0x80, 0x90, 0xC0, 0xE0
 SYSTEM_EXCLUSIVE, ESCAPE, META = 0xF0, 0xF7, 0xFF
-END_OF_TRACK, SET_TEMPO, TIME_SIGNATURE = 0x2F, 0x51, 0x58  # kinds of meta events
+TRACK_NAME, END_OF_TRACK, SET_TEMPO, TIME_SIGNATURE = 0x03, 0x2F, 0x51, 0x58  # kinds of meta events
 MIN_LENGTHS = {SET_TEMPO: 3, TIME_SIGNATURE: 4}  # bytes; the standard has readers ignore further ones
 MAX_EXPONENT = 7  # of a time signature's denominator: 128ths
 
@@ -23,7 +23,8 @@ class Events:
     ticks_per_quarter: 1..32767
     onset, duration: one entry a note, track by track, within a track in order of onset. Of several notes of one channel
         and pitch the first pressed is the first released; one that is never released lasts to the end of its track.
-    pitch, velocity, channel: of the same notes, 0..127, 1..127, 0..15
+    pitch, velocity, channel, track: of the same notes, 0..127, 1..127, 0..15, and from 0 on
+    track_names: of each track the text of its first meta event of the kind Sequence/Track Name, a byte a character; ''
     tempi: tick and microseconds per quarter, track by track
     time_signatures: tick, numerator 1..255 and denominator 1..128, track by track
     """
@@ -34,6 +35,8 @@ class Events:
     pitch: list[int] = field(default_factory=list)
     velocity: list[int] = field(default_factory=list)
     channel: list[int] = field(default_factory=list)
+    track: list[int] = field(default_factory=list)
+    track_names: list[str] = field(default_factory=list)
     tempi: list[tuple[int, int]] = field(default_factory=list)
     time_signatures: list[tuple[int, int, int]] = field(default_factory=list)
 
@@ -83,7 +86,7 @@ class _Damaged(Exception):
 
 def _read_track(chunk: bytes, start: int, events: Events) -> None:
     """Add what a track says to `events`; start: its place in the file, for messages."""
-    position = 0
+    position, name = 0, None
     try:
         sounding: defaultdict[tuple[int, int], deque[int]] = defaultdict(deque)  # the notes that are not yet released
         tick = status = 0
@@ -95,7 +98,9 @@ def _read_track(chunk: bytes, start: int, events: Events) -> None:
                 kind, content, position = _system_event(chunk, position)
                 if kind == END_OF_TRACK:
                     break
-                if kind == SET_TEMPO:
+                if kind == TRACK_NAME and name is None:
+                    name = content.decode("latin-1")
+                elif kind == SET_TEMPO:
                     events.tempi.append((tick, int.from_bytes(content[:3], "big")))
                 elif kind == TIME_SIGNATURE:
                     numerator, exponent = content[:2]
@@ -127,12 +132,14 @@ def _read_track(chunk: bytes, start: int, events: Events) -> None:
                 events.pitch.append(first)
                 events.velocity.append(second)
                 events.channel.append(status & 15)
+                events.track.append(len(events.track_names))
         if position < len(chunk):
             raise _Damaged(f"{len(chunk) - position} bytes after the end of the track, expected none")
     except _Damaged as error:
         raise KellyError(f"damaged near byte {start + position}: {error}") from None
     except IndexError:
         raise KellyError(f"damaged: the track at byte {start} stops before its end-of-track event") from None
+    events.track_names.append(name or "")
     for note in (note for waiting in sounding.values() for note in waiting):
         events.duration[note] = tick - events.onset[note]
 

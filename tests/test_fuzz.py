@@ -1,12 +1,16 @@
 """No bytes make a reader of users' files crash, hang or say what is wrong: the targets of tests/fuzz.py, in seconds."""
 
 import random
+from pathlib import Path
 
 import pytest
 from fuzz_inputs import END, beats, mutated, seeds, smf, track
-from fuzz_targets import TARGETS
+from fuzz_targets import LESSONS, TARGETS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from kelly.datasets.listing import Entry
+from kelly.datasets.midi import read_midi
 
 READERS = sorted(TARGETS)
 BEGINNINGS = {"midi": smf(track(END)), "csv": seeds("csv")[1][:50], "json": b'{"in_shape":[1,1,1],"layers":['}
@@ -25,6 +29,14 @@ def network(*layers: bytes, more: bytes = b"") -> bytes:
 @pytest.mark.parametrize("reader", READERS)
 def test_valid_files_are_accepted(reader: str) -> None:
     assert all(TARGETS[reader](data) for data in seeds(reader))
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_there_is_a_file_that_each_network_learns_from(lesson: str, tmp_path: Path) -> None:
+    path = tmp_path / "seed.mid"
+    path.write_bytes(seeds("midi")[-1])
+    rows, _ = LESSONS[lesson](Entry(path.name, path), read_midi(path))
+    assert len(rows["inputs"]) > 0
 
 
 @pytest.mark.parametrize("reader", READERS)
