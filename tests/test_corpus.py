@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,10 @@ from numpy.typing import NDArray
 
 from kelly.datasets import corpus, scores
 from kelly.datasets.chords import CHORDS
+from kelly.datasets.listening import Windows, heard_in
+from kelly.datasets.listing import Entry
+from kelly.datasets.midi import Notes
+from kelly.datasets.music import MEDIAN_PITCH, Music, beat_edges, sounding_pitches
 from kelly.emotion import COORDINATES, EMBEDDING_SIZE, decode
 from kelly.errors import KellyError
 
@@ -29,6 +34,17 @@ def bars_of(*bars: Sequence[float]) -> scores.Piece:
     ]
     edges = np.arange(len(bars) + 1, dtype=np.float64) * 4
     return scores.Piece("made", "bach", np.array(notes, dtype=float), np.zeros((0, 3)), edges, beat=1.0)
+
+
+ENTRY = Entry("made", Path("made"))
+
+
+def music_of(piece: scores.Piece) -> Music:
+    return corpus.music_of(ENTRY, piece)
+
+
+def heard(music: Music) -> NDArray[np.float64]:
+    return heard_in(ENTRY, music.notes, music.is_melody, Windows(music.bars_s, music.bpm, music.groove))
 
 
 def tune(text: str) -> scores.Piece:
@@ -93,44 +109,64 @@ def test_unreadable_scores_are_listed_and_too_many_stop_the_reading(monkeypatch:
 
 
 def test_a_minor_piece_is_transposed_to_c_minor_near_the_median_pitch() -> None:
-    key, moved = corpus.transpose(bars_of([93, 95, 96, 98], [100, 101, 100, 92], [93, 96, 100, 93]))
-    assert (key.tonic, key.mode) == (9, "minor")
-    assert moved.melody[0, 2] % 12 == 0
-    assert abs(np.median(moved.melody[:, 2]) - corpus.MEDIAN_PITCH) <= 6
+    music = music_of(bars_of([93, 95, 96, 98], [100, 101, 100, 92], [93, 96, 100, 93]))
+    assert (music.key.tonic, music.key.mode) == (9, "minor")
+    for pitch in (music.notes.pitch, music.score[:, 2]):
+        assert pitch[0] % 12 == 0
+        assert abs(np.median(pitch) - MEDIAN_PITCH) <= 6
 
 
 def test_targets_are_the_pitches_that_sound_in_a_bar_even_if_they_began_before() -> None:
     piece = replace(bars_of([60, 62], [64]), melody=np.array([[0, 2, 60], [2, 6, 62], [6, 8, 64]], dtype=float))
-    assert [np.flatnonzero(bar).tolist() for bar in corpus.sounding(piece)] == [[60, 62], [62, 64]]
+    music = music_of(piece)
+    shift = int(music.score[0, 2]) - 60
+    pitches = [(np.flatnonzero(bar) - shift).tolist() for bar in sounding_pitches(music)]
+    assert pitches == [[60, 62], [62, 64]]
 
 
-def changed(piece: scores.Piece, bar: int) -> scores.Piece:
-    """The piece with other notes in one bar and in all later ones."""
-    start = piece.bars[bar]
-    parts = []
-    for notes in (piece.melody, piece.others):
-        cut = notes[notes[:, 0] < start].copy()
-        cut[:, 1] = cut[:, 1].clip(max=start)
-        parts.append(np.concatenate([cut, [[start, piece.bars[-1], 90.0]]]))
-    return replace(piece, melody=parts[0], others=parts[1])
+def test_bars_in_which_nothing_was_heard_yet_or_any_more_are_left_out() -> None:
+    piece = bars_of([60, 62], [64, 67], [60])
+    longer = replace(piece, bars=4.0 * np.arange(-2.0, 6.0))
+    for music in (music_of(piece), music_of(longer)):
+        assert music.bars.tolist() == [0.0, 4.0, 8.0, 12.0]
+        assert len(music.bpm) == len(music.groove) == music.num_bars == 3
+
+
+def test_a_score_does_not_tell_how_it_was_played() -> None:
+    music = music_of(bars_of([60, 62], [64, 67], [60]))
+    assert not music.notes.velocity.any()
+    assert np.isnan(music.groove).all()
+
+
+def changed(music: Music, bar: int) -> Music:
+    """The piece with one other note instead of all that sounds from a bar on."""
+    start_s = music.bars_s[bar]
+    before = music.notes.onset_s < start_s
+    kept = music.notes.take(before)
+    kept = replace(kept, duration_s=np.minimum(kept.duration_s, start_s - kept.onset_s))
+    other = {"onset_s": start_s, "duration_s": music.bars_s[-1] - start_s, "pitch": 90}
+    arrays = {name: np.append(array, np.array(other.get(name, 0), array.dtype)) for name, array in vars(kept).items()}
+    return replace(music, notes=Notes(**arrays), is_melody=np.append(music.is_melody[before], True))
 
 
 @pytest.mark.parametrize("bar", [1, 4, 8])
 def test_no_frame_knows_its_own_bar(bar: int) -> None:
     chorale = scores.read_chorale("bwv1.6", "bach", str(scores.FOLDER / "bach" / "bwv1.6.mxl"))
-    _, piece = corpus.transpose(chorale)
-    before, after = corpus.heard_coordinates(piece), corpus.heard_coordinates(changed(piece, bar))
+    music = music_of(chorale)
+    before, after = heard(music), heard(changed(music, bar))
     np.testing.assert_array_equal(before[: bar + 1], after[: bar + 1])
     assert np.any(before[bar + 1] != after[bar + 1])
 
 
 def test_heard_coordinates_follow_what_was_played() -> None:
-    heard = corpus.heard_coordinates(bars_of(2 * [67], [79] * 16, [79]))
-    named = dict(zip(COORDINATES, heard.T, strict=True))
-    assert not heard[0].any()
-    assert named["register"].tolist() == pytest.approx([0.0, 0.0, 1 / 1.8])  # decayed mean of 0 and 1
+    music = music_of(bars_of(2 * [67], [79] * 16, [79]))
+    known = heard(music)
+    named = dict(zip(COORDINATES, known.T, strict=True))
+    assert not known[0].any()
+    shift = (music.score[0, 2] - 67) / 12
+    assert named["register"].tolist() == pytest.approx([0.0, shift, 1 / 1.8 + shift])  # decayed mean of 0 and 1
     assert named["arousal"][2] > named["arousal"][1]
-    assert not heard[:, 4:].any()
+    assert not known[:, 4:].any()
 
 
 def test_one_melody_in_another_key_rhythm_and_collection_is_one_group() -> None:
@@ -149,7 +185,7 @@ def test_bach_set_the_passion_chorale_many_times() -> None:
 
 
 def test_beats_start_with_the_bar_and_a_pickup_ends_with_it() -> None:
-    assert corpus.beat_edges(np.array([0.0, 0.5, 3.5])).tolist() == [0.0, 0.5, 1.5, 2.5, 3.5]
+    assert beat_edges(np.array([0.0, 0.5, 3.5])).tolist() == [0.0, 0.5, 1.5, 2.5, 3.5]
 
 
 def test_melody_windows_hold_one_piece_each_and_mask_what_lies_past_its_end() -> None:
