@@ -58,11 +58,14 @@ def chord_index(label: str, tonic: int = 0) -> int:
     if label == "N":
         return NO_CHORD
     match = re.fullmatch(r"([A-G])([b#]*)(?::([^/]*))?(?:/.*)?", label)
-    if match is None or (match[3] or "") not in FOLDED:
+    kind = "" if match is None else match[3] or ""
+    if kind not in FOLDED:  # added notes in brackets do not change the chord's quality
+        kind = re.sub(r"(?<=.)\([^()]*\)$", "", kind)
+    if match is None or kind not in FOLDED:
         raise KellyError(f"chord {label!r} is not known: expected N or a root A..G with # or b, a colon and one of "
                          f"{', '.join(kind for kind in FOLDED if kind)}; correct the annotation")  # fmt: skip
     root = _LETTERS[match[1]] + match[2].count("#") - match[2].count("b")
-    return _index((root - tonic) % 12, FOLDED[match[3] or ""])
+    return _index((root - tonic) % 12, FOLDED[kind])
 
 
 def _index(root: int, quality: str) -> int:

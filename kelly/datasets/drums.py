@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.datasets.listing import Entry
+from kelly.datasets.metre import QUARTERS_PER_BAR
 from kelly.datasets.midi import Midi
 from kelly.datasets.performance import (
     DRUM_DYNAMICS,
@@ -18,7 +19,6 @@ from kelly.datasets.performance import (
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import COORDINATES
 
-QUARTERS_PER_BAR = 4
 MIN_HITS = 4  # a bar with fewer says too little about how it is played
 NUM_SHOWN = 5
 

@@ -5,25 +5,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kelly.datasets import tonality
 from kelly.datasets.listing import Entry
+from kelly.datasets.metre import QUARTERS_PER_BAR, bar_lines, on_beats
 from kelly.datasets.midi import Midi, Notes
 from kelly.datasets.performance import SIXTEENTHS, chord_starts, groove_of
-from kelly.datasets.pop909 import read_beats
 from kelly.datasets.skipped import UnsuitedError
 from kelly.errors import KellyError
 
 MEDIAN_PITCH = 67  # melodies are shifted by octaves until their median lies within 6 semitones of this
 NUM_PITCHES = 128
-QUARTERS_PER_BAR = 4  # of 4/4, the metre that the groove is told in
 GRID = 4  # positions a quarter at which a played note is written
 MIN_NOTES = 8  # of a melody
-MAX_BARS = 20_000
 # A note belongs to a bar in which a 32nd of it sounds, or half of it: played notes reach a little over the bar line.
 MIN_OVERLAP = 0.125
 
@@ -72,7 +69,7 @@ def read_music(entry: Entry, midi: Midi, window_s: float | None = None) -> Music
         bars = bars_s = np.arange(whole.onset_s[0], end_s + window_s, window_s)
         bpm, is_common = np.full(len(bars) - 1, np.nan), np.zeros(len(bars) - 1, dtype=np.bool_)
     elif entry.beats is not None:
-        whole, bars, bars_s, is_common = _on_beats(entry.beats, whole)
+        whole, bars, bars_s, is_common = on_beats(entry.beats, whole)
         bpm = 60.0 * np.diff(bars) / np.diff(bars_s)
     else:
         bars, is_common = bar_lines(midi)
@@ -137,50 +134,6 @@ def compose(
     )
 
 
-def bar_lines(midi: Midi) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Bar lines up to the end of the last note: quarters, float64[num_bars + 1], and which bars are whole ones of 4/4.
-
-    A time signature begins a bar, wherever it stands. Raises KellyError where there are more than MAX_BARS.
-    """
-    end = float((midi.notes.onset_quarters + midi.notes.duration_quarters).max())
-    starts = midi.time_signatures[:, 0] / midi.ticks_per_quarter
-    lengths = 4.0 * midi.time_signatures[:, 1] / midi.time_signatures[:, 2]
-    spans = np.diff(np.append(starts, max(end, float(starts[-1]) + 1e-9)))
-    if (num_bars := float(np.ceil(spans / lengths - 1e-9).sum())) > MAX_BARS:
-        raise KellyError(f"{num_bars:.0f} bars, expected at most {MAX_BARS}; it is no music, leave it out")
-    edges: list[NDArray[np.float64]] = []
-    common: list[NDArray[np.bool_]] = []
-    for i, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
-        n = int(np.ceil(spans[i] / length - 1e-9))
-        edges.append(start + length * np.arange(n))
-        whole = np.full(n, tuple(midi.time_signatures[i, 1:].tolist()) == (4, 4))
-        if n and i + 1 < len(starts):  # the last bar before a change may be cut
-            whole[-1] &= start + n * length <= starts[i + 1] + 1e-9
-        common.append(whole)
-    closing = edges[-1][-1] + lengths[-1] if len(edges[-1]) else max(end, float(starts[-1]))
-    return np.append(np.concatenate(edges), closing), np.concatenate(common)
-
-
-def _on_beats(path: Path, notes: Notes) -> tuple[Notes, NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Notes timed in annotated beats instead of the file's quarters; bars in beats and seconds, which have four beats.
-
-    Before the first beat and after the last the tempo goes on as it is there.
-    """
-    beats_s, begins_bar = read_beats(path)
-    at = np.arange(len(beats_s), dtype=np.float64)
-
-    def beats(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        inside = np.interp(seconds, beats_s, at)
-        before = (seconds - beats_s[0]) / (beats_s[1] - beats_s[0])
-        after = at[-1] + (seconds - beats_s[-1]) / (beats_s[-1] - beats_s[-2])
-        return np.where(seconds < beats_s[0], before, np.where(seconds > beats_s[-1], after, inside))
-
-    onset = beats(notes.onset_s)
-    timed = replace(notes, onset_quarters=onset, duration_quarters=beats(notes.onset_s + notes.duration_s) - onset)
-    bars = at[begins_bar]
-    return timed, bars, beats_s[begins_bar], np.diff(bars) == QUARTERS_PER_BAR
-
-
 def melody_of(notes: Notes, track_names: Sequence[str]) -> NDArray[np.bool_]:
     """Mark the melody: of the track that is called so, or else of all, the notes over which no higher one sounds.
 
@@ -228,9 +181,3 @@ def sounding_pitches(music: Music) -> NDArray[np.float32]:
         pitches = melody[overlap >= enough, 2].astype(np.intp)
         targets[bar, pitches[(pitches >= 0) & (pitches < NUM_PITCHES)]] = 1.0
     return targets
-
-
-def beat_edges(bars: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where the quarter notes of every bar begin, and the last bar's end; a pickup's first beat may be shorter."""
-    beats = [np.maximum(end - np.arange(np.ceil(end - start - 1e-6), 0, -1), start) for start, end in pairwise(bars)]
-    return np.concatenate([*beats, bars[-1:]])

@@ -9,8 +9,9 @@ from kelly.datasets.chords import chord_index, derive_chords, harmony_contexts
 from kelly.datasets.lessons.melody import heard_embeddings
 from kelly.datasets.listing import Entry
 from kelly.datasets.measured import Rows
+from kelly.datasets.metre import beat_edges
 from kelly.datasets.midi import Midi
-from kelly.datasets.music import Music, beat_edges, read_music
+from kelly.datasets.music import Music, read_music
 from kelly.datasets.pop909 import read_chords
 from kelly.datasets.skipped import UnsuitedError
 from kelly.errors import KellyError
