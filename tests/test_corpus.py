@@ -11,7 +11,8 @@ from kelly.datasets.chords import CHORDS
 from kelly.datasets.listening import Windows, heard_in
 from kelly.datasets.listing import Entry
 from kelly.datasets.midi import Notes
-from kelly.datasets.music import MEDIAN_PITCH, Music, beat_edges, sounding_pitches
+from kelly.datasets.metre import beat_edges
+from kelly.datasets.music import MEDIAN_PITCH, Music, sounding_pitches
 from kelly.emotion import COORDINATES, EMBEDDING_SIZE, decode
 from kelly.errors import KellyError
 
