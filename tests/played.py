@@ -1,0 +1,74 @@
+"""Music made by hand: notes as they were played, written as MIDI files."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import mido
+import numpy as np
+
+from kelly.datasets.listing import Entry
+from kelly.datasets.midi import Midi, Notes, read_midi
+
+TICKS_PER_QUARTER = 480
+DRUMS = "Drums"  # the track of this name is on channel 10
+
+
+class Note(NamedTuple):
+    """Onset and length in quarters."""
+
+    onset: float
+    length: float
+    pitch: int
+    velocity: int = 80
+
+
+def write(
+    path: Path,
+    tracks: Mapping[str, Iterable[Note]],
+    bpm: float = 120.0,
+    metres: Sequence[tuple[float, int, int]] = ((0, 4, 4),),
+) -> Path:
+    """Write a MIDI file; metres: quarters, numerator and denominator."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = mido.MidiFile(ticks_per_beat=TICKS_PER_QUARTER)
+    said = [(0, mido.MetaMessage("set_tempo", tempo=round(6e7 / bpm)))]
+    said += [(ticks(at), mido.MetaMessage("time_signature", numerator=n, denominator=d)) for at, n, d in metres]
+    file.tracks.append(timed(said))
+    for number, (name, notes) in enumerate(tracks.items()):
+        channel = 9 if name == DRUMS else number
+        played = [(0, mido.MetaMessage("track_name", name=name))]
+        for note in notes:
+            about = {"channel": channel, "note": note.pitch}
+            played.append((ticks(note.onset), mido.Message("note_on", velocity=note.velocity, **about)))
+            played.append((ticks(note.onset + note.length), mido.Message("note_off", velocity=0, **about)))
+        file.tracks.append(timed(played))
+    file.save(path)
+    return path
+
+
+def ticks(quarters: float) -> int:
+    return round(quarters * TICKS_PER_QUARTER)
+
+
+def timed(events: list[tuple[int, mido.Message]]) -> mido.MidiTrack:
+    """A track of events at ticks; of those at one tick what ends comes first."""
+    track, now = mido.MidiTrack(), 0
+    for tick, message in sorted(events, key=lambda event: (event[0], event[1].type != "note_off")):
+        track.append(message.copy(time=tick - now))
+        now = tick
+    return track
+
+
+def read(path: Path) -> tuple[Entry, Midi]:
+    return Entry(path.name, path), read_midi(path)
+
+
+def notes_of(played: Sequence[Note], seconds_per_quarter: float = 0.5) -> Notes:
+    """Notes in memory, in order of onset and pitch."""
+    ordered = sorted(played, key=lambda note: (note.onset, note.pitch))
+    onset, length = (np.array([getattr(note, name) for note in ordered], float) for name in ("onset", "length"))
+    pitch, velocity = (np.array([getattr(note, name) for note in ordered], np.int64) for name in ("pitch", "velocity"))
+    nothing = np.zeros(len(ordered), dtype=np.int64)
+    onset_s, duration_s = seconds_per_quarter * onset, seconds_per_quarter * length
+    return Notes(onset, length, onset_s, duration_s, pitch, velocity, nothing.astype(np.bool_), nothing)
