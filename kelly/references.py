@@ -156,16 +156,18 @@ def with_earlier_frames(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
 def fits(x: NDArray[np.float32], targets: NDArray[Any], there: NDArray[np.bool_]) -> Iterable[Floats]:
     """Coefficients [columns of x, out] for each of PENALTIES; the last column of x, the ones, is not penalised.
 
-    One system of normal equations serves all penalties, and all outputs whose targets are missing in the same rows.
+    One system of normal equations serves all penalties, and all outputs whose targets are missing in the same rows. An
+    output that is never there gets zeros: its targets were not seen.
     """
     masks, group = np.unique(there, axis=1, return_inverse=True)
     systems = [normal_equations(x, targets[:, group == i], masks[:, i]) for i in range(masks.shape[1])]
     penalised = np.eye(x.shape[1])
     penalised[-1, -1] = 0.0
     for penalty in PENALTIES:
-        fit = np.empty((x.shape[1], targets.shape[1]))
+        fit = np.zeros((x.shape[1], targets.shape[1]))
         for i, (a, b) in enumerate(systems):
-            fit[:, group == i] = np.linalg.solve(a + penalty * penalised, b)
+            if masks[:, i].any():
+                fit[:, group == i] = np.linalg.solve(a + penalty * penalised, b)
         yield fit
 
 

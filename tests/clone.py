@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 SMALL = {
     "epochs: 50 ": "epochs: 2 ",
@@ -51,7 +53,7 @@ class Clone:
             command, cwd=cwd or self.folder, env=environment(), capture_output=True, text=True, check=False
         )
         assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + (done.stderr if command[0] == "dvc" else "")
+        return done.stdout + (done.stderr if command[0] == "dvc" or code else "")
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """Start a command in a process group of its own; what it prints can be read from its stdout."""
@@ -86,6 +88,20 @@ class Clone:
     def read(self, name: str) -> str:
         """The text of a file."""
         return (self.folder / name).read_text()
+
+
+def choose(folder: Path, settings: Mapping[str, object]) -> None:
+    """Set values in a folder's params.yaml by their dotted keys."""
+    yaml = YAML()
+    content = yaml.load(folder / "params.yaml")
+    for key, value in settings.items():
+        *parents, last = key.split(".")
+        block = content
+        for parent in parents:
+            block = block[parent]
+        assert last in block
+        block[last] = value
+    yaml.dump(content, folder / "params.yaml")
 
 
 def kill(started: "subprocess.Popen[str]") -> None:

@@ -10,8 +10,8 @@ from kelly.datasets import corpus, scores
 from kelly.datasets.chords import CHORDS
 from kelly.datasets.listening import Windows, heard_in
 from kelly.datasets.listing import Entry
-from kelly.datasets.midi import Notes
 from kelly.datasets.metre import beat_edges
+from kelly.datasets.midi import Notes
 from kelly.datasets.music import MEDIAN_PITCH, Music, sounding_pitches
 from kelly.emotion import COORDINATES, EMBEDDING_SIZE, decode
 from kelly.errors import KellyError

@@ -156,6 +156,18 @@ def test_ridge_leaves_masked_targets_out() -> None:
     assert scoring.loss("mse", predicted) < 0.01 * test.targets.var()
 
 
+def test_an_output_that_training_never_saw_is_predicted_as_zero() -> None:
+    task, rng = TASKS["groovepredictor"], np.random.default_rng(0)
+    inputs = rng.uniform(-1, 1, (60, 1, 64)).astype(np.float32)
+    mask = np.ones((60, 1, 32), dtype=bool)
+    mask[:, :, 5] = False
+    sides = Sequences(inputs, inputs[..., :32].copy(), np.array([str(i) for i in range(60)]), mask)
+    outputs = references.ridge(task, sides, sides, sides)
+    assert (outputs[..., 5] == 0).all()
+    assert np.isfinite(outputs).all()
+    assert np.abs(outputs[..., 4] - inputs[..., 4]).max() < 0.1
+
+
 @pytest.mark.parametrize("name", ["melodytransformer", "harmonypredictor"])
 def test_references_give_chances(name: str) -> None:
     task = TASKS[name]

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from played import Note, notes_of, read, write
 
+from kelly.datasets.metre import bar_lines, beat_edges
 from kelly.datasets.midi import Midi
 from kelly.datasets.music import (
     MEDIAN_PITCH,
     Music,
-    bar_lines,
-    beat_edges,
     melody_of,
     read_music,
     skyline,

@@ -87,7 +87,12 @@ def derive_chords(notes: ArrayLike, beats: ArrayLike, tonic: int) -> tuple[NDArr
     silent beat is N.
     """
     notes, edges = np.asarray(notes, dtype=np.float64).reshape(-1, 3), np.asarray(beats, dtype=np.float64)
-    per_beat = [_match(notes, start, end, tonic) for start, end in pairwise(edges)]
+    notes = notes[np.argsort(notes[:, 0], kind="stable")]
+    latest_end = np.maximum.accumulate(notes[:, 1]) if len(notes) else notes[:, 1]
+    per_beat = []
+    for start, end in pairwise(edges):
+        near = slice(np.searchsorted(latest_end, start), np.searchsorted(notes[:, 0], end))  # no other can sound here
+        per_beat.append(_match(notes[near], start, end, tonic))
     chords = np.array(per_beat, dtype=np.int64)
     changed = np.flatnonzero(np.diff(chords, prepend=-1))
     return edges[:-1][changed], chords[changed]

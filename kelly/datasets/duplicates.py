@@ -8,6 +8,7 @@ where every sample is.
 
 import hashlib
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from datasketch import LeanMinHash, MinHash, MinHashLSH
@@ -21,13 +22,14 @@ NUM_HASHES = 64
 SEED = 1
 SCHEME = "affine32"
 RUN_LENGTH = 8
+MAX_RUNS = 20_000  # of a piece; the first tell enough of a longer one
 SAME = 0.5  # pieces that share half of their runs are one work
 
 
 def signature(notes: Notes) -> NDArray[np.uint32] | None:
     """The signature uint32[NUM_HASHES] of the notes of a piece; None where there are too few for a run."""
     is_pitched = ~notes.is_drum
-    runs: set[bytes] = set()
+    runs: dict[bytes, None] = {}
     if is_pitched.sum() > RUN_LENGTH:
         for track in np.unique(notes.track[is_pitched]):
             rows = is_pitched & (notes.track == track)
@@ -39,7 +41,7 @@ def signature(notes: Notes) -> NDArray[np.uint32] | None:
     if not runs:
         return None
     hashed = MinHash(NUM_HASHES, SEED, scheme=SCHEME)
-    hashed.update_batch(runs)
+    hashed.update_batch(list(islice(runs, MAX_RUNS)))
     return np.asarray(hashed.hashvalues, dtype=np.uint32)
 
 
@@ -48,10 +50,10 @@ def sound_signature(samples: NDArray[np.float32]) -> NDArray[np.uint32]:
     return np.frombuffer(hashlib.shake_256(samples.tobytes()).digest(4 * NUM_HASHES), dtype=np.uint32)
 
 
-def _runs(steps: NDArray[np.int64]) -> set[bytes]:
-    """Runs of RUN_LENGTH rows of steps[n, k], as bytes."""
+def _runs(steps: NDArray[np.int64]) -> dict[bytes, None]:
+    """Runs of RUN_LENGTH rows of steps[n, k], as bytes, each once, in order."""
     flat, width = steps.astype(np.int16).tobytes(), 2 * steps.shape[1]
-    return {flat[i * width : (i + RUN_LENGTH) * width] for i in range(len(steps) - RUN_LENGTH + 1)}
+    return dict.fromkeys(flat[i * width : (i + RUN_LENGTH) * width] for i in range(len(steps) - RUN_LENGTH + 1))
 
 
 def same_works(signatures: Sequence[NDArray[np.uint32] | None], known: Sequence[str]) -> NDArray[np.intp]:

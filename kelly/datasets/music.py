@@ -21,6 +21,7 @@ MEDIAN_PITCH = 67  # melodies are shifted by octaves until their median lies wit
 NUM_PITCHES = 128
 GRID = 4  # positions a quarter at which a played note is written
 MIN_NOTES = 8  # of a melody
+MAX_NOTES = 200_000  # twice what the longest symphonies have
 # A note belongs to a bar in which a 32nd of it sounds, or half of it: played notes reach a little over the bar line.
 MIN_OVERLAP = 0.125
 
@@ -75,6 +76,8 @@ def read_music(entry: Entry, midi: Midi, window_s: float | None = None) -> Music
         bars, is_common = bar_lines(midi)
         bars_s, bpm = midi.seconds(bars), midi.bpm(bars[:-1])
     notes = whole.take(~whole.is_drum & (whole.duration_quarters > 0))
+    if len(notes) > MAX_NOTES:
+        raise KellyError(f"{entry.path}: {len(notes)} pitched notes, expected at most {MAX_NOTES}; leave the file out")
     if len(notes) < MIN_NOTES:
         raise UnsuitedError(f"{entry.path}: {len(notes)} pitched notes, expected at least {MIN_NOTES}")
     onset = np.round(notes.onset_quarters * GRID) / GRID
@@ -175,9 +178,12 @@ def sounding_pitches(music: Music) -> NDArray[np.float32]:
     """Melody pitches 0..127 that sound in each bar: float32[num_bars, 128] of 0 and 1."""
     targets = np.zeros((music.num_bars, NUM_PITCHES), dtype=np.float32)
     melody = music.score[music.is_melody]
+    melody = melody[np.argsort(melody[:, 0], kind="stable")]
     enough = np.minimum(MIN_OVERLAP, (melody[:, 1] - melody[:, 0]) / 2) - 1e-6
+    latest_end = np.maximum.accumulate(melody[:, 1])
     for bar, (start, end) in enumerate(pairwise(music.bars)):
-        overlap = np.minimum(melody[:, 1], end) - np.maximum(melody[:, 0], start)
-        pitches = melody[overlap >= enough, 2].astype(np.intp)
+        near = slice(np.searchsorted(latest_end, start), np.searchsorted(melody[:, 0], end))  # no other can sound here
+        overlap = np.minimum(melody[near, 1], end) - np.maximum(melody[near, 0], start)
+        pitches = melody[near][overlap >= enough[near], 2].astype(np.intp)
         targets[bar, pitches[(pitches >= 0) & (pitches < NUM_PITCHES)]] = 1.0
     return targets
