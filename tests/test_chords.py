@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kelly.datasets.chords import CHORDS, NUM_CHORDS, chord_index, derive_chords, harmony_context
+from kelly.datasets.chords import CHORDS, NUM_CHORDS, chord_index, derive_chords, harmony_context, harmony_contexts
 from kelly.errors import KellyError
 
 Beat = list[int]
@@ -92,3 +92,12 @@ def test_the_context_fades_by_half_and_is_clipped() -> None:
     assert harmony_context([5, 5, 5])[5] == 1.0
     assert context.dtype == np.float32
     assert context.shape == (64,)
+
+
+@given(st.lists(st.integers(0, NUM_CHORDS - 1), max_size=100))
+def test_the_contexts_of_a_piece_are_those_of_each_of_its_chords(chords: list[int]) -> None:
+    contexts = harmony_contexts(np.array(chords, dtype=np.int64))
+    assert contexts.shape == (len(chords), NUM_CHORDS)
+    assert contexts.dtype == np.float32
+    for i, context in enumerate(contexts):
+        np.testing.assert_allclose(context, harmony_context(chords[:i]), rtol=1e-6)

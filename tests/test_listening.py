@@ -157,9 +157,7 @@ played = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(played, played, st.integers(1, 3))
-def test_no_bar_knows_what_sounds_from_its_line_on(
-    first: list[Note], second: list[Note], bar: int, rng: object
-) -> None:
+def test_no_bar_knows_what_sounds_from_its_line_on(first: list[Note], second: list[Note], bar: int) -> None:
     """Notes that begin before the line go on as they may, and what begins after it is other music."""
     line = 4.0 * bar
     begun = [note for note in first if note.onset < line]
