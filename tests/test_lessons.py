@@ -18,8 +18,9 @@ from kelly.datasets.chords import CHORDS, derive_chords, harmony_contexts
 from kelly.datasets.lessons import dynamics, groove, harmony, melody
 from kelly.datasets.listing import Entry
 from kelly.datasets.measured import Lesson, Rows, limited, measure_notes
+from kelly.datasets.metre import beat_edges
 from kelly.datasets.midi import Midi
-from kelly.datasets.music import beat_edges, read_music
+from kelly.datasets.music import read_music
 from kelly.datasets.performance import DYNAMICS
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, decode, decode_block, embed

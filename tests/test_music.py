@@ -152,9 +152,9 @@ def test_before_and_after_the_annotated_beats_the_tempo_goes_on(tmp_path: Path) 
     beats = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0]  # a beat takes 0.5 s first and 1 s at the end
     music = with_beats(tmp_path, notes, beats)
     np.testing.assert_allclose(music.score[:, 0], [-1.5, 0, 2, 4, 5, 6, 7, 8, 9, 10.5])
-    np.testing.assert_allclose(music.bars, [0, 4, 8])
-    np.testing.assert_allclose(music.bars_s, [1, 3, 7])
-    np.testing.assert_allclose(music.bpm, [120, 60])
+    np.testing.assert_allclose(music.bars, [-4, 0, 4, 8, 12])  # a bar for what comes before the first bar line
+    np.testing.assert_allclose(music.bars_s, [-1, 1, 3, 7, 11])
+    np.testing.assert_allclose(music.bpm, [120, 120, 60, 60])
 
 
 def test_annotated_bars_of_three_beats_tell_no_groove(tmp_path: Path) -> None:
