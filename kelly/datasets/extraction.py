@@ -9,7 +9,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ class Job:
         """SHA-256 of what the folder says of its pieces, and of their files' sizes and times."""
         whole = hashlib.sha256()
         for entry in self.entries:
-            whole.update(repr(entry).encode("utf-8", "surrogateescape"))
+            whole.update(repr(replace(entry, ratings=None)).encode("utf-8", "surrogateescape"))
+            whole.update(b"" if entry.ratings is None else entry.ratings.tobytes())  # NumPy's repr leaves some out
             for path in (entry.path, entry.beats, entry.chords):
                 whole.update(_size_and_time(path).encode())
         return whole.hexdigest()
