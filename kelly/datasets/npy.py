@@ -34,7 +34,8 @@ class NpyWriter:
             np.lib.format.write_array_header_1_0(self._file, header)
         if row != self._row:
             raise ValueError(f"{self.path.name}: a part of {row}, expected {self._row}")
-        self._file.write(np.ascontiguousarray(part).data.cast("B") if part.dtype.kind != "U" else part.tobytes())
+        if part.size:
+            self._file.write(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
         self.written += len(part)
 
     def __exit__(
