@@ -106,3 +106,15 @@ def test_shuffled_inputs_are_those_of_other_sequences_of_the_same_side() -> None
         np.testing.assert_array_equal(plain[side].targets, shuffled[side].targets)
         assert not np.array_equal(plain[side].inputs, shuffled[side].inputs)
         np.testing.assert_array_equal(np.sort(plain[side].inputs, axis=0), np.sort(shuffled[side].inputs, axis=0))
+
+
+def test_variations_of_a_sequence_are_for_training_alone() -> None:
+    data = dataset([str(i // 3) for i in range(60)])  # of each piece itself and two variations
+    augmented = np.arange(60) % 3 > 0
+    varied = Dataset(replace(data.sequences, augmented=augmented))
+    rows = splits.split(varied, 1, 0.2, 0.2)
+    plain = splits.split(data, 1, 0.2, 0.2)
+    np.testing.assert_array_equal(rows["train"], plain["train"])
+    for side in ("validation", "test"):
+        np.testing.assert_array_equal(rows[side], plain[side][~augmented[plain[side]]])
+        assert len(rows[side]) == len(plain[side]) / 3
