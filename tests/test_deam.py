@@ -5,12 +5,15 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import soundfile
+from published_layouts import write_deam_static
 
 from kelly.datasets import ratings
+from kelly.datasets.deam_static import read_static
 from kelly.datasets.generate import generate
 from kelly.datasets.lessons import emotion
 from kelly.datasets.lessons.emotion import HOP_LENGTH
@@ -59,10 +62,12 @@ def write_folder(path: Path, lengths: Sequence[int] = (5, 3, 4, 4, 4), ending: s
     return write_tables(path, table(arousal), table(valence))
 
 
-def read(path: Path, max_skipped_share: float = 0.5, data: str = "data") -> Dataset:
+def read(
+    path: Path, max_skipped_share: float = 0.5, data: str = "data", kind: Literal["dynamic", "static"] = "dynamic"
+) -> Dataset:
     """The data that a folder gives, written to its subfolder `data`."""
-    settings = {"path": str(path), "num_frames": 4, "max_files": None, "max_windows_per_piece": None}
-    settings |= {"max_skipped_share": max_skipped_share}
+    settings = {"path": str(path), "ratings": kind, "num_frames": 4, "max_files": None}
+    settings |= {"max_windows_per_piece": None, "max_skipped_share": max_skipped_share}
     return generate(TASKS["emotionrecognizer"], "deam", settings, path / data)
 
 
@@ -294,3 +299,17 @@ def test_absurd_tables_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "arousal.csv: 200023 bytes, expected at most 1000" in faults(
         tmp_path, "song_id,sample_15000ms\n" + "x\n" * 100_000
     )
+
+
+def test_ratings_of_whole_songs_count_for_all_of_their_sound(tmp_path: Path) -> None:
+    rated = read_static(write_deam_static(tmp_path, (2, 3, 4)))
+    (tmp_path / "MEMD_audio").mkdir()
+    for i in (2, 3, 4):
+        write_song(tmp_path / f"MEMD_audio/{i}.wav", [300.0 * (k + i) for k in range(4)])
+    dataset = read(tmp_path, kind="static")
+    there = dataset.sequences.mask
+    assert there is not None
+    assert there[..., 0].sum() > 3 * 30  # from the first half second on, and not from 15 s on
+    for row, song in enumerate(songs_of(dataset, tmp_path)):
+        for target in dataset.sequences.targets[row][there[row, :, 0]]:
+            np.testing.assert_allclose(decode(target)[:2], rated[song], atol=1e-5)

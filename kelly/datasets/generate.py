@@ -42,7 +42,8 @@ def generate(task: Task, source: str, settings: Mapping[str, Any], folder: Path)
         if (fresh / "stream").exists():
             check(task, Sequences.load(fresh / "stream"))
         describe(fresh, {"model": task.name, "source": source, "settings": dict(settings)}, facts)
-    write_text(_state_file(folder), prepared.state())
+    if state := prepared.state():
+        write_text(_state_file(folder), state)
     shutil.rmtree(workspace, ignore_errors=True)
     return Dataset.load(folder)
 
