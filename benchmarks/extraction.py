@@ -24,7 +24,7 @@ NETWORK = """
 import sys
 from pathlib import Path
 from kelly.datasets.generate import generate
-from kelly.datasets.workers import workers
+from kelly.datasets.extraction.workers import workers
 from kelly.params import source_settings
 from kelly.tasks import TASKS
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from typing import NoReturn
 from kelly import dvc_notes
 from kelly.atomic import write_text
 from kelly.console import folder, run
+from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import is_outdated
 from kelly.datasets.layouts import LAYOUTS
-from kelly.datasets.workers import workers
 from kelly.errors import KellyError
 from kelly.params import PARAMS_FILE, load
 from kelly.prepared import DATA, datasets_folder

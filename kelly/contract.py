@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kelly import emotion, features
-from kelly.datasets.chords import CHORDS
-from kelly.datasets.performance import DRUM_DYNAMICS, DYNAMICS
+from kelly.datasets.music.chords import CHORDS
+from kelly.datasets.music.performance import DRUM_DYNAMICS, DYNAMICS
 from kelly.heard import DECAY
 
 Layout = dict[str, list[dict[str, Any]]]

@@ -9,9 +9,9 @@ import orjson
 from kelly import params, splits
 from kelly.atomic import write_text
 from kelly.console import folder
+from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import generate
 from kelly.datasets.sequences import Dataset, Sequences, digest, read_about
-from kelly.datasets.workers import workers
 from kelly.errors import KellyError
 from kelly.evaluation import evaluate
 from kelly.exclusive import claim

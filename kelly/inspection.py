@@ -12,10 +12,10 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from kelly.datasets.chords import CHORDS, NO_CHORD
-from kelly.datasets.duplicates import same_works
+from kelly.datasets.extraction.duplicates import same_works
 from kelly.datasets.layouts import LAYOUTS, Layout, layout_of
-from kelly.datasets.listing import Entry, Listing
+from kelly.datasets.layouts.listing import Entry, Listing
+from kelly.datasets.music.chords import CHORDS, NO_CHORD
 from kelly.datasets.survey import Survey, survey
 from kelly.emotion import COORDINATES
 from kelly.errors import KellyError

@@ -10,7 +10,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 from kelly.atomic import replacing
-from kelly.datasets.chords import CHORDS
+from kelly.datasets.music.chords import CHORDS
 from kelly.datasets.survey import BINS
 from kelly.emotion import COORDINATES
 

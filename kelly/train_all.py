@@ -7,9 +7,9 @@ from typing import Any
 
 from kelly import params, splits
 from kelly.console import folder
+from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import generate, is_current
 from kelly.datasets.sequences import Dataset
-from kelly.datasets.workers import workers
 from kelly.errors import KellyError
 from kelly.exclusive import claim
 from kelly.params import Settings, Shared

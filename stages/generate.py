@@ -1,7 +1,7 @@
 """Read or draw the data of one network: `python -m stages.generate emotionrecognizer` → data/datasets/."""
 
+from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import generate
-from kelly.datasets.workers import workers
 from kelly.params import Settings
 from kelly.prepared import DATA, datasets_folder
 from stages.frame import run

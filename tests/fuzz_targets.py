@@ -22,12 +22,12 @@ from fuzz_oracles import Note, bars, performances, rtneural
 from smf import parse
 
 from kelly import rtneural as rtneural_reader
-from kelly.datasets.drums import Bars, bars_of
-from kelly.datasets.groove_table import COLUMNS, SPLITS, read_info
+from kelly.datasets.extraction.measured import Rows
+from kelly.datasets.layouts.groove_table import COLUMNS, SPLITS, read_info
+from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.lessons import dynamics, groove, harmony, melody
-from kelly.datasets.listing import Entry
-from kelly.datasets.measured import Rows
-from kelly.datasets.midi import Midi, read_midi
+from kelly.datasets.music.drums import Bars, bars_of
+from kelly.datasets.reading.midi import Midi, read_midi
 from kelly.errors import KellyError
 
 Result = TypeVar("Result")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import mido
 import numpy as np
 
-from kelly.datasets.listing import Entry
-from kelly.datasets.midi import Midi, Notes, read_midi
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.reading.midi import Midi, Notes, read_midi
 
 TICKS_PER_QUARTER = 480
 DRUMS = "Drums"  # the track of this name is on channel 10

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kelly.datasets import audio
-from kelly.datasets.audio import read_audio
+from kelly.datasets.reading import audio
+from kelly.datasets.reading.audio import read_audio
 from kelly.errors import KellyError
 from kelly.features import SAMPLE_RATE_HZ
 

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kelly.datasets.chords import CHORDS, NUM_CHORDS, chord_index, derive_chords, harmony_context, harmony_contexts
+from kelly.datasets.music.chords import (
+    CHORDS,
+    NUM_CHORDS,
+    chord_index,
+    derive_chords,
+    harmony_context,
+    harmony_contexts,
+)
 from kelly.errors import KellyError
 
 Beat = list[int]
@@ -24,7 +31,7 @@ def test_the_vocabulary_is_twelve_roots_of_five_kinds_and_four_more() -> None:
 
 
 def test_the_vocabulary_is_there_without_music21_or_torch() -> None:
-    code = "import sys, kelly.datasets.chords; sys.exit(bool({'music21', 'torch'} & set(sys.modules)))"
+    code = "import sys, kelly.datasets.music.chords; sys.exit(bool({'music21', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

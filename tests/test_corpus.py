@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kelly.datasets import corpus, scores
-from kelly.datasets.chords import CHORDS
-from kelly.datasets.listening import Windows, heard_in
-from kelly.datasets.listing import Entry
-from kelly.datasets.metre import beat_edges
-from kelly.datasets.midi import Notes
-from kelly.datasets.music import MEDIAN_PITCH, Music, sounding_pitches
+from kelly.datasets import corpus
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.music.chords import CHORDS
+from kelly.datasets.music.listening import Windows, heard_in
+from kelly.datasets.music.metre import beat_edges
+from kelly.datasets.music.piece import MEDIAN_PITCH, Music, sounding_pitches
+from kelly.datasets.reading import scores
+from kelly.datasets.reading.midi import Notes
 from kelly.emotion import COORDINATES, EMBEDDING_SIZE, decode
 from kelly.errors import KellyError
 

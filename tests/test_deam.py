@@ -12,15 +12,15 @@ import pytest
 import soundfile
 from published_layouts import write_deam_static
 
-from kelly.datasets import ratings
-from kelly.datasets.deam_static import read_static
+from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import generate
+from kelly.datasets.layouts import ratings
+from kelly.datasets.layouts.deam_static import read_static
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.layouts.ratings import read_ratings
 from kelly.datasets.lessons import emotion
 from kelly.datasets.lessons.emotion import HOP_LENGTH
-from kelly.datasets.listing import Entry
-from kelly.datasets.ratings import read_ratings
 from kelly.datasets.sequences import Dataset
-from kelly.datasets.workers import workers
 from kelly.emotion import decode
 from kelly.errors import KellyError
 from kelly.features import SAMPLE_RATE_HZ, band_position

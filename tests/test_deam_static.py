@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from published_layouts import write_deam_static
 
-from kelly.datasets.deam_static import FOLDER, NAMES, read_static
+from kelly.datasets.layouts.deam_static import FOLDER, NAMES, read_static
 from kelly.errors import KellyError
 
 

@@ -15,18 +15,19 @@ from hypothesis.extra import numpy as arrays_of
 from numpy.typing import NDArray
 from played import Note, write
 
-from kelly.datasets import chunks, extraction
-from kelly.datasets.duplicates import same_works, signature, sound_signature
-from kelly.datasets.extraction import Job
-from kelly.datasets.from_files import FromFiles
+from kelly.datasets.extraction import chunks
+from kelly.datasets.extraction import jobs as extraction
+from kelly.datasets.extraction.duplicates import same_works, signature, sound_signature
+from kelly.datasets.extraction.from_files import FromFiles
+from kelly.datasets.extraction.jobs import Job
+from kelly.datasets.extraction.measured import Measured
+from kelly.datasets.extraction.npy import NpyWriter
+from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import generate
-from kelly.datasets.listing import Entry, Listing
-from kelly.datasets.measured import Measured
-from kelly.datasets.midi import read_midi
-from kelly.datasets.npy import NpyWriter
+from kelly.datasets.layouts.listing import Entry, Listing
+from kelly.datasets.reading.midi import read_midi
 from kelly.datasets.sequences import Dataset
 from kelly.datasets.skipped import UnsuitedError
-from kelly.datasets.workers import workers
 from kelly.errors import KellyError
 from kelly.tasks import TASKS
 
@@ -167,7 +168,7 @@ def test_an_interrupted_generate_leaves_the_former_data_and_what_it_measured(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("kelly.datasets.from_files.same_works", interrupted)
+        patched.setattr("kelly.datasets.extraction.from_files.same_works", interrupted)
         with pytest.raises(KeyboardInterrupt):
             melody(path, to)
     assert contents(to) == former
@@ -461,7 +462,7 @@ def test_a_dask_cluster_gives_the_same_bytes(tmp_path: Path, cluster: Any) -> No
 
 def test_no_scheduler_at_the_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("kelly.datasets.workers.CONNECT_S", 0.5)
+    monkeypatch.setattr("kelly.datasets.extraction.workers.CONNECT_S", 0.5)
     with pytest.raises(KellyError, match=r"no scheduler at 'tcp://127\.0\.0\.1:9'(.|\n)*set it to null"):
         enter(dask="tcp://127.0.0.1:9")
     with pytest.raises(KellyError, match="no scheduler at 'nonsense://'"):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kelly import rtneural
-from kelly.datasets.groove_table import read_info
-from kelly.datasets.midi import read_midi
+from kelly.datasets.layouts.groove_table import read_info
+from kelly.datasets.reading.midi import read_midi
 from kelly.errors import KellyError
 from kelly.files import read_bytes
 

@@ -9,8 +9,8 @@ from fuzz_targets import LESSONS, TARGETS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kelly.datasets.listing import Entry
-from kelly.datasets.midi import read_midi
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.reading.midi import read_midi
 
 READERS = sorted(TARGETS)
 BEGINNINGS = {"midi": smf(track(END)), "csv": seeds("csv")[1][:50], "json": b'{"in_shape":[1,1,1],"layers":['}

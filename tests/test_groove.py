@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kelly.datasets.drums import Bars, bars_of
 from kelly.datasets.generate import generate
-from kelly.datasets.groove_table import read_info
-from kelly.datasets.listing import Entry
-from kelly.datasets.midi import Notes, read_midi
-from kelly.datasets.performance import (
+from kelly.datasets.layouts.groove_table import read_info
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.music.drums import Bars, bars_of
+from kelly.datasets.music.performance import (
     DRUM_DYNAMICS,
     DYNAMICS,
     articulations,
@@ -24,6 +23,7 @@ from kelly.datasets.performance import (
     groove_of,
     heard_coordinates,
 )
+from kelly.datasets.reading.midi import Notes, read_midi
 from kelly.datasets.sequences import Dataset
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import COORDINATES, embed

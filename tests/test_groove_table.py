@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kelly.datasets.groove_table import MAX_BYTES, Performance, read_info
+from kelly.datasets.layouts.groove_table import MAX_BYTES, Performance, read_info
 from kelly.errors import KellyError
 
 HEADER = "drummer,session, id,style , bpm,beat_type, time_signature, midi_filename,audio_filename,duration, split"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from published_layouts import write_lakh_full, write_lakh_matched
 
-from kelly.datasets import lakh
-from kelly.datasets.listing import Listing
+from kelly.datasets.layouts import lakh
+from kelly.datasets.layouts.listing import Listing
 from kelly.errors import KellyError
 
 

@@ -16,8 +16,8 @@ from published_layouts import (
 )
 
 from kelly.datasets.layouts import LAYOUTS, layout_of
-from kelly.datasets.listing import Listing
-from kelly.datasets.midi import read_midi
+from kelly.datasets.layouts.listing import Listing
+from kelly.datasets.reading.midi import read_midi
 from kelly.errors import KellyError
 
 WRITERS: dict[str, Callable[[Path], Path]] = {

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from played import Note, read, write
 
-from kelly.datasets.augmentation import variations
-from kelly.datasets.chords import CHORDS, derive_chords, harmony_contexts
+from kelly.datasets.extraction.augmentation import variations
+from kelly.datasets.extraction.measured import Lesson, Rows, limited, measure_notes
+from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.lessons import dynamics, groove, harmony, melody
-from kelly.datasets.listing import Entry
-from kelly.datasets.measured import Lesson, Rows, limited, measure_notes
-from kelly.datasets.metre import beat_edges
-from kelly.datasets.midi import Midi
-from kelly.datasets.music import read_music
-from kelly.datasets.performance import DYNAMICS
+from kelly.datasets.music.chords import CHORDS, derive_chords, harmony_contexts
+from kelly.datasets.music.metre import beat_edges
+from kelly.datasets.music.performance import DYNAMICS
+from kelly.datasets.music.piece import read_music
+from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, decode, decode_block, embed
 from kelly.errors import KellyError

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from played import Note, notes_of, read, write
 
-from kelly.datasets import tonality
-from kelly.datasets.listening import Windows, heard_in
-from kelly.datasets.listing import Entry
-from kelly.datasets.midi import Notes
-from kelly.datasets.music import read_music
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.music import tonality
+from kelly.datasets.music.listening import Windows, heard_in
+from kelly.datasets.music.piece import read_music
+from kelly.datasets.reading.midi import Notes
 from kelly.emotion import COORDINATES
 from kelly.heard import DECAY, heard_before
 

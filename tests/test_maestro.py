@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from published_layouts import write_maestro
 
-from kelly.datasets import maestro
-from kelly.datasets.listing import Listing
+from kelly.datasets.layouts import maestro
+from kelly.datasets.layouts.listing import Listing
 from kelly.errors import KellyError
 
 

@@ -6,8 +6,8 @@ import mido
 import numpy as np
 import pytest
 
-from kelly.datasets import midi
-from kelly.datasets.midi import read_midi
+from kelly.datasets.reading import midi
+from kelly.datasets.reading.midi import read_midi
 from kelly.errors import KellyError
 
 Event = tuple[int, mido.Message | mido.MetaMessage]

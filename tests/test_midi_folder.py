@@ -8,7 +8,7 @@ from unicodedata import normalize
 import pytest
 from published_layouts import write_midi_folder
 
-from kelly.datasets.midi_folder import list_pieces
+from kelly.datasets.layouts.midi_folder import list_pieces
 from kelly.errors import KellyError
 
 

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from played import Note, notes_of, read, write
 
-from kelly.datasets.metre import bar_lines, beat_edges
-from kelly.datasets.midi import Midi
-from kelly.datasets.music import (
+from kelly.datasets.music.metre import bar_lines, beat_edges
+from kelly.datasets.music.piece import (
     MEDIAN_PITCH,
     Music,
     melody_of,
@@ -17,6 +16,7 @@ from kelly.datasets.music import (
     skyline,
     sounding_pitches,
 )
+from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.errors import KellyError
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from published_layouts import write_pop909
 
-from kelly.datasets.chords import CHORDS, ROOTS, TEMPLATES, chord_index
-from kelly.datasets.midi import read_midi
-from kelly.datasets.pop909 import MAX_BYTES, list_pieces, read_beats, read_chords
+from kelly.datasets.layouts.pop909 import MAX_BYTES, list_pieces, read_beats, read_chords
+from kelly.datasets.music.chords import CHORDS, ROOTS, TEMPLATES, chord_index
+from kelly.datasets.reading.midi import read_midi
 from kelly.errors import KellyError
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kelly.datasets import tonality
+from kelly.datasets.music import tonality
 from kelly.errors import KellyError
 
 C_MAJOR_SCALE = [60, 62, 64, 65, 67, 69, 71, 72]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from published_layouts import write_vgmidi
 
-from kelly.datasets import vgmidi
-from kelly.datasets.listing import Listing
+from kelly.datasets.layouts import vgmidi
+from kelly.datasets.layouts.listing import Listing
 from kelly.errors import KellyError
 
 

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from kelly.datasets import tonality
-from kelly.datasets.chords import CHORDS
+from kelly.datasets.extraction.measured import Rows
+from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.lessons import harmony as harmony_lesson
 from kelly.datasets.lessons import melody as melody_lesson
-from kelly.datasets.listening import UNITS
-from kelly.datasets.listing import Entry
-from kelly.datasets.measured import Rows
-from kelly.datasets.midi import Notes
-from kelly.datasets.music import Music, compose
-from kelly.datasets.performance import SIXTEENTHS
-from kelly.datasets.scores import CHORALES, Piece, read_pieces
+from kelly.datasets.music import tonality
+from kelly.datasets.music.chords import CHORDS
+from kelly.datasets.music.listening import UNITS
+from kelly.datasets.music.performance import SIXTEENTHS
+from kelly.datasets.music.piece import Music, compose
+from kelly.datasets.reading.midi import Notes
+from kelly.datasets.reading.scores import CHORALES, Piece, read_pieces
 from kelly.datasets.sequences import Dataset, Sequences
 from kelly.datasets.skipped import Skipped
 from kelly.errors import KellyError

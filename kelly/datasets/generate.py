@@ -54,7 +54,9 @@ def prepare(name: str, source: Source, settings: Mapping[str, Any]) -> Prepared:
         made: Dataset = resolve_name(source.function)(**settings)
         return made
     # Looked up here alone: who draws synthetic data need not wait for the libraries that read files.
-    prepared: Prepared = resolve_name("kelly.datasets.from_files:from_files")(LAYOUTS[name], source, settings)
+    prepared: Prepared = resolve_name("kelly.datasets.extraction.from_files:from_files")(
+        LAYOUTS[name], source, settings
+    )
     return prepared
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.audio import read_audio
-from kelly.datasets.chords import NUM_CHORDS
-from kelly.datasets.duplicates import signature
-from kelly.datasets.listing import Entry
-from kelly.datasets.measured import Rows
-from kelly.datasets.midi import Midi, read_midi
-from kelly.datasets.ratings import STEP_MS
+from kelly.datasets.extraction.duplicates import signature
+from kelly.datasets.extraction.measured import Rows
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.layouts.ratings import STEP_MS
+from kelly.datasets.music.chords import NUM_CHORDS
+from kelly.datasets.reading.audio import read_audio
+from kelly.datasets.reading.midi import Midi, read_midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, decode, decode_block
 from kelly.errors import KellyError

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from kelly.datasets.drums import MIN_HITS, bars_of
-from kelly.datasets.listening import FAST_DECAY, LOUDNESS, Windows, heard_in
-from kelly.datasets.listing import Entry
-from kelly.datasets.measured import Rows, single
-from kelly.datasets.midi import Midi
-from kelly.datasets.music import MIN_OVERLAP, read_music
-from kelly.datasets.performance import DYNAMICS, dynamics_of, heard_coordinates
+from kelly.datasets.extraction.measured import Rows, single
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.music.drums import MIN_HITS, bars_of
+from kelly.datasets.music.listening import FAST_DECAY, LOUDNESS, Windows, heard_in
+from kelly.datasets.music.performance import DYNAMICS, dynamics_of, heard_coordinates
+from kelly.datasets.music.piece import MIN_OVERLAP, read_music
+from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import BLOCK_SIZE, NUM_COORDINATES, embed
 from kelly.heard import DECAY

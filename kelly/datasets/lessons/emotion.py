@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.audio import read_audio
-from kelly.datasets.duplicates import signature, sound_signature
-from kelly.datasets.listing import Entry
-from kelly.datasets.measured import Measured, cut, limited
-from kelly.datasets.midi import read_midi
-from kelly.datasets.ratings import START_MS, STEP_MS
-from kelly.datasets.render import render
+from kelly.datasets.extraction.duplicates import signature, sound_signature
+from kelly.datasets.extraction.measured import Measured, cut, limited
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.layouts.ratings import START_MS, STEP_MS
+from kelly.datasets.reading.audio import read_audio
+from kelly.datasets.reading.midi import read_midi
+from kelly.datasets.reading.render import render
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import embed, usual_coordinates
 from kelly.errors import KellyError

@@ -4,11 +4,11 @@ from typing import Literal
 
 import numpy as np
 
-from kelly.datasets.drums import MIN_HITS, bars_of
-from kelly.datasets.listing import Entry
-from kelly.datasets.measured import Rows, single
-from kelly.datasets.midi import Midi
-from kelly.datasets.performance import SIXTEENTHS, heard_coordinates
+from kelly.datasets.extraction.measured import Rows, single
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.music.drums import MIN_HITS, bars_of
+from kelly.datasets.music.performance import SIXTEENTHS, heard_coordinates
+from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import BLOCK_SIZE, embed
 from kelly.heard import heard_before

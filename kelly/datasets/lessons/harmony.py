@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.chords import chord_index, derive_chords, harmony_contexts
+from kelly.datasets.extraction.measured import Rows
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.layouts.pop909 import read_chords
 from kelly.datasets.lessons.melody import heard_embeddings
-from kelly.datasets.listing import Entry
-from kelly.datasets.measured import Rows
-from kelly.datasets.metre import beat_edges
-from kelly.datasets.midi import Midi
-from kelly.datasets.music import Music, read_music
-from kelly.datasets.pop909 import read_chords
+from kelly.datasets.music.chords import chord_index, derive_chords, harmony_contexts
+from kelly.datasets.music.metre import beat_edges
+from kelly.datasets.music.piece import Music, read_music
+from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.errors import KellyError
 

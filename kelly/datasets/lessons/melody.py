@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.listening import Windows, heard_in
-from kelly.datasets.listing import Entry
-from kelly.datasets.measured import Rows, cut
-from kelly.datasets.midi import Midi
-from kelly.datasets.music import Music, read_music, sounding_pitches
+from kelly.datasets.extraction.measured import Rows, cut
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.music.listening import Windows, heard_in
+from kelly.datasets.music.piece import Music, read_music, sounding_pitches
+from kelly.datasets.reading.midi import Midi
 from kelly.emotion import embed
 
 

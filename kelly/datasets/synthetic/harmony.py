@@ -11,7 +11,7 @@ from kelly.datasets.sequences import Dataset
 from kelly.datasets.synthetic.law import Floats, sequences_of
 from kelly.emotion import NUM_COORDINATES, embed
 
-NUM_CHORDS = 64  # the vocabulary of kelly.datasets.chords; the law uses its first 60 and no chord, the last
+NUM_CHORDS = 64  # the vocabulary of kelly.datasets.music.chords; the law uses its first 60 and no chord, the last
 NO_CHORD = 63
 MAX_HISTORY = 8
 

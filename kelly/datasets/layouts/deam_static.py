@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from kelly.datasets.tables import MAX_FAULTS, number_in, read_table, shown, tell_faults
+from kelly.datasets.layouts.tables import MAX_FAULTS, number_in, read_table, shown, tell_faults
 from kelly.errors import KellyError
 
 FOLDER = Path("annotations/annotations averaged per song/song_level")

@@ -7,9 +7,9 @@ https://magenta.tensorflow.org/datasets/maestro, CC BY-NC-SA 4.0.
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from kelly.datasets.groove_table import SPLITS
-from kelly.datasets.listing import Entry, Listing
-from kelly.datasets.tables import file_in, read_table, repeated, shown, tell_faults
+from kelly.datasets.layouts.groove_table import SPLITS
+from kelly.datasets.layouts.listing import Entry, Listing
+from kelly.datasets.layouts.tables import file_in, read_table, repeated, shown, tell_faults
 
 TABLE = "maestro-v3.0.0.csv"
 COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename")  # the ones that are read

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.augmentation import variations
-from kelly.datasets.duplicates import signature
-from kelly.datasets.listing import Entry
-from kelly.datasets.midi import read_midi
+from kelly.datasets.extraction.augmentation import variations
+from kelly.datasets.extraction.duplicates import signature
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.reading.midi import read_midi
 from kelly.datasets.skipped import UnsuitedError
 
 Rows = dict[str, NDArray[Any]]  # arrays of Sequences by name, each with one entry a sequence

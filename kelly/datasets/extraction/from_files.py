@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.atomic import write_text
-from kelly.datasets.chunks import UNSUITED, UNUSABLE, USED, Chunk
-from kelly.datasets.duplicates import same_works
-from kelly.datasets.extraction import Job, run
+from kelly.datasets.extraction.chunks import UNSUITED, UNUSABLE, USED, Chunk
+from kelly.datasets.extraction.duplicates import same_works
+from kelly.datasets.extraction.jobs import Job, run
+from kelly.datasets.extraction.measured import measure_notes
+from kelly.datasets.extraction.npy import NpyWriter
 from kelly.datasets.layouts import Layout
-from kelly.datasets.listing import Entry, Listing
-from kelly.datasets.measured import measure_notes
-from kelly.datasets.npy import NpyWriter
+from kelly.datasets.layouts.listing import Entry, Listing
 from kelly.datasets.skipped import Skipped, check_skipped
 from kelly.errors import KellyError
 from kelly.tasks import Notes, Sound

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.duplicates import NUM_HASHES
-from kelly.datasets.listing import Entry
-from kelly.datasets.measured import Measured
+from kelly.datasets.extraction.duplicates import NUM_HASHES
+from kelly.datasets.extraction.measured import Measured
+from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.skipped import UnsuitedError
 from kelly.errors import KellyError
 

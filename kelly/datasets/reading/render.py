@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.audio import read_audio
+from kelly.datasets.reading.audio import read_audio
 from kelly.errors import KellyError
 from kelly.features import SAMPLE_RATE_HZ
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kelly.datasets.midi_events import Events, parse
+from kelly.datasets.reading.midi_events import Events, parse
 from kelly.errors import KellyError
 from kelly.files import read_bytes
 

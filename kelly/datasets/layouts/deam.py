@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kelly.datasets.deam_static import read_static
-from kelly.datasets.listing import Entry, Listing
-from kelly.datasets.ratings import read_ratings
+from kelly.datasets.layouts.deam_static import read_static
+from kelly.datasets.layouts.listing import Entry, Listing
+from kelly.datasets.layouts.ratings import read_ratings
 from kelly.errors import KellyError
 
 Ratings = Literal["dynamic", "static"]

@@ -9,11 +9,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets import tonality
-from kelly.datasets.listing import Entry
-from kelly.datasets.metre import QUARTERS_PER_BAR, bar_lines, on_beats
-from kelly.datasets.midi import Midi, Notes
-from kelly.datasets.performance import SIXTEENTHS, chord_starts, groove_of
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.music import tonality
+from kelly.datasets.music.metre import QUARTERS_PER_BAR, bar_lines, on_beats
+from kelly.datasets.music.performance import SIXTEENTHS, chord_starts, groove_of
+from kelly.datasets.reading.midi import Midi, Notes
 from kelly.datasets.skipped import UnsuitedError
 from kelly.errors import KellyError
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets import tonality
-from kelly.datasets.listing import Entry
-from kelly.datasets.midi import Notes
-from kelly.datasets.performance import coordinates_of, heard_coordinates
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.music import tonality
+from kelly.datasets.music.performance import coordinates_of, heard_coordinates
+from kelly.datasets.reading.midi import Notes
 from kelly.emotion import COORDINATES, NUM_COORDINATES
 from kelly.heard import DECAY, heard_before
 

@@ -7,8 +7,8 @@ https://magenta.tensorflow.org/datasets/groove, CC BY 4.0.
 from pathlib import Path
 from typing import Literal
 
-from kelly.datasets.groove_table import SPLITS, read_info
-from kelly.datasets.listing import Entry, Listing
+from kelly.datasets.layouts.groove_table import SPLITS, read_info
+from kelly.datasets.layouts.listing import Entry, Listing
 from kelly.errors import KellyError
 
 TestSplit = Literal["test", "validation"]

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.listing import Entry
-from kelly.datasets.metre import QUARTERS_PER_BAR
-from kelly.datasets.midi import Midi
-from kelly.datasets.performance import (
+from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.music.metre import QUARTERS_PER_BAR
+from kelly.datasets.music.performance import (
     DRUM_DYNAMICS,
     SIXTEENTHS,
     coordinates_of,
@@ -16,6 +15,7 @@ from kelly.datasets.performance import (
     groove_of,
     nearest,
 )
+from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import COORDINATES
 

@@ -6,8 +6,8 @@ The formulas are this project's, documented in docs/data.md; units and scales ar
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.midi import Notes
-from kelly.datasets.tonality import estimated_arousal
+from kelly.datasets.music.tonality import estimated_arousal
+from kelly.datasets.reading.midi import Notes
 from kelly.emotion import COORDINATES
 from kelly.heard import DECAY, heard_before
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.folders import found_in, scan
-from kelly.datasets.listing import Entry, Listing
-from kelly.datasets.tables import NUMBER, shown, tell_faults
+from kelly.datasets.layouts.folders import found_in, scan
+from kelly.datasets.layouts.listing import Entry, Listing
+from kelly.datasets.layouts.tables import NUMBER, shown, tell_faults
 from kelly.errors import KellyError
 from kelly.files import read_bytes
 

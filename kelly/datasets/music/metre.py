@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.midi import Midi, Notes
-from kelly.datasets.pop909 import read_beats
+from kelly.datasets.layouts.pop909 import read_beats
+from kelly.datasets.reading.midi import Midi, Notes
 from kelly.datasets.skipped import UnsuitedError
 from kelly.errors import KellyError
 

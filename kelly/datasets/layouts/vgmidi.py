@@ -5,9 +5,9 @@ Ferreira & Whitehead, "Learning to Generate Music With Sentiment", ISMIR 2019; h
 
 from pathlib import Path, PurePosixPath
 
-from kelly.datasets.folders import scan
-from kelly.datasets.listing import Entry, Listing
-from kelly.datasets.tables import file_in, number_in, read_table, repeated, tell_faults
+from kelly.datasets.layouts.folders import scan
+from kelly.datasets.layouts.listing import Entry, Listing
+from kelly.datasets.layouts.tables import file_in, number_in, read_table, repeated, tell_faults
 
 TABLE = "vgmidi_labelled.csv"
 COLUMNS = ("id", "midi", "valence", "arousal")  # the ones that are read

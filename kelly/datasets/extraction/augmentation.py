@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kelly.datasets.midi import Midi
+from kelly.datasets.reading.midi import Midi
 
 
 def variations(midi: Midi, name: str, copies: int, velocity: float, tempo: float) -> Iterator[Midi]:

@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
-from kelly.datasets.folders import walk
-from kelly.datasets.listing import Entry, Listing
-from kelly.datasets.tables import NUM_SHOWN, file_in, number_in, read_table, repeated, shown, tell_faults
+from kelly.datasets.layouts.folders import walk
+from kelly.datasets.layouts.listing import Entry, Listing
+from kelly.datasets.layouts.tables import NUM_SHOWN, file_in, number_in, read_table, repeated, shown, tell_faults
 from kelly.errors import KellyError
 
 LABELS = "labels.csv"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 
-from kelly.datasets.listing import Listing
+from kelly.datasets.layouts.listing import Listing
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ ROWS = (
     Layout(
         name="groove",
         title="Groove MIDI Dataset v1.0.0",
-        pieces="kelly.datasets.groove:list_pieces",
+        pieces="kelly.datasets.layouts.groove:list_pieces",
         markers=("info.csv",),
         options=("test_split",),
         lacks="holds drums alone, without melody, chords or ratings of emotion",
@@ -54,7 +54,7 @@ ROWS = (
     Layout(
         name="maestro",
         title="MAESTRO v3",
-        pieces="kelly.datasets.maestro:list_pieces",
+        pieces="kelly.datasets.layouts.maestro:list_pieces",
         markers=("maestro-v3.0.0.csv",),
         lacks="was played without a click, so that it has no bars, and nobody rated its emotion",
         licence="CC BY-NC-SA 4.0",
@@ -62,7 +62,7 @@ ROWS = (
     Layout(
         name="lakh",
         title="Lakh MIDI Dataset, full or matched",
-        pieces="kelly.datasets.lakh:list_pieces",
+        pieces="kelly.datasets.layouts.lakh:list_pieces",
         markers=(
             f"lmd_full/[0-9a-f]/{MD5}.mid",
             f"lmd_matched/{TRACK}/{MD5}.mid",
@@ -75,7 +75,7 @@ ROWS = (
     Layout(
         name="pop909",
         title="POP909",
-        pieces="kelly.datasets.pop909:list_pieces",
+        pieces="kelly.datasets.layouts.pop909:list_pieces",
         markers=("POP909/[0-9][0-9][0-9]/*.mid", "[0-9][0-9][0-9]/chord_midi.txt"),
         lacks="has neither drums nor ratings of emotion",
         licence="MIT, the songs are their authors'",
@@ -83,7 +83,7 @@ ROWS = (
     Layout(
         name="vgmidi",
         title="VGMIDI",
-        pieces="kelly.datasets.vgmidi:list_pieces",
+        pieces="kelly.datasets.layouts.vgmidi:list_pieces",
         markers=("vgmidi_labelled.csv",),
         lacks="was written and not played: it does not tell dynamics and groove",
         licence="none stated",
@@ -91,7 +91,7 @@ ROWS = (
     Layout(
         name="deam",
         title="DEAM",
-        pieces="kelly.datasets.deam:list_pieces",
+        pieces="kelly.datasets.layouts.deam:list_pieces",
         markers=("annotations/annotations averaged per song", "MEMD_audio"),
         lacks="holds sound and ratings, without notes",
         options=("ratings",),
@@ -100,7 +100,7 @@ ROWS = (
     Layout(
         name="midi",
         title="a folder of MIDI files",
-        pieces="kelly.datasets.midi_folder:list_pieces",
+        pieces="kelly.datasets.layouts.midi_folder:list_pieces",
         markers=("*",),
         lacks="",
     ),

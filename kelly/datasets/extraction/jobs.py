@@ -17,14 +17,14 @@ import joblib
 from tqdm import tqdm
 
 from kelly.atomic import replacing, write_text
-from kelly.datasets import chunks
-from kelly.datasets.chunks import Chunk
-from kelly.datasets.listing import Entry
-from kelly.datasets.measured import Measured
+from kelly.datasets.extraction import chunks
+from kelly.datasets.extraction.chunks import Chunk
+from kelly.datasets.extraction.measured import Measured
+from kelly.datasets.layouts.listing import Entry
 from kelly.errors import KellyError
 
 CHUNK_FILES = 32
-SOURCE = Path(__file__).parents[1]
+SOURCE = Path(__file__).parents[2]  # all of kelly
 
 Measure = Callable[..., Measured]
 

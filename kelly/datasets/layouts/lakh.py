@@ -11,8 +11,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from kelly.datasets.folders import found_in, scan
-from kelly.datasets.listing import Entry, Listing
+from kelly.datasets.layouts.folders import found_in, scan
+from kelly.datasets.layouts.listing import Entry, Listing
 from kelly.errors import KellyError
 
 FULL, MATCHED = "lmd_full", "lmd_matched"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kelly.datasets.tables import file_in, read_table, repeated, shown, tell_faults
+from kelly.datasets.layouts.tables import file_in, read_table, repeated, shown, tell_faults
 
 COLUMNS = ("id", "style", "time_signature", "midi_filename", "split")  # the ones that are read
 SPLITS = ("train", "validation", "test")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from kelly.datasets.midi import Notes
+from kelly.datasets.reading.midi import Notes
 
 NUM_HASHES = 64
 SEED = 1
