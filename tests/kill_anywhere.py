@@ -22,11 +22,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from clone import Clone, kill
+from clone import Clone, choose, kill
+from published_layouts import write_midi_folder
 
 from kelly import dvc_notes
 
-MODELS = ("groovepredictor", "emotionrecognizer")  # one without a memory and one with
+MODELS = ("groovepredictor", "emotionrecognizer", "dynamicsengine")  # without a memory, with one, from files
+NUM_FILES = 160  # five chunks
 SETTINGS = {
     "epochs: 50 ": "epochs: 30 ",
     "num_sequences: 12500, seed": "num_sequences: 400, seed",
@@ -36,6 +38,18 @@ MADE = ("data", "trained_models", "metrics", "out", ".dvc/cache", ".dvc/tmp", "d
 WAYS = ("repro", "exp", "train_all_models.py")
 MAX_KILLS = 4  # before a run may go on to its end
 LEFT_BEHIND = (".partial", ".former")
+
+
+def a_clone(project: Path, folder: Path) -> Clone:
+    """A copy of the project with small settings, in which DynamicsEngine learns from a folder of MIDI files."""
+    clone = Clone(project, folder, SETTINGS)
+    write_midi_folder(folder / "music", NUM_FILES, labels=False)
+    data = "models.dynamicsengine.data"
+    choose(folder, {f"{data}.source": "midi", f"{data}.midi.path": "music"})
+    with (folder / ".gitignore").open("a") as ignored:
+        ignored.write("/music/\n")
+    clone.commit()
+    return clone
 
 
 def exact(value: Any) -> str:
@@ -204,7 +218,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS, help="(%(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        clone = Clone(Path(__file__).parents[1], Path(folder), SETTINGS)
+        clone = a_clone(Path(__file__).parents[1], Path(folder))
         trials = [Trial(clone, way, model) for way in arguments.ways for model in MODELS]
         tried = same = 0
         faults: list[str] = []

@@ -4,18 +4,19 @@ from pathlib import Path
 
 import pytest
 from clone import Clone
-from kill_anywhere import MODELS, SETTINGS, WAYS, Trial, campaign
+from kill_anywhere import MODELS, WAYS, Trial, a_clone, campaign
 
 pytestmark = pytest.mark.pipeline
 
 
 @pytest.fixture(scope="module")
 def clone(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    return Clone(project, tmp_path_factory.mktemp("killed"), SETTINGS)
+    return a_clone(project, tmp_path_factory.mktemp("killed"))
 
 
 @pytest.mark.parametrize(
-    ("way", "model", "num_kills"), [(WAYS[0], MODELS[1], 4), (WAYS[0], MODELS[0], 2), (WAYS[2], MODELS[0], 4)]
+    ("way", "model", "num_kills"),
+    [(WAYS[0], MODELS[1], 4), (WAYS[0], MODELS[0], 2), (WAYS[2], MODELS[0], 4), (WAYS[0], MODELS[2], 4)],
 )
 def test_a_killed_run_ends_like_an_unbroken_one(clone: Clone, way: str, model: str, num_kills: int) -> None:
     assert campaign(Trial(clone, way, model), num_kills, seed=7) == (num_kills, num_kills, [])

@@ -43,7 +43,7 @@ def generate(task: Task, source: str, settings: Mapping[str, Any], folder: Path)
             check(task, Sequences.load(fresh / "stream"))
         describe(fresh, {"model": task.name, "source": source, "settings": dict(settings)}, facts)
     if state := prepared.state():
-        write_text(_state_file(folder), state)
+        write_text(_state_file(folder), state + "\n")
     shutil.rmtree(workspace, ignore_errors=True)
     return Dataset.load(folder)
 
@@ -75,7 +75,7 @@ def is_outdated(task: Task, source: str, settings: Mapping[str, Any], folder: Pa
     state = _state_file(folder)
     if not _is_of(task, source, settings, folder) or not state.exists():
         return False
-    return state.read_text(encoding="utf-8") != prepare(source, task.sources[source], settings).state()
+    return state.read_text(encoding="utf-8").strip() != prepare(source, task.sources[source], settings).state()
 
 
 def _is_of(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:
