@@ -106,7 +106,7 @@ class Made:
         officials = sides.split() or [""] * len(names)
         self.entries = [Entry(n, folder / n, official=o) for n, o in zip(names, officials, strict=True)]
         job = Job(self.entries, measured, {"log": str(self.log)} | settings)
-        self.files = FromFiles(folder, Listing(self.entries), job, share)
+        self.files = FromFiles(folder, Listing(self.entries), job, share, {})
 
     def save(self, to: str = "data") -> dict[str, Any]:
         (self.folder / to).mkdir(exist_ok=True)

@@ -143,6 +143,17 @@ def test_hardly_any_chords_are_unsuited(tmp_path: Path) -> None:
         harmony.lesson(*read(write(tmp_path / "a.mid", {"Piano": one})))
 
 
+@pytest.mark.parametrize("name", ["melody", "dynamics"])
+def test_a_note_that_is_played_a_little_early_is_not_heard_before_its_bar(tmp_path: Path, name: str) -> None:
+    inputs = []
+    for velocity, pitch in ((40, 60), (120, 84)):
+        notes = [Note(i / 2, 0.4, SCALE[i % 8], 60 + i % 3) for i in range(32)]
+        notes[8] = Note(3.9, 0.5, pitch, velocity)  # the first of the second bar, a tenth of a quarter early
+        rows = learned(tmp_path / f"{pitch}.mid", LESSONS[name], {"Piano": notes})
+        inputs.append(rows["inputs"].reshape(-1, rows["inputs"].shape[-1])[:2])
+    np.testing.assert_array_equal(inputs[0], inputs[1])
+
+
 def test_a_crescendo_is_read_from_its_bar(tmp_path: Path) -> None:
     velocities = [40, 48, 56, 64, 64, 56, 48, 40]
     notes = [Note(i, 0.5, SCALE[i], velocity) for i, velocity in enumerate(velocities)]

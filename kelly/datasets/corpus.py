@@ -123,7 +123,8 @@ def music_of(entry: Entry, piece: Piece) -> Music:
         track=nothing,
     )
     num_bars = len(piece.bars) - 1
-    bars = (piece.bars, piece.bars * seconds, np.full(num_bars, tonality.MEAN_BPM))
+    bars_s = piece.bars * seconds
+    bars = (piece.bars, bars_s, bars_s, np.full(num_bars, tonality.MEAN_BPM))
     return compose(entry, notes, is_melody, score, bars, np.full((num_bars, 2 * SIXTEENTHS), np.nan))
 
 

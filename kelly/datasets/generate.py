@@ -14,7 +14,7 @@ from kelly.datasets.sequences import Dataset, Sequences, describe, digest, read_
 from kelly.errors import KellyError
 from kelly.tasks import Made, Source, Task
 
-BLOCK_ROWS = 8_192
+BLOCK_BYTES = 2**25  # of inputs
 
 
 class Prepared(Protocol):
@@ -91,9 +91,10 @@ def _state_file(folder: Path) -> Path:
 
 
 def blocks(sequences: Sequences) -> Iterator[Sequences]:
-    """The sequences BLOCK_ROWS at a time, so that a data set larger than memory can be gone through."""
-    for start in range(0, len(sequences), BLOCK_ROWS):
-        yield sequences.take(np.arange(start, min(start + BLOCK_ROWS, len(sequences))))
+    """The sequences BLOCK_BYTES at a time, so that a data set larger than memory can be gone through."""
+    num_rows = max(1, BLOCK_BYTES * len(sequences) // max(1, sequences.inputs.nbytes))
+    for start in range(0, len(sequences), num_rows):
+        yield sequences.take(np.arange(start, min(start + num_rows, len(sequences))))
 
 
 def check(task: Task, sequences: Sequences) -> None:

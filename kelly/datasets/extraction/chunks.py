@@ -3,7 +3,8 @@
 import hashlib
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,30 +29,30 @@ class Chunk:
     """A chunk on disk; what is asked for is read then, and not kept.
 
     Of its files, in their order: `num_rows` int64, `outcome` (USED, UNSUITED, UNUSABLE), `reason` str, `category` str,
-    `content` bytes, the hash of the rows, `signature` uint32[num_files, NUM_HASHES], zero where there is none. `rows`
-    are the arrays of Sequences, those of all files one after another.
+    `content` bytes, the hash of the rows, `signature` uint32[num_files, NUM_HASHES], zero where there is none,
+    `left_out` int64. `rows` are the arrays of Sequences, those of all files one after another.
     """
 
     path: Path
 
-    @cached_property
-    def members(self) -> list[str]:
-        """Names of all arrays."""
-        with np.load(self.path, allow_pickle=False) as file:
-            return list(file.files)
-
     def __getitem__(self, name: str) -> NDArray[Any]:
-        try:
-            with np.load(self.path, allow_pickle=False) as file:
-                array: NDArray[Any] = file[name]
-        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-            raise KellyError(f"{self.path} is damaged ({error}); delete the folder {self.path.parent}") from None
+        with self._open() as file:
+            array: NDArray[Any] = file[name]
         return array
 
-    @property
+    @cached_property
     def arrays(self) -> list[str]:
         """Names of the arrays of Sequences that are there."""
-        return [name.removeprefix("rows_") for name in self.members if name.startswith("rows_")]
+        with self._open() as file:
+            return [name.removeprefix("rows_") for name in file.files if name.startswith("rows_")]
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                yield file
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+            raise KellyError(f"{self.path} is damaged ({error}); delete the folder {self.path.parent}") from None
 
 
 def write(path: Path, entries: Sequence[Entry], outcomes: Sequence[Measured | KellyError]) -> None:
@@ -60,7 +61,7 @@ def write(path: Path, entries: Sequence[Entry], outcomes: Sequence[Measured | Ke
     names = dict.fromkeys(name for measured in used for name in measured.rows)
     rows = {f"rows_{name}": np.concatenate([measured.rows[name] for measured in used]) for name in names}
     about: dict[str, list[Any]] = {
-        name: [] for name in ("num_rows", "outcome", "reason", "category", "content", "signature")
+        name: [] for name in ("num_rows", "outcome", "reason", "category", "content", "signature", "left_out")
     }
     for entry, outcome in zip(entries, outcomes, strict=True):
         nothing = np.zeros(NUM_HASHES, dtype=np.uint32)
@@ -72,10 +73,11 @@ def write(path: Path, entries: Sequence[Entry], outcomes: Sequence[Measured | Ke
                 outcome.category,
                 _content(outcome),
                 nothing if outcome.signature is None else outcome.signature,
+                outcome.left_out,
             )
         else:
             reason = str(outcome).removeprefix(f"{entry.path}: ")
-            told = (0, UNSUITED if isinstance(outcome, UnsuitedError) else UNUSABLE, reason, "", b"", nothing)
+            told = (0, UNSUITED if isinstance(outcome, UnsuitedError) else UNUSABLE, reason, "", b"", nothing, 0)
         for name, value in zip(about, told, strict=True):
             about[name].append(value)
     np.savez(path, allow_pickle=False, **rows, **{name: np.array(values) for name, values in about.items()})

@@ -31,13 +31,14 @@ class FromFiles:
     """The data set that a folder gives; it is read when it is saved.
 
     where: the folder, for messages; job: the entries of `listing` and how each is measured
-    max_skipped_share: 0..1, how many of the files may be unusable
+    max_skipped_share: 0..1, how many of the files may be unusable; units: what the numbers mean, for people
     """
 
     where: Path
     listing: Listing
     job: Job
     max_skipped_share: float
+    units: Mapping[str, str]
 
     def state(self) -> str:
         """What tells whether a file was added, removed or changed since."""
@@ -69,8 +70,10 @@ class FromFiles:
             **files.by_side(),
             "duplicates_left_out": len(files.copies),
             "duplicates": files.copies[:MAX_NAMED],
+            **({"ratings_left_out": files.left_out} if files.left_out else {}),
             "unsuited_left_out": len(unsuited),
             "unsuited": unsuited[:MAX_NAMED],
+            "units": self.units,
             "skipped": skipped,
         }
 
@@ -85,12 +88,14 @@ def from_files(layout: Layout, source: Notes | Sound, settings: Mapping[str, Any
     if max_files is not None and len(entries) > max_files:
         chosen = np.linspace(0, len(entries) - 1, max_files).round().astype(np.intp)
         entries = [entries[i] for i in chosen]
+    name = source.function if isinstance(source, Sound) else source.lesson
+    measure, units = resolve_name(name), resolve_name(f"{name.partition(':')[0]}:UNITS")
     if isinstance(source, Sound):
-        job = Job(entries, resolve_name(source.function), own)
+        job = Job(entries, measure, own)
     else:
         common = {name: own.pop(name, None) for name in ("max_windows_per_piece", "augmentation")}
-        job = Job(entries, measure_notes, {"lesson": resolve_name(source.lesson), **common, "settings": own})
-    return FromFiles(where, listing, job, max_skipped_share)
+        job = Job(entries, measure_notes, {"lesson": measure, **common, "settings": own})
+    return FromFiles(where, listing, job, max_skipped_share, units)
 
 
 class _Files:
@@ -103,6 +108,7 @@ class _Files:
         self.entries = entries
         self.num_rows, self.outcome = whole("num_rows"), whole("outcome")
         self.reason, self.category = whole("reason"), whole("category")
+        self.left_out = int(whole("left_out").sum())
         signatures, content = whole("signature"), whole("content")
         self.kept = self.outcome == USED
         self.copies: list[dict[str, str]] = []

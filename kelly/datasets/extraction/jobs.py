@@ -52,6 +52,8 @@ class Job:
         whole = hashlib.sha256((self.files() + _code()).encode())
         settings = {name: getattr(value, "__module__", value) for name, value in sorted(self.settings.items())}
         whole.update(repr((self.measure.__module__, self.measure.__name__, settings)).encode())
+        if soundfont := self.settings.get("soundfont"):
+            whole.update(_size_and_time(Path(soundfont)).encode())
         return whole.hexdigest()
 
 

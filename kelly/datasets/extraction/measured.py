@@ -23,11 +23,13 @@ class Measured:
 
     category: a trait of the piece for the table reference; '': none
     signature: uint32[NUM_HASHES] of `duplicates.signature` or `sound_signature`; None: too few notes for one
+    left_out: how many ratings have no sound
     """
 
     rows: Rows
     category: str = ""
     signature: NDArray[np.uint32] | None = None
+    left_out: int = 0
 
 
 def measure_notes(

@@ -6,12 +6,15 @@ from kelly.datasets.extraction.measured import Rows, single
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.music.drums import MIN_HITS, bars_of
 from kelly.datasets.music.listening import FAST_DECAY, LOUDNESS, Windows, heard_in
+from kelly.datasets.music.listening import UNITS as HEARD_UNITS
 from kelly.datasets.music.performance import DYNAMICS, dynamics_of, heard_coordinates
-from kelly.datasets.music.piece import MIN_OVERLAP, read_music
+from kelly.datasets.music.piece import read_music
 from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import BLOCK_SIZE, NUM_COORDINATES, embed
 from kelly.heard import DECAY
+
+UNITS = {"frame": "bar, or window_s seconds"} | HEARD_UNITS
 
 
 def lesson(entry: Entry, midi: Midi, window_s: float | None) -> tuple[Rows, str]:
@@ -32,13 +35,11 @@ def lesson(entry: Entry, midi: Midi, window_s: float | None) -> tuple[Rows, str]
     decay = np.full(NUM_COORDINATES, DECAY)
     if window_s is not None:
         decay[LOUDNESS] = FAST_DECAY
-    windows = Windows(music.bars_s, music.bpm, music.groove)
+    windows = Windows(music.heard_s, music.bpm, music.groove)
     heard = heard_in(entry, music.notes, music.is_melody, windows, short_notes=False, decay=decay)
     targets = np.full((music.num_bars, len(DYNAMICS)), np.nan)
-    lead = MIN_OVERLAP if window_s is None else 0.0  # a note played a little early is of the bar that it leads into
-    order = np.argsort(music.notes.onset_quarters, kind="stable")
-    begins = np.searchsorted(music.notes.onset_quarters[order], music.bars - lead)
+    begins = np.searchsorted(music.notes.onset_s, music.heard_s)
     for i in np.flatnonzero(np.diff(begins) > 0):
-        here = music.notes.take(order[begins[i] : begins[i + 1]])
+        here = music.notes.take(np.arange(begins[i], begins[i + 1]))
         targets[i] = dynamics_of(here, float(music.bars_s[i : i + 2].mean()))
     return single(embed(heard)[:, :BLOCK_SIZE], targets, np.diff(begins) >= MIN_HITS), music.key.mode

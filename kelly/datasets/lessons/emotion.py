@@ -68,7 +68,7 @@ def _measured(
         frames = _rated_frames(entry, samples, len(valence))
     targets = embed(usual_coordinates(valence, arousal))[: len(frames)].astype(np.float32)
     rows = cut(frames, targets, None, num_frames)
-    return Measured(limited(rows, max_windows), entry.category, own)
+    return Measured(limited(rows, max_windows), entry.category, own, left_out=len(valence) - len(frames))
 
 
 def _rated_frames(entry: Entry, samples: NDArray[np.float32], num_rated: int) -> NDArray[np.float32]:

@@ -7,11 +7,14 @@ import numpy as np
 from kelly.datasets.extraction.measured import Rows, single
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.music.drums import MIN_HITS, bars_of
+from kelly.datasets.music.listening import UNITS as HEARD_UNITS
 from kelly.datasets.music.performance import SIXTEENTHS, heard_coordinates
 from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import BLOCK_SIZE, embed
 from kelly.heard import heard_before
+
+UNITS = {"frame": "bar of 4/4"} | HEARD_UNITS | {"valence": "0: drums have none"}
 
 Context = Literal["embedding", "heard"]
 

@@ -10,12 +10,14 @@ from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.layouts.pop909 import read_chords
 from kelly.datasets.lessons.melody import heard_embeddings
 from kelly.datasets.music.chords import chord_index, derive_chords, harmony_contexts
+from kelly.datasets.music.listening import UNITS as HEARD_UNITS
 from kelly.datasets.music.metre import beat_edges
 from kelly.datasets.music.piece import Music, read_music
 from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.errors import KellyError
 
+UNITS = {"frame": "change of chord"} | HEARD_UNITS
 MIN_CHANGES = 4  # a piece with fewer chords has no harmony to learn from
 EARLY_S = 0.05  # a label that begins so little before a bar line is of the bar that it leads into
 

@@ -5,10 +5,13 @@ from numpy.typing import NDArray
 
 from kelly.datasets.extraction.measured import Rows, cut
 from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.music.listening import UNITS as HEARD_UNITS
 from kelly.datasets.music.listening import Windows, heard_in
 from kelly.datasets.music.piece import Music, read_music, sounding_pitches
 from kelly.datasets.reading.midi import Midi
 from kelly.emotion import embed
+
+UNITS = {"frame": "bar"} | HEARD_UNITS
 
 
 def lesson(entry: Entry, midi: Midi, num_frames: int) -> tuple[Rows, str]:
@@ -30,5 +33,5 @@ def rows_of(entry: Entry, music: Music, num_frames: int) -> Rows:
 
 def heard_embeddings(entry: Entry, music: Music) -> NDArray[np.float32]:
     """The embedding of what was heard before each bar: float32[num_bars, 64]."""
-    windows = Windows(music.bars_s, music.bpm, music.groove)
+    windows = Windows(music.heard_s, music.bpm, music.groove)
     return embed(heard_in(entry, music.notes, music.is_melody, windows)).astype(np.float32)

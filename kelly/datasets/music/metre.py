@@ -14,6 +14,7 @@ from kelly.errors import KellyError
 
 QUARTERS_PER_BAR = 4  # of 4/4, the metre that the groove is told in
 MAX_BARS = 20_000
+EARLY = 0.125  # quarters
 
 
 def bar_lines(midi: Midi) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -65,6 +66,16 @@ def on_beats(path: Path, notes: Notes) -> tuple[Notes, NDArray[np.float64], NDAr
                  beats_s[-1] + (bars[-1] - at[-1]) * (beats_s[-1] - beats_s[-2])]  # fmt: skip
     bars_s = np.where(bars < 0, outside_s[0], np.where(bars > at[-1], outside_s[1], np.interp(bars, at, beats_s)))
     return timed, bars, bars_s, np.diff(bars) == QUARTERS_PER_BAR
+
+
+def early_edges(bars: NDArray[np.float64], bars_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Moments in seconds, float64[num_bars + 1], from which on a note is of the bar that it leads into.
+
+    bars, bars_s: float64[num_bars + 1], quarters and seconds. A 32nd before each line, at most a quarter of the bar.
+    """
+    share = np.minimum(EARLY / np.diff(bars), 0.25)
+    before_s = share * np.diff(bars_s)
+    return bars_s - np.append(before_s[:1], before_s)
 
 
 def beat_edges(bars: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.music import tonality
-from kelly.datasets.music.metre import QUARTERS_PER_BAR, bar_lines, on_beats
+from kelly.datasets.music.metre import QUARTERS_PER_BAR, bar_lines, early_edges, on_beats
 from kelly.datasets.music.performance import SIXTEENTHS, chord_starts, groove_of
 from kelly.datasets.reading.midi import Midi, Notes
 from kelly.datasets.skipped import UnsuitedError
@@ -36,6 +36,8 @@ class Music:
     is_melody: bool[num_notes]
     score: float64[num_notes, 3], onset and end in quarters, on the grid where they were played, and MIDI pitch
     bars, bars_s: float64[num_bars + 1], where bars begin, and the end, in quarters and seconds
+    heard_s: float64[num_bars + 1], where the notes of a bar begin, in seconds: a little before its line, as they are
+        played, so that no note that leads into a bar is heard before it
     bpm: float64[num_bars], beats a minute
     groove: float64[num_bars, 32] of `groove_of`, all notes and drums together, NaN where it is not told
     key: of the piece as it was written
@@ -46,6 +48,7 @@ class Music:
     score: NDArray[np.float64]
     bars: NDArray[np.float64]
     bars_s: NDArray[np.float64]
+    heard_s: NDArray[np.float64]
     bpm: NDArray[np.float64]
     groove: NDArray[np.float64]
     key: tonality.Key
@@ -67,14 +70,16 @@ def read_music(entry: Entry, midi: Midi, window_s: float | None = None) -> Music
     if window_s is not None:
         whole = replace(whole, onset_quarters=whole.onset_s, duration_quarters=whole.duration_s)
         end_s = float((whole.onset_s + whole.duration_s).max())
-        bars = bars_s = np.arange(whole.onset_s[0], end_s + window_s, window_s)
+        bars = bars_s = heard_s = np.arange(whole.onset_s[0], end_s + window_s, window_s)
         bpm, is_common = np.full(len(bars) - 1, np.nan), np.zeros(len(bars) - 1, dtype=np.bool_)
     elif entry.beats is not None:
         whole, bars, bars_s, is_common = on_beats(entry.beats, whole)
         bpm = 60.0 * np.diff(bars) / np.diff(bars_s)
+        heard_s = early_edges(bars, bars_s)
     else:
         bars, is_common = bar_lines(midi)
         bars_s, bpm = midi.seconds(bars), midi.bpm(bars[:-1])
+        heard_s = early_edges(bars, bars_s)
     notes = whole.take(~whole.is_drum & (whole.duration_quarters > 0))
     if len(notes) > MAX_NOTES:
         raise KellyError(f"{entry.path}: {len(notes)} pitched notes, expected at most {MAX_NOTES}; leave the file out")
@@ -84,7 +89,7 @@ def read_music(entry: Entry, midi: Midi, window_s: float | None = None) -> Music
     length = np.maximum(np.round(notes.duration_quarters * GRID), 1.0) / GRID
     score = np.stack([onset, onset + length, notes.pitch], axis=1)
     groove = _groove(whole, bars, is_common)
-    return compose(entry, notes, melody_of(notes, midi.track_names), score, (bars, bars_s, bpm), groove)
+    return compose(entry, notes, melody_of(notes, midi.track_names), score, (bars, bars_s, heard_s, bpm), groove)
 
 
 def _groove(notes: Notes, bars: NDArray[np.float64], is_common: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -106,12 +111,12 @@ def compose(
     notes: Notes,
     is_melody: NDArray[np.bool_],
     score: NDArray[np.float64],
-    bars: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    bars: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     groove: NDArray[np.float64],
 ) -> Music:
     """Find the key, transpose so that the tonic is C and the melody's median lies near MEDIAN_PITCH.
 
-    bars: Music's bars, bars_s and bpm. Bars before the first note and after the last are left out.
+    bars: Music's bars, bars_s, heard_s and bpm. Bars before the first note and after the last are left out.
     Raises UnsuitedError where the piece has no key or fewer than two bars.
     """
     try:
@@ -120,7 +125,7 @@ def compose(
         raise UnsuitedError(f"{entry.path}: no key: all pitch classes sound alike") from None
     octaves = round((MEDIAN_PITCH - (float(np.median(notes.pitch[is_melody])) - key.tonic)) / 12)
     shift = 12 * octaves - key.tonic
-    edges, edges_s, bpm = bars
+    edges, edges_s, heard_s, bpm = bars
     first = max(0, int(np.searchsorted(edges, score[:, 0].min(), side="right")) - 1)
     last = min(len(edges) - 1, int(np.searchsorted(edges, score[:, 1].max() - MIN_OVERLAP)))
     if last - first < 2:
@@ -131,6 +136,7 @@ def compose(
         score + np.array([0.0, 0.0, shift]),
         edges[first : last + 1],
         edges_s[first : last + 1],
+        heard_s[first : last + 1],
         bpm[first:last],
         groove[first:last],
         key,
