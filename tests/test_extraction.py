@@ -314,6 +314,15 @@ def test_of_exact_copies_the_one_on_the_test_side_is_kept(tmp_path: Path) -> Non
     assert facts["sequences_by_side"] == {"test": 3, "train": 3, "validation": 3}
 
 
+def test_copies_are_left_out_whatever_their_variations_are(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("copy of a", 0), ("b", 1)):
+        write(tmp_path / f"music/{name}.mid", {"Piano": song(seed)})
+    own = {"window_s": None, "augmentation": {"copies": 2, "velocity": 0.2, "tempo": 0.1}}
+    settings = {name: value for name, value in MELODY.items() if name != "num_frames"} | own
+    dataset = generate(TASKS["dynamicsengine"], "midi", settings | {"path": str(tmp_path / "music")}, tmp_path / "data")
+    assert dataset.facts["duplicates"] == [{"file": "copy of a.mid", "same_as": "a.mid"}]
+
+
 def test_of_a_work_on_two_published_sides_the_last_is_kept(tmp_path: Path) -> None:
     names = ["a/0", "a/1", "a/2", "b/0", "b/1", "c/0", "c/1"]
     made = Made(tmp_path, *names, sides="train test validation train validation train train")
