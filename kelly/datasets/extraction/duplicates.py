@@ -13,8 +13,7 @@ from itertools import islice
 import numpy as np
 from datasketch import LeanMinHash, MinHash, MinHashLSH
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.cluster.hierarchy import DisjointSet
 
 from kelly.datasets.reading.midi import Notes
 
@@ -62,25 +61,23 @@ def same_works(signatures: Sequence[NDArray[np.uint32] | None], known: Sequence[
     Pieces are one work where they share SAME of their runs or are `known` to be: those of one name that is not empty.
     The relation is followed through, so a work may join pieces that are alike at two removes.
     """
-    links: list[tuple[int, int]] = []
+    works = DisjointSet(range(len(signatures)))
     first_of: dict[str, int] = {}
     first_with: dict[bytes, int] = {}
     index = MinHashLSH(threshold=SAME, num_perm=NUM_HASHES)
     for i, (own, name) in enumerate(zip(signatures, known, strict=True)):
-        if name and first_of.setdefault(name, i) != i:
-            links.append((first_of[name], i))
+        if name:
+            works.merge(first_of.setdefault(name, i), i)
         if own is None:
             continue
         same = first_with.setdefault(own.tobytes(), i)
         if same != i:
-            links.append((same, i))
+            works.merge(same, i)
             continue
         hashed = LeanMinHash(seed=SEED, hashvalues=own, scheme=SCHEME)
-        links += [(j, i) for j in sorted(index.query(hashed)) if np.mean(signatures[j] == own) >= SAME]
+        for j in index.query(hashed):  # of a thousand that are alike one comparison is enough
+            if not works.connected(i, j) and np.mean(signatures[j] == own) >= SAME:
+                works.merge(i, j)
         index.insert(i, hashed, check_duplication=False)
-    n = len(signatures)
-    rows, columns = np.array(links, dtype=np.intp).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(rows), dtype=np.bool_), (rows, columns)), shape=(n, n))
-    _, labels = connected_components(graph, directed=False)
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return np.asarray(np.argsort(np.argsort(first))[inverse], dtype=np.intp)
+    numbers: dict[int, int] = {}
+    return np.array([numbers.setdefault(works[i], len(numbers)) for i in range(len(signatures))], dtype=np.intp)
