@@ -23,7 +23,7 @@ from kelly.datasets.extraction.jobs import Job
 from kelly.datasets.extraction.measured import Measured
 from kelly.datasets.extraction.npy import NpyWriter
 from kelly.datasets.extraction.workers import workers
-from kelly.datasets.generate import generate
+from kelly.datasets.generate import generate, is_outdated
 from kelly.datasets.layouts.listing import Entry, Listing
 from kelly.datasets.reading.midi import read_midi
 from kelly.datasets.sequences import Dataset
@@ -177,6 +177,22 @@ def test_an_interrupted_generate_leaves_the_former_data_and_what_it_measured(
     melody(path, to)
     assert len(table(to)) == 8
     assert not workspace.exists()
+
+
+def test_a_file_that_changes_while_others_are_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, to = folder_of_songs(tmp_path / "songs"), tmp_path / "data"
+
+    def meanwhile(signatures: Any, known: Any) -> NDArray[np.intp]:
+        write(path / "0.mid", {"Piano": song(99)})
+        return same_works(signatures, known)
+
+    settings = MELODY | {"path": str(path)}
+    melody(path, to)
+    assert not is_outdated(TASKS["melodytransformer"], "midi", settings, to)
+    with monkeypatch.context() as patched:
+        patched.setattr("kelly.datasets.extraction.from_files.same_works", meanwhile)
+        melody(path, to)
+    assert is_outdated(TASKS["melodytransformer"], "midi", settings, to)
 
 
 def test_what_is_measured_is_not_measured_again(tmp_path: Path) -> None:

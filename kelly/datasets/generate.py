@@ -35,6 +35,7 @@ def generate(task: Task, source: str, settings: Mapping[str, Any], folder: Path)
     """
     workspace = folder.with_name(f".{folder.name}.partial-files")
     prepared = prepare(source, task.sources[source], settings)
+    state = prepared.state()  # what changes while it is read, however long that takes, has changed since
     _state_file(folder).unlink(missing_ok=True)
     with replacing_folder(folder) as fresh:
         facts = prepared.save_arrays(fresh, workspace)
@@ -42,7 +43,7 @@ def generate(task: Task, source: str, settings: Mapping[str, Any], folder: Path)
         if (fresh / "stream").exists():
             check(task, Sequences.load(fresh / "stream"))
         describe(fresh, {"model": task.name, "source": source, "settings": dict(settings)}, facts)
-    if state := prepared.state():
+    if state:
         write_text(_state_file(folder), state + "\n")
     shutil.rmtree(workspace, ignore_errors=True)
     return Dataset.load(folder)
