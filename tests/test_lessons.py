@@ -186,6 +186,12 @@ def test_drums_alone_teach_their_own_dynamics(tmp_path: Path) -> None:
     np.testing.assert_allclose(with_notes["targets"][:, 0, 0], [80.875 / 127, 81 / 127], rtol=1e-6)
 
 
+def test_drums_alone_are_not_told_by_the_second(tmp_path: Path) -> None:
+    hits = [Note(i, 0.2, 38, 100 if i % 2 else 60) for i in range(8)]
+    with pytest.raises(UnsuitedError, match="drums alone, which are told bar by bar, expected window_s: null"):
+        learned(tmp_path / "a.mid", partial(dynamics.lesson, window_s=2.0), {"Drums": hits})
+
+
 def test_groove_is_that_of_the_drums_where_there_are_some(tmp_path: Path) -> None:
     late = [Note(i / 2 + 0.0625, 0.1, 38, 80) for i in range(16)]  # half of half a sixteenth
     rows = learned(tmp_path / "a.mid", LESSONS["groove"], {"Drums": late, "Piano": eighths()})

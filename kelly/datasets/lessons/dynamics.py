@@ -23,11 +23,13 @@ def lesson(entry: Entry, midi: Midi, window_s: float | None) -> tuple[Rows, str]
     Its pitched notes, or its drums where it has nothing else. inputs float32[n, 1, 32], the valence block of what was
     heard before; targets float32[n, 1, 16], DYNAMICS or DRUM_DYNAMICS, each 0..1, masked where the window does not
     tell; heard: the window before. Raises KellyError as `read_music` and `bars_of` do, and UnsuitedError where all
-    velocities are the same.
+    velocities are the same, or drums alone are asked for by the second.
     """
     if len(np.unique(midi.notes.velocity)) < 2:
         raise UnsuitedError(f"{entry.path}: all velocities are {midi.notes.velocity[0]}, expected a performance")
     if midi.notes.is_drum.all():
+        if window_s is not None:
+            raise UnsuitedError(f"{entry.path}: drums alone, which are told bar by bar, expected window_s: null")
         bars = bars_of(entry, midi)
         heard = heard_coordinates(bars.coordinates, bars.groove)
         return single(embed(heard)[:, :BLOCK_SIZE], bars.dynamics, bars.hits >= MIN_HITS), ""
