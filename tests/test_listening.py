@@ -142,6 +142,17 @@ def test_a_note_that_is_held_is_heard_in_every_bar_in_which_it_sounds() -> None:
     assert register.tolist() == pytest.approx([0, low, (0.8 * low + 1) / 1.8, (0.64 * low + 1.8) / 2.44])
 
 
+@pytest.mark.parametrize("over", [0.02, 0.1])
+def test_a_note_that_reaches_a_little_over_the_line_is_heard_once(over: float) -> None:
+    """Legato is not twice as many notes, half of them short; over: quarters."""
+    cut, over_the_line = (
+        heard(notes_of([Note(4 * bar, 4 + length, pitch) for bar in range(4) for pitch in (60, 64, 67)]), 4)
+        for length in (0.0, over)
+    )
+    for name, values in cut.items():
+        np.testing.assert_allclose(over_the_line[name], values, err_msg=name)
+
+
 played = st.lists(
     st.builds(
         Note,

@@ -16,6 +16,7 @@ from kelly.heard import DECAY, heard_before
 VALENCE, AROUSAL, LOUDNESS = (COORDINATES.index(name) for name in ("valence", "arousal", "loudness"))
 SHORT_S = 0.15  # a note shorter than this is short
 ONSET_S = 0.05  # onsets are counted on this grid
+OVERHANG_S = 0.0625  # a 32nd at 120 bpm: what a note reaches into the next window by the way it is played
 FAST_DECAY = 0.5  # of loudness, where a window is not a bar but seconds
 
 UNITS = {
@@ -59,7 +60,8 @@ def heard_in(
         valence[i] = so_far.valence()
         first, last = np.searchsorted(longest_so_far, start_s), np.searchsorted(notes.onset_s, end_s - 1e-6)
         rows = np.arange(first, max(first, last))
-        rows = rows[notes.onset_s[rows] + notes.duration_s[rows] > start_s + 1e-6]
+        least_s = np.where(notes.onset_s[rows] < start_s - 1e-6, OVERHANG_S, 1e-6)
+        rows = rows[notes.onset_s[rows] + notes.duration_s[rows] > start_s + least_s]
         here = _within(notes.take(rows), start_s, end_s)
         so_far.add(here, start_s, end_s)
         if len(here):
