@@ -485,6 +485,16 @@ def test_a_dask_cluster_gives_the_same_bytes(tmp_path: Path, cluster: Any) -> No
     assert contents(tmp_path / "alone") == contents(tmp_path / "cluster")
 
 
+def test_workers_that_run_in_another_folder_find_files_by_a_relative_path(
+    tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_of_songs(tmp_path / "songs")
+    monkeypatch.chdir(tmp_path)
+    with workers(dask=cluster.scheduler_address):
+        melody(Path("songs"), Path("data"))
+    assert len(table(Path("data"))) == 7
+
+
 def test_no_scheduler_at_the_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr("kelly.datasets.extraction.workers.CONNECT_S", 0.5)

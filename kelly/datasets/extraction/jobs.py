@@ -84,7 +84,8 @@ def run(job: Job, workspace: Path, description: str) -> Iterator[Chunk]:
     missing = [i for i, path in enumerate(paths) if not chunks.is_whole(path)]
     done = len(job.entries) - sum(len(parts[i]) for i in missing)
     work = joblib.Parallel(return_as="generator")(
-        joblib.delayed(_measure_chunk)(job.measure, job.settings, parts[i], paths[i].resolve()) for i in missing
+        joblib.delayed(_measure_chunk)(job.measure, job.settings, _absolute(parts[i]), paths[i].absolute())
+        for i in missing
     )
     at = 0
     try:
@@ -109,6 +110,15 @@ def _prepare(workspace: Path, key: str) -> None:
     shutil.rmtree(workspace, ignore_errors=True)
     workspace.mkdir(parents=True)
     write_text(about, key)
+
+
+def _absolute(entries: list[Entry]) -> list[Entry]:
+    """The same files for a worker that runs in another folder, as those of a cluster do."""
+    paths = ("path", "beats", "chords")
+    return [
+        replace(entry, **{name: path.absolute() for name in paths if (path := getattr(entry, name)) is not None})
+        for entry in entries
+    ]
 
 
 def _measure_chunk(measure: Measure, settings: dict[str, Any], entries: list[Entry], path: Path) -> None:
