@@ -131,13 +131,9 @@ Note = tuple[int, int, int, int, bool, int]  # onset and duration in ticks, pitc
 
 
 def bars(notes: list[Note], ticks_per_quarter: int) -> dict[int, list[tuple[int, Fraction, int]]]:
-    """The hits of each 4/4 bar: (position 0..15, offset in half sixteenths, velocity), by exact arithmetic.
-
-    Hits are the drums, or all notes where there are none.
-    """
+    """The notes of each 4/4 bar: (position 0..15, offset in half sixteenths, velocity), by exact arithmetic."""
     found = defaultdict(list)
-    drums = [note for note in notes if note[4]]
-    for onset, _, _, velocity, *_ in drums or notes:
+    for onset, _, _, velocity, *_ in notes:
         sixteenth = Fraction(4 * onset, ticks_per_quarter)
         nearest = (sixteenth + Fraction(1, 2)).__floor__()
         found[nearest // 16].append((nearest % 16, 2 * (sixteenth - nearest), velocity))

@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
@@ -40,6 +41,7 @@ LESSONS: dict[str, Lesson] = {
     "harmony": harmony.lesson,
     "dynamics": lambda entry, midi: dynamics.lesson(entry, midi, window_s=None),
     "dynamics in seconds": lambda entry, midi: dynamics.lesson(entry, midi, window_s=1.5),
+    "dynamics of drums": lambda entry, midi: dynamics.lesson(entry, midi, window_s=None, part="drums"),
     "groove": lambda entry, midi: groove.lesson(entry, midi, context="embedding"),
     "groove of what was heard": lambda entry, midi: groove.lesson(entry, midi, context="heard"),
 }
@@ -70,7 +72,10 @@ def midi(data: bytes) -> bool:
     if found is None:
         return False
     midi_file = found
-    measured = read(data, FOLDER / "input.mid", lambda path: bars_of(Entry(path.name, path), midi_file))
+    all_drums = replace(found.notes, is_drum=np.ones(len(found.notes), dtype=np.bool_))
+    measured = read(
+        data, FOLDER / "input.mid", lambda path: bars_of(Entry(path.name, path), replace(midi_file, notes=all_drums))
+    )
     for name, lesson in LESSONS.items():
         learned = read(data, FOLDER / "input.mid", partial(_learn, lesson, midi_file))
         if learned is not None:

@@ -71,4 +71,4 @@ def notes_of(played: Sequence[Note], seconds_per_quarter: float = 0.5) -> Notes:
     pitch, velocity = (np.array([getattr(note, name) for note in ordered], np.int64) for name in ("pitch", "velocity"))
     nothing = np.zeros(len(ordered), dtype=np.int64)
     onset_s, duration_s = seconds_per_quarter * onset, seconds_per_quarter * length
-    return Notes(onset, length, onset_s, duration_s, pitch, velocity, nothing.astype(np.bool_), nothing)
+    return Notes(onset, length, onset_s, duration_s, pitch, velocity, nothing.astype(np.bool_), nothing, nothing)

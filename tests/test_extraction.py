@@ -4,6 +4,7 @@ import csv
 import os
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 from numpy.typing import NDArray
-from played import Note, write
+from played import Note, notes_of, write
 
 from kelly.datasets.extraction import chunks
 from kelly.datasets.extraction import jobs as extraction
@@ -25,7 +26,7 @@ from kelly.datasets.extraction.npy import NpyWriter
 from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import generate, is_outdated
 from kelly.datasets.layouts.listing import Entry, Listing
-from kelly.datasets.reading.midi import read_midi
+from kelly.datasets.reading.midi import Notes, read_midi
 from kelly.datasets.sequences import Dataset
 from kelly.datasets.skipped import UnsuitedError
 from kelly.errors import KellyError
@@ -514,3 +515,15 @@ def test_a_scheduler_without_workers_is_told() -> None:
 def enter(**settings: Any) -> None:
     with workers(**settings):
         pass
+
+
+def test_voices_in_one_track_and_in_a_track_each_are_one_work() -> None:
+    rng = np.random.default_rng(0)
+    voices = [[Note(i / 2, 0.5, int(p)) for i, p in enumerate(rng.integers(55, 80, 40))] for _ in range(3)]
+    parts = [notes_of(voice) for voice in voices]
+    number = np.repeat(np.arange(3), 40)
+    whole = Notes(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+    order = np.lexsort((whole.pitch, whole.onset_s))
+    apart = replace(whole, track=number, channel=number).take(order)
+    together = replace(whole, channel=number).take(order)
+    assert same_works([signature(apart), signature(together)], ["", ""]).tolist() == [0, 0]

@@ -55,7 +55,7 @@ def notes_of(
     duration = np.full(n, duration_s)
     pitches, velocities = np.array(pitch or [60] * n, dtype=np.int64), np.array(velocity, dtype=np.int64)
     track = np.zeros(n, dtype=np.int64)
-    return Notes(2 * onset, 2 * duration, onset, duration, pitches, velocities, np.full(n, is_drum), track)
+    return Notes(2 * onset, 2 * duration, onset, duration, pitches, velocities, np.full(n, is_drum), track, track)
 
 
 def write_hits(path: Path, hits: list[Hit], metre: tuple[int, int] = (4, 4)) -> None:
@@ -187,10 +187,10 @@ def test_a_spread_chord_is_one_onset() -> None:
 def test_coordinates_of_drums_tell_neither_register_nor_articulation() -> None:
     hits, keys = notes_of([0.0, 1.0], [100, 100], is_drum=True), notes_of([0.0, 1.0], [80, 80], [67, 79], 2.0)
     tune = hits.take(~hits.is_drum)
-    drums = dict(zip(COORDINATES, coordinates_of(hits, tune, 2.0, 120.0), strict=True))
+    drums = dict(zip(COORDINATES, coordinates_of(hits, tune, 1.0, 120.0), strict=True))
     assert [name for name, value in drums.items() if np.isfinite(value)] == ["arousal", "loudness", "spread"]
     assert drums["loudness"] == pytest.approx((100 - 63.5) / 40)
-    piano = dict(zip(COORDINATES, coordinates_of(keys, keys, 2.0, 120.0), strict=True))
+    piano = dict(zip(COORDINATES, coordinates_of(keys, keys, 1.0, 120.0), strict=True))
     assert (piano["register"], piano["articulation"]) == (0.5, 0.5)
     assert np.isnan(coordinates_of(notes_of([], []), notes_of([], []), 2.0, 120.0)).all()
 
@@ -206,7 +206,7 @@ def test_bars_of_drums_tell_neither_register_nor_articulation(tmp_path: Path) ->
 
 def test_arousal_rises_with_density_and_tempo() -> None:
     few, many = notes_of([0.0, 1.0], [80, 80]), notes_of([0.0, 0.5, 1.0, 1.5], [80] * 4)
-    arousal = [coordinates_of(n, n, 2.0, bpm)[1] for n, bpm in ((few, 100.0), (many, 100.0), (many, 160.0))]
+    arousal = [coordinates_of(n, n, len(n) / 2.0, bpm)[1] for n, bpm in ((few, 100.0), (many, 100.0), (many, 160.0))]
     assert arousal == sorted(arousal)
     assert len(set(arousal)) == 3
 

@@ -178,18 +178,31 @@ def test_dynamics_of_seconds_are_those_of_windows_from_the_first_note_on(tmp_pat
     np.testing.assert_allclose(rows["targets"][:, 0, 5], 0.5 + 0.5 * 8 / 32)
 
 
-def test_drums_alone_teach_their_own_dynamics(tmp_path: Path) -> None:
+def test_dynamics_are_those_of_the_part_that_is_asked_for(tmp_path: Path) -> None:
     hits = [Note(i, 0.2, 38, 100 if i % 2 else 60) for i in range(8)]
-    rows = learned(tmp_path / "a.mid", LESSONS["dynamics"], {"Drums": hits})
-    np.testing.assert_allclose(rows["targets"][:, 0, 7], 0.5 + 0.5 * 20 / 32)  # backbeats, 20 above the mean
-    with_notes = learned(tmp_path / "a.mid", LESSONS["dynamics"], {"Drums": hits, "Piano": eighths()})
-    np.testing.assert_allclose(with_notes["targets"][:, 0, 0], [80.875 / 127, 81 / 127], rtol=1e-6)
+    both = {"Drums": hits, "Piano": eighths()}
+    drums = learned(tmp_path / "a.mid", partial(dynamics.lesson, window_s=None, part="drums"), both)
+    np.testing.assert_allclose(drums["targets"][:, 0, 7], 0.5 + 0.5 * 20 / 32)  # backbeats, 20 above the mean
+    piano = learned(tmp_path / "a.mid", LESSONS["dynamics"], both)
+    np.testing.assert_allclose(piano["targets"][:, 0, 0], [80.875 / 127, 81 / 127], rtol=1e-6)
+    with pytest.raises(UnsuitedError, match="0 pitched notes, expected at least 8"):
+        learned(tmp_path / "a.mid", LESSONS["dynamics"], {"Drums": hits})
+    with pytest.raises(UnsuitedError, match="no drums, expected notes on channel 10"):
+        learned(tmp_path / "a.mid", partial(dynamics.lesson, window_s=None, part="drums"), {"Piano": eighths()})
 
 
-def test_drums_alone_are_not_told_by_the_second(tmp_path: Path) -> None:
+def test_drums_are_not_told_by_the_second(tmp_path: Path) -> None:
     hits = [Note(i, 0.2, 38, 100 if i % 2 else 60) for i in range(8)]
-    with pytest.raises(UnsuitedError, match="drums alone, which are told bar by bar, expected window_s: null"):
-        learned(tmp_path / "a.mid", partial(dynamics.lesson, window_s=2.0), {"Drums": hits})
+    with pytest.raises(UnsuitedError, match="drums are told bar by bar, expected window_s: null"):
+        learned(tmp_path / "a.mid", partial(dynamics.lesson, window_s=2.0, part="drums"), {"Drums": hits})
+
+
+@pytest.mark.parametrize("track", ["Drums", "Piano"])
+def test_a_rated_groove_is_known_by_its_rating_from_the_start(tmp_path: Path, track: str) -> None:
+    entry, midi = read(write(tmp_path / "a.mid", {track: eighths()}))
+    rows, _ = groove.lesson(replace(entry, valence=0.5, arousal=-0.25), midi, context="embedding")
+    np.testing.assert_allclose(decode(rows["inputs"][0, 0])[:2], [0.5, -0.25], atol=1e-5)
+    np.testing.assert_allclose(decode(rows["inputs"][1, 0])[0], 0.5, atol=1e-5)
 
 
 def test_groove_is_that_of_the_drums_where_there_are_some(tmp_path: Path) -> None:

@@ -208,3 +208,11 @@ def test_dissonant_pairs_are_those_of_looking_at_all_pairs(notes: list[tuple[flo
 def test_the_mean_that_nothing_fades_in_is_the_plain_one() -> None:
     measured = np.array([[1.0], [np.nan], [3.0], [5.0]])
     assert heard_before(measured, decay=1.0)[:, 0].tolist() == [0, 1, 1, 2]
+
+
+def test_a_held_note_is_counted_where_it_begins() -> None:
+    struck = [Note(i, 1.0, pitch) for i in range(0, 16, 4) for pitch in (60, 64, 67)]
+    held = [Note(0, 16.0, pitch) for pitch in (60, 64, 67)]
+    often, once = (heard(notes_of(notes), 4)["arousal"] for notes in (struck, held))
+    assert often[1] == pytest.approx(once[1])  # the first bar is the same
+    assert often[3] > once[3] + 0.1

@@ -121,6 +121,7 @@ def music_of(entry: Entry, piece: Piece) -> Music:
         velocity=nothing,
         is_drum=nothing.astype(np.bool_),
         track=nothing,
+        channel=nothing,
     )
     num_bars = len(piece.bars) - 1
     bars_s = piece.bars * seconds

@@ -44,7 +44,7 @@ def generate(task: Task, source: str, settings: Mapping[str, Any], folder: Path)
             check(task, Sequences.load(fresh / "stream"))
         describe(fresh, {"model": task.name, "source": source, "settings": dict(settings)}, facts)
     if state:
-        write_text(_state_file(folder), state + "\n")
+        write_text(_state_file(folder), f"{state} {read_about(folder)['sha256']}\n")
     shutil.rmtree(workspace, ignore_errors=True)
     return Dataset.load(folder)
 
@@ -76,7 +76,10 @@ def is_outdated(task: Task, source: str, settings: Mapping[str, Any], folder: Pa
     state = _state_file(folder)
     if not _is_of(task, source, settings, folder) or not state.exists():
         return False
-    return state.read_text(encoding="utf-8").strip() != prepare(source, task.sources[source], settings).state()
+    then, _, of_data = state.read_text(encoding="utf-8").strip().partition(" ")
+    if of_data != read_about(folder)["sha256"]:
+        return False
+    return then != prepare(source, task.sources[source], settings).state()
 
 
 def _is_of(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:

@@ -63,7 +63,7 @@ class Augmentation(Block):
 
     copies: int = Field(ge=0, le=16)
     velocity: float = Field(ge=0, lt=1)
-    tempo: float = Field(ge=0, lt=1)
+    tempo: float = Field(ge=0, le=0.5)
 
 
 class SoundFolder(Folder):
@@ -85,8 +85,9 @@ class MelodyFolder(Folder):
 
 
 class DynamicsFolder(Folder):
-    """Performances in bars, or in windows of so many seconds."""
+    """Performances in bars, or in windows of so many seconds; part: of their pitched notes or of their drums."""
 
+    part: Literal["pitched", "drums"]
     window_s: float | None = Field(ge=0.5, le=60)
     augmentation: Augmentation
 

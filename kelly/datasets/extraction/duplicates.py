@@ -1,6 +1,6 @@
 """Which pieces hold the same notes, though their files differ: such pieces must not stand on two sides of a split.
 
-A piece is the set of its runs of eight notes, track by track: intervals, whatever its key, tempo and instruments are;
+A piece is the set of its runs of eight notes, voice by voice: intervals, whatever its key, tempo and instruments are;
 of drums, which sound alike in many pieces, drum and velocity. How much of their runs two pieces share is estimated from
 their signatures (MinHash; Broder, "On the resemblance and containment of documents", 1997). Sound is the same piece
 where every sample is.
@@ -30,8 +30,9 @@ def signature(notes: Notes) -> NDArray[np.uint32] | None:
     is_pitched = ~notes.is_drum
     runs: dict[bytes, None] = {}
     if is_pitched.sum() > RUN_LENGTH:
-        for track in np.unique(notes.track[is_pitched]):
-            rows = is_pitched & (notes.track == track)
+        voice = 16 * notes.track + notes.channel  # one track may hold all voices of a piece, each on its channel
+        for own in np.unique(voice[is_pitched]):
+            rows = is_pitched & (voice == own)
             # Written on sixteenths, so that the notes of a chord come in one order however they are played.
             order = np.lexsort((notes.pitch[rows], np.round(notes.onset_quarters[rows] * 4)))
             runs |= _runs(np.diff(notes.pitch[rows][order])[:, None])

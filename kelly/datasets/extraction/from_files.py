@@ -91,6 +91,8 @@ def from_files(layout: Layout, source: Notes | Sound, settings: Mapping[str, Any
     name = source.function if isinstance(source, Sound) else source.lesson
     measure, units = resolve_name(name), resolve_name(f"{name.partition(':')[0]}:UNITS")
     if isinstance(source, Sound):
+        if "soundfont" in own:  # workers may run in another folder
+            own["soundfont"] = str(Path(own["soundfont"]).expanduser().absolute())
         job = Job(entries, measure, own)
     else:
         common = {name: own.pop(name, None) for name in ("max_windows_per_piece", "augmentation")}
@@ -107,7 +109,8 @@ class _Files:
 
         self.entries = entries
         self.num_rows, self.outcome = whole("num_rows"), whole("outcome")
-        self.reason, self.category = whole("reason"), whole("category")
+        self.category = whole("category")
+        self.reason = [str(reason) for chunk in chunks for reason in chunk["reason"]]
         self.left_out = int(whole("left_out").sum())
         signatures, content = whole("signature"), whole("content")
         self.kept = self.outcome == USED
@@ -144,7 +147,7 @@ class _Files:
     def named(self, outcome: int) -> list[Skipped]:
         """Files with an outcome, each with its reason."""
         return [
-            {"file": self.entries[i].name, "reason": str(self.reason[i])}
+            {"file": self.entries[i].name, "reason": self.reason[i]}
             for i in np.flatnonzero(self.outcome == outcome).tolist()
         ]
 

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from kelly.datasets.layouts.listing import Entry
 from kelly.errors import KellyError
 
 CHUNK_FILES = 32
+LIBRARIES = ("numpy", "mido", "symusic", "soundfile", "soxr", "datasketch")  # that what is measured hangs on
 SOURCE = Path(__file__).parents[2]  # all of kelly
 
 Measure = Callable[..., Measured]
@@ -66,7 +68,7 @@ def _size_and_time(path: Path | None) -> str:
 
 
 def _code() -> str:
-    whole = hashlib.sha256()
+    whole = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in LIBRARIES).encode())
     for path in sorted(SOURCE.rglob("*.py")):
         whole.update(path.read_bytes())
     return whole.hexdigest()
@@ -92,7 +94,9 @@ def run(job: Job, workspace: Path, description: str) -> Iterator[Chunk]:
         with tqdm(total=len(job.entries), initial=done, desc=description, unit="file", disable=None) as progress:
             for at, _ in enumerate(work):
                 progress.update(len(parts[missing[at]]))
-    except BrokenProcessPool as error:
+    except Exception as error:
+        if not isinstance(error, BrokenProcessPool) and type(error).__name__ != "KilledWorker":  # joblib's, and Dask's
+            raise
         names = [entry.name for entry in parts[missing[min(at, len(missing) - 1)]]]
         raise KellyError(
             f"a reading process was killed at a file from {names[0]} to {names[-1]} or soon after, by a file that "

@@ -1,11 +1,13 @@
 """DynamicsEngine's lesson: half an embedding of what was heard before a window, and how the window is played."""
 
+from typing import Literal
+
 import numpy as np
 
 from kelly.datasets.extraction.measured import Rows, single
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.music.drums import MIN_HITS, bars_of
-from kelly.datasets.music.listening import FAST_DECAY, LOUDNESS, Windows, heard_in
+from kelly.datasets.music.listening import FAST_DECAY, LOUDNESS, Windows, heard_in, rated
 from kelly.datasets.music.listening import UNITS as HEARD_UNITS
 from kelly.datasets.music.performance import DYNAMICS, dynamics_of, heard_coordinates
 from kelly.datasets.music.piece import read_music
@@ -17,21 +19,24 @@ from kelly.heard import DECAY
 UNITS = {"frame": "bar, or window_s seconds"} | HEARD_UNITS
 
 
-def lesson(entry: Entry, midi: Midi, window_s: float | None) -> tuple[Rows, str]:
+Part = Literal["pitched", "drums"]
+
+
+def lesson(entry: Entry, midi: Midi, window_s: float | None, part: Part = "pitched") -> tuple[Rows, str]:
     """One row a bar of a MIDI file, or a window of window_s seconds, with at least MIN_HITS notes.
 
-    Its pitched notes, or its drums where it has nothing else. inputs float32[n, 1, 32], the valence block of what was
-    heard before; targets float32[n, 1, 16], DYNAMICS or DRUM_DYNAMICS, each 0..1, masked where the window does not
-    tell; heard: the window before. Raises KellyError as `read_music` and `bars_of` do, and UnsuitedError where all
-    velocities are the same, or drums alone are asked for by the second.
+    part: its pitched notes or its drums, which are told bar by bar. inputs float32[n, 1, 32], the valence block of what
+    was heard before; targets float32[n, 1, 16], DYNAMICS or DRUM_DYNAMICS, each 0..1, masked where the window does not
+    tell; heard: what was last told. Raises KellyError as `read_music` and `bars_of` do, and UnsuitedError where all
+    velocities are the same, or drums are asked for by the second.
     """
     if len(np.unique(midi.notes.velocity)) < 2:
         raise UnsuitedError(f"{entry.path}: all velocities are {midi.notes.velocity[0]}, expected a performance")
-    if midi.notes.is_drum.all():
+    if part == "drums":
         if window_s is not None:
-            raise UnsuitedError(f"{entry.path}: drums alone, which are told bar by bar, expected window_s: null")
+            raise UnsuitedError(f"{entry.path}: drums are told bar by bar, expected window_s: null")
         bars = bars_of(entry, midi)
-        heard = heard_coordinates(bars.coordinates, bars.groove)
+        heard = rated(entry, heard_coordinates(bars.coordinates, bars.groove), bars.coordinates)
         return single(embed(heard)[:, :BLOCK_SIZE], bars.dynamics, bars.hits >= MIN_HITS), ""
     music = read_music(entry, midi, window_s)
     decay = np.full(NUM_COORDINATES, DECAY)

@@ -8,13 +8,15 @@ from kelly.datasets.extraction.measured import Rows, single
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.music.drums import MIN_HITS, bars_of
 from kelly.datasets.music.listening import UNITS as HEARD_UNITS
-from kelly.datasets.music.performance import SIXTEENTHS, heard_coordinates
+from kelly.datasets.music.listening import Windows, heard_in, rated
+from kelly.datasets.music.performance import heard_coordinates
+from kelly.datasets.music.piece import read_music
 from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import BLOCK_SIZE, embed
 from kelly.heard import heard_before
 
-UNITS = {"frame": "bar of 4/4"} | HEARD_UNITS | {"valence": "0: drums have none"}
+UNITS = {"frame": "bar of 4/4"} | HEARD_UNITS | {"valence": "as it was rated; drums have none: 0"}
 
 Context = Literal["embedding", "heard"]
 
@@ -24,14 +26,23 @@ def lesson(entry: Entry, midi: Midi, context: Context) -> tuple[Rows, str]:
 
     inputs float32[n, 1, 64], the embedding of what was heard before the bar; with context 'heard' its first half gives
     way to the decayed mean of the earlier bars' timing and accents, 0 where none was heard. targets float32[n, 1, 32],
-    timing in half sixteenths and accents, each -1..1, masked where nothing was played; heard: the bar before.
-    Raises KellyError as `bars_of` does, and UnsuitedError where every note lies on the grid with one velocity.
+    timing in half sixteenths and accents, each -1..1, masked where nothing was played; heard: what was last told.
+    Raises KellyError as `bars_of` and `read_music` do, and UnsuitedError where no bar is in 4/4, or every note lies on
+    the grid with one velocity.
     """
-    bars = bars_of(entry, midi)
-    timing, accents = np.nan_to_num(bars.groove[:, :SIXTEENTHS]), np.nan_to_num(bars.groove[:, SIXTEENTHS:])
-    if not timing.any() and not accents.any():
+    if midi.notes.is_drum.any():
+        bars = bars_of(entry, midi)
+        groove, hits = bars.groove, bars.hits
+        heard = rated(entry, heard_coordinates(bars.coordinates, groove), bars.coordinates)
+    else:
+        music = read_music(entry, midi)
+        groove, hits = music.groove, np.diff(np.searchsorted(music.notes.onset_s, music.heard_s))
+        heard = heard_in(entry, music.notes, music.is_melody, Windows(music.heard_s, music.bpm, groove))
+    if not np.isfinite(groove).any():
+        raise UnsuitedError(f"{entry.path}: no bar in 4/4")
+    if not np.nan_to_num(groove).any():
         raise UnsuitedError(f"{entry.path}: every note on the grid and as loud as the others, expected a performance")
-    inputs = embed(heard_coordinates(bars.coordinates, bars.groove))
+    inputs = embed(heard)
     if context == "heard":
-        inputs[:, :BLOCK_SIZE] = heard_before(bars.groove)
-    return single(inputs, bars.groove, bars.hits >= MIN_HITS), ""
+        inputs[:, :BLOCK_SIZE] = heard_before(groove)
+    return single(inputs, groove, (hits >= MIN_HITS) & np.isfinite(groove).any(axis=1)), ""

@@ -1,7 +1,6 @@
 """The 64 chords that HarmonyPredictor knows, chords derived from notes, and the context made of the chords so far."""
 
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -122,20 +121,12 @@ def _overlap(notes: NDArray[np.float64], start: float, end: float) -> NDArray[np
     return lengths.clip(min=0.0)
 
 
-def harmony_context(chords_so_far: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
-    """Context of the next chord from the indices of the chords so far, oldest first: float32[64].
+def harmony_contexts(chords: NDArray[np.int64]) -> NDArray[np.float32]:
+    """What is known of the chords so far before each of the chords of one piece, int64[n] of CHORDS: float32[n, 64].
 
     The last chord adds 1, the one before 0.5, then 0.25 …; the sum is clipped to 1, and zero at the start
     (docs/contract.md).
     """
-    past = np.asarray(chords_so_far, dtype=np.intp)
-    context = np.zeros(NUM_CHORDS)
-    np.add.at(context, past, 0.5 ** np.arange(len(past) - 1, -1, -1.0))
-    return np.minimum(context, 1.0).astype(np.float32)
-
-
-def harmony_contexts(chords: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Before each of the chords of one piece the `harmony_context` of those before it: float32[num_chords, 64]."""
     contexts, total = np.zeros((len(chords), NUM_CHORDS)), np.zeros(NUM_CHORDS)
     for position, chord in enumerate(chords):
         contexts[position] = total

@@ -37,18 +37,21 @@ class Bars:
 
 
 def bars_of(entry: Entry, midi: Midi) -> Bars:
-    """Measure the drums of a MIDI file, or all its notes where it has none.
+    """Measure the drums of a MIDI file.
 
     A hit is of the sixteenth that it is nearest to. Drums have valence 0 and tell neither register nor articulation.
-    Raises UnsuitedError where the file leaves 4/4 or begins a bar anew within one.
+    Raises UnsuitedError where there are no drums, or the file leaves 4/4 or begins a bar anew within one.
     """
+    notes = midi.notes.take(midi.notes.is_drum)
+    if not len(notes):
+        raise UnsuitedError(f"{entry.path}: no drums, expected notes on channel 10")
     metres = {f"{top}/{bottom}" for top, bottom in midi.time_signatures[:, 1:].tolist()}
     if metres != {"4/4"}:
         found = ", ".join(sorted(metres)[:NUM_SHOWN])
         raise UnsuitedError(f"{entry.path}: time signatures {found}, expected 4/4 throughout")
     if (midi.time_signatures[:, 0] % (QUARTERS_PER_BAR * midi.ticks_per_quarter)).any():
         raise UnsuitedError(f"{entry.path}: a time signature within a bar, expected them at bar lines")
-    notes = midi.notes.take(midi.notes.is_drum) if midi.notes.is_drum.any() else midi.notes
+    nothing = notes.take(np.zeros(len(notes), dtype=np.bool_))
     sixteenths = notes.onset_quarters * (SIXTEENTHS / QUARTERS_PER_BAR)
     bar = nearest(sixteenths) // SIXTEENTHS
     numbers = np.arange(bar[0], bar[-1] + 1)
@@ -61,7 +64,7 @@ def bars_of(entry: Entry, midi: Midi) -> Bars:
     for i in np.flatnonzero(ends > starts):
         hits = notes.take(np.arange(starts[i], ends[i]))
         within = sixteenths[starts[i] : ends[i]] - SIXTEENTHS * numbers[i]
-        coordinates[i] = coordinates_of(hits, hits.take(~hits.is_drum), edges_s[i + 1] - edges_s[i], bpm[i])
+        coordinates[i] = coordinates_of(hits, nothing, len(hits) / (edges_s[i + 1] - edges_s[i]), bpm[i])
         timing_and_accents[i] = groove_of(within, hits.velocity)
         expression[i] = drum_dynamics_of(hits, nearest(within))
     coordinates[:, COORDINATES.index("valence")] = 0.0

@@ -49,8 +49,7 @@ def heard_in(
     """The nine coordinates known before each window: float64[n, 9], row t from what sounded in windows before t.
 
     notes: pitched, in order of onset, the tonic transposed to C; is_melody: bool[num_notes]. short_notes: whether
-    arousal counts short notes (not where they are what is predicted). A rated valence is known from the start; rated
-    arousal is where the estimate starts from and moves about, by its distance from the mean of all that was heard.
+    arousal counts short notes (not where they are what is predicted). Ratings count as `rated` says.
     """
     measured = np.full((len(windows.bpm), NUM_COORDINATES), np.nan)
     valence = np.zeros(len(measured))
@@ -62,17 +61,30 @@ def heard_in(
         rows = np.arange(first, max(first, last))
         least_s = np.where(notes.onset_s[rows] < start_s - 1e-6, OVERHANG_S, 1e-6)
         rows = rows[notes.onset_s[rows] + notes.duration_s[rows] > start_s + least_s]
+        began = notes.onset_s[rows] >= start_s - 1e-6  # a note counts once, where it begins
         here = _within(notes.take(rows), start_s, end_s)
-        so_far.add(here, start_s, end_s)
+        so_far.add(here, began, start_s, end_s)
         if len(here):
-            short = float(np.mean(here.duration_s < SHORT_S)) if short_notes else np.nan
-            tune = here.take(is_melody[rows])
-            measured[i] = coordinates_of(here, tune, end_s - start_s, windows.bpm[i], short)
+            short = float(np.mean(here.duration_s[began] < SHORT_S)) if short_notes and began.any() else np.nan
+            tune, notes_per_s = here.take(is_melody[rows]), began.sum() / (end_s - start_s)
+            measured[i] = coordinates_of(here, tune, notes_per_s, windows.bpm[i], short)
     heard = heard_coordinates(measured, windows.groove, decay)
-    heard[:, VALENCE] = valence if entry.valence is None else entry.valence
+    heard[:, VALENCE] = valence
+    return rated(entry, heard, measured)
+
+
+def rated(entry: Entry, heard: NDArray[np.float64], measured: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is known before each window of a piece that listeners may have rated: float64[n, 9].
+
+    heard: as estimated; measured: float64[n, 9], what each window told. A rated valence is known from the start; rated
+    arousal is where the estimate starts from and moves about, by its distance from the mean of all that was heard.
+    """
+    known = heard.copy()
+    if entry.valence is not None:
+        known[:, VALENCE] = entry.valence
     if entry.arousal is not None:
-        heard[:, AROUSAL] += entry.arousal - heard_before(measured[:, [AROUSAL]], decay=1.0)[:, 0]
-    return np.clip(heard, -1.0, 1.0)
+        known[:, AROUSAL] += entry.arousal - heard_before(measured[:, [AROUSAL]], decay=1.0)[:, 0]
+    return np.clip(known, -1.0, 1.0)
 
 
 def _within(notes: Notes, start_s: float, end_s: float) -> Notes:
@@ -89,9 +101,9 @@ class _SoFar:
         self.histogram = np.zeros(12)
         self.onsets, self.seconds, self.dissonant, self.pairs = 0, 0.0, 0, 0
 
-    def add(self, notes: Notes, start_s: float, end_s: float) -> None:
+    def add(self, notes: Notes, began: NDArray[np.bool_], start_s: float, end_s: float) -> None:
         self.histogram += tonality.pitch_class_histogram(notes.pitch, notes.duration_s)
-        self.onsets += len(np.unique(((notes.onset_s - start_s) / ONSET_S).round()))
+        self.onsets += len(np.unique(((notes.onset_s[began] - start_s) / ONSET_S).round()))
         self.seconds += end_s - start_s
         dissonant, pairs = tonality.dissonant_pairs(notes.onset_s, notes.onset_s + notes.duration_s, notes.pitch)
         self.dissonant, self.pairs = self.dissonant + dissonant, self.pairs + pairs

@@ -148,17 +148,17 @@ def nearest(sixteenths: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def coordinates_of(
-    notes: Notes, tune: Notes, length_s: float, bpm: float, short_share: float = np.nan
+    notes: Notes, tune: Notes, notes_per_s: float, bpm: float, short_share: float = np.nan
 ) -> NDArray[np.float64]:
     """Measure how the notes of one window sound, in the order of COORDINATES.
 
-    tune: those of the melody; length_s: the window's length; bpm: beats a minute; short_share: as `estimated_arousal`
-    has it. Returns float64[9], each -1..1, NaN where the notes do not tell (velocity 0: not known). Valence is never
+    tune: those of the melody; notes_per_s: how many begin; bpm: beats a minute; short_share: as `estimated_arousal` has
+    it. Returns float64[9], each -1..1, NaN where the notes do not tell (velocity 0: not known). Valence is never
     told here (a trait of the piece); push, swing and beat come from `groove_of`. Arousal is estimated.
     """
     c = dict.fromkeys(COORDINATES, np.nan)
     if len(notes):
-        c["arousal"] = estimated_arousal(len(notes) / length_s, bpm, short_share)
+        c["arousal"] = estimated_arousal(notes_per_s, bpm, short_share)
         if notes.velocity.any():
             velocity = notes.velocity.astype(np.float64)
             c["loudness"] = (velocity.mean() - 63.5) / 40.0

@@ -25,7 +25,7 @@ MAX_NOTES = 200_000  # twice what the longest symphonies have
 # A note belongs to a bar in which a 32nd of it sounds, or half of it: played notes reach a little over the bar line.
 MIN_OVERLAP = 0.125
 
-MELODY_NAMES = re.compile(r"melod|vocal|voice|sing|lead", re.IGNORECASE)
+MELODY_NAMES = re.compile(r"\b(melod|vocal|voice|lead|sing(er|ing)?\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Notes:
     onset_s, duration_s: float64, seconds
     pitch, velocity: int64, 0..127 (velocity from 1)
     is_drum: bool, true on MIDI channel 10
-    track: int64, number of the track in the file
+    track, channel: int64, number of the track in the file, and 0..15
     """
 
     onset_quarters: NDArray[np.float64]
@@ -42,6 +42,7 @@ class Notes:
     velocity: NDArray[np.int64]
     is_drum: NDArray[np.bool_]
     track: NDArray[np.int64]
+    channel: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.pitch)
@@ -108,7 +109,7 @@ def _midi(path: Path, events: Events) -> Midi:
             f"{path}: a tempo of {tempo} microseconds per quarter, expected at least {MIN_TEMPO}; leave the file out"
         )
     notes = events.notes
-    onset, duration, pitch, velocity, is_drum, track = notes[:, np.lexsort((notes[2], notes[0]))]
+    onset, duration, pitch, velocity, is_drum, track, channel = notes[:, np.lexsort((notes[2], notes[0]))]
     last = max(int((onset + duration).max()), int(tempo_map[-1, 0]), int(time_signature_map[-1, 0]))
     quarters = last / ticks_per_quarter
     end_s = float(_seconds(np.array(last), tempo_map, ticks_per_quarter)) if quarters <= MAX_QUARTERS else np.inf
@@ -128,6 +129,7 @@ def _midi(path: Path, events: Events) -> Midi:
             velocity=velocity,
             is_drum=is_drum.astype(np.bool_),
             track=track,
+            channel=channel,
         ),
         ticks_per_quarter=ticks_per_quarter,
         tempi=tempo_map,

@@ -28,9 +28,9 @@ class Events:
     """What a file says, in ticks from its start.
 
     ticks_per_quarter: 1..32767
-    notes: int64[6, n], rows of onset, duration, pitch 0..127, velocity 1..127, whether it is a drum's (channel 10) and
-        the number of its track. Of several notes of one channel and pitch the first pressed is the first released; one
-        that is never released lasts to the end of its track.
+    notes: int64[7, n], rows of onset, duration, pitch 0..127, velocity 1..127, whether it is a drum's (channel 10), the
+        number of its track and its channel 0..15. Of several notes of one channel and pitch the first pressed is the
+        first released; one that is never released lasts to the end of its track.
     track_names: of each track what it is called; ''
     tempi: tick and microseconds per quarter; time_signatures: tick, numerator and denominator; track by track
     """
@@ -118,14 +118,24 @@ def by_mido(data: bytes) -> Heard:
                 time_signatures.append((tick, message.numerator, message.denominator))
             elif message.type == "note_on" and message.velocity > 0:
                 sounding[message.channel, message.note].append(len(notes))
-                notes.append([tick, 0, message.note, message.velocity, int(message.channel == DRUM_CHANNEL), number])
+                notes.append(
+                    [
+                        tick,
+                        0,
+                        message.note,
+                        message.velocity,
+                        int(message.channel == DRUM_CHANNEL),
+                        number,
+                        message.channel,
+                    ]
+                )
                 released.append(False)
             elif message.type in ("note_on", "note_off") and sounding[message.channel, message.note]:
                 note = sounding[message.channel, message.note].popleft()
                 notes[note][1], released[note] = tick - notes[note][0], True
         for note in (note for waiting in sounding.values() for note in waiting):
             notes[note][1] = tick - notes[note][0]
-    columns = np.array(notes, dtype=np.int64).reshape(-1, 6).T
+    columns = np.array(notes, dtype=np.int64).reshape(-1, 7).T
     return columns, np.array(released, dtype=bool), track_names, tempi, time_signatures
 
 

@@ -5,10 +5,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import mido
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.reading.audio import read_audio
+from kelly.datasets.reading.audio import MAX_SECONDS, read_audio
 from kelly.errors import KellyError
 from kelly.features import SAMPLE_RATE_HZ
 
@@ -23,6 +24,11 @@ def render(midi: Path, soundfont: Path) -> NDArray[np.float32]:
     Raises KellyError where FluidSynth or the soundfont is missing, it fails, or what it plays is silent or clipped.
     """
     program = find_fluidsynth(soundfont)
+    if (length_s := mido.MidiFile(midi).length) > MAX_SECONDS:  # its silence after the last note is played as well
+        raise KellyError(
+            f"{midi}: {length_s:.0f} s to the end of its tracks, expected at most {MAX_SECONDS:.0f}; "
+            "cut it or leave it out"
+        )
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "rendered.wav"
         options = ["-n", "-i", "-q", "-r", str(SAMPLE_RATE_HZ), "-g", GAIN, "-R", "0", "-C", "0", "-O", "s16"]
