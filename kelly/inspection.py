@@ -115,7 +115,8 @@ def report(folder: Folder) -> Iterator[str]:
     yield from _reasons(unusable + missing)
     for key, value in folder.listing.facts.items():
         if value and key != "files":
-            yield f"{key.replace('_', ' ')}: {value}"
+            told = ", ".join(f"{n} {name}" for name, n in value.items()) if isinstance(value, Mapping) else value
+            yield f"{key.replace('_', ' ')}: {told}"
     signatures, groups = [s.signature for s in folder.surveys], [e.group for e in folder.entries]
     works = len(np.unique(same_works(signatures, groups)[[not s.unusable for s in folder.surveys]])) if looked else 0
     yield f"{works:,} works: files of the same notes, or versions of one piece, count once"
