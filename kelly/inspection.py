@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from kelly.datasets.extraction.duplicates import same_works
 from kelly.datasets.layouts import LAYOUTS, Layout, layout_of
-from kelly.datasets.layouts.listing import Entry, Listing
+from kelly.datasets.layouts.listing import Entry, Listing, spread
 from kelly.datasets.music.chords import CHORDS, NO_CHORD
-from kelly.datasets.survey import Survey, survey
+from kelly.datasets.survey import Sums, Survey, survey_all
 from kelly.emotion import COORDINATES
 from kelly.errors import KellyError
 from kelly.inspection_picture import draw
@@ -43,6 +43,7 @@ class Folder:
     listing: Listing
     entries: Sequence[Entry]
     surveys: Sequence[Survey]
+    sums: Sums
     options: Mapping[str, Any]
 
 
@@ -57,14 +58,13 @@ def inspect(path: Path, layout_name: str | None, max_files: int | None, picture:
         raise KellyError(f"{path}: found {found}, expected a folder of music")
     layout = LAYOUTS[layout_name] if layout_name else layout_of(path)
     listing, settings, options = _listed(path, layout)
-    entries = listing.entries
-    if max_files is not None and len(entries) > max_files:
-        entries = [entries[i] for i in np.linspace(0, len(entries) - 1, max_files).round().astype(int)]
-    folder = Folder(path, layout, listing, entries, list(_look(entries, layout.name, settings)), options)
+    entries = [listing.entries[i] for i in spread(len(listing.entries), max_files)]
+    surveys, sums = _look(entries, layout.name, settings)
+    folder = Folder(path, layout, listing, entries, surveys, sums, options)
     for line in report(folder):
         print(line)
-    if any(s.moments[0].any() for s in folder.surveys):
-        draw(picture, f"{path.name}: {layout.title}", *_sums(folder))
+    if sums.moments[0].any():
+        draw(picture, f"{path.name}: {layout.title}", sums)
         print(f"\nPicture of the chords and of what is heard: {picture}")
     if all(s.unusable for s in folder.surveys):
         raise KellyError(f"{path}: none of {len(entries)} files can be read")
@@ -88,17 +88,16 @@ def _listed(path: Path, layout: Layout) -> tuple[Listing, dict[str, dict[str, An
     return layout.list_pieces(path, **options), lessons, {}
 
 
-def _look(entries: Sequence[Entry], source: str, settings: dict[str, dict[str, Any]]) -> Iterator[Survey]:
+def _look(entries: Sequence[Entry], source: str, settings: dict[str, dict[str, Any]]) -> tuple[list[Survey], Sums]:
     chunks = [entries[start : start + CHUNK_FILES] for start in range(0, len(entries), CHUNK_FILES)]
-    work = joblib.Parallel(return_as="generator")(joblib.delayed(_survey_all)(c, source, settings) for c in chunks)
+    work = joblib.Parallel(return_as="generator")(joblib.delayed(survey_all)(c, source, settings) for c in chunks)
+    surveys, sums = [], Sums()
     with tqdm(total=len(entries), desc="inspect", unit="file", disable=None) as progress:
-        for found in work:
+        for found, of_chunk in work:
+            surveys += found
+            sums.add(of_chunk)
             progress.update(len(found))
-            yield from found
-
-
-def _survey_all(entries: Sequence[Entry], source: str, settings: dict[str, dict[str, Any]]) -> list[Survey]:
-    return [survey(entry, source, settings) for entry in entries]
+    return surveys, sums
 
 
 def report(folder: Folder) -> Iterator[str]:
@@ -174,7 +173,7 @@ def _verdict(files: int) -> str:
 
 
 def _chords(folder: Folder) -> Iterator[str]:
-    chords = np.sum([s.chords for s in folder.surveys], axis=0)
+    chords = folder.sums.chords
     if chords.any():
         order = np.argsort(-chords, kind="stable")[:8]
         shares = ", ".join(f"{CHORDS[i]} {chords[i] / chords.sum():.0%}" for i in order if chords[i])
@@ -182,12 +181,8 @@ def _chords(folder: Folder) -> Iterator[str]:
         yield f"chords: {int((chords[:NO_CHORD] > 0).sum())} of {NO_CHORD} occur (the tonic is C): {shares}"
 
 
-def _sums(folder: Folder) -> tuple[Any, Any]:
-    return np.sum([s.chords for s in folder.surveys], axis=0), np.sum([s.heard for s in folder.surveys], axis=0)
-
-
 def _heard(folder: Folder) -> Iterator[str]:
-    number, total, squares = np.sum([s.moments for s in folder.surveys], axis=0)
+    number, total, squares = folder.sums.moments
     if not number.any():
         return
     mean = total / number

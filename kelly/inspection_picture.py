@@ -4,21 +4,21 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from numpy.typing import NDArray
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 from kelly.atomic import replacing
 from kelly.datasets.music.chords import CHORDS
-from kelly.datasets.survey import BINS
+from kelly.datasets.survey import BINS, Sums
 from kelly.emotion import COORDINATES
 
 BAR, MARK, QUIET = "#4a6fa5", "#d1495b", "#7a869a"
 
 
-def draw(path: Path, title: str, chords: NDArray[np.int64], heard: NDArray[np.int64]) -> None:
-    """Draw how often each chord comes, int64[64], and the histograms int64[9, len(BINS) - 1] of what is heard."""
+def draw(path: Path, title: str, sums: Sums) -> None:
+    """Draw how often each chord comes, and the histograms of what is heard."""
+    chords, heard = sums.chords, sums.heard
     has_chords = bool(chords.any())
     figure = plt.figure(figsize=(10, 9 if has_chords else 7), layout="constrained")
     grid = figure.add_gridspec(4 if has_chords else 3, 3)

@@ -1,7 +1,7 @@
 """One file of a folder looked at: what each network could take from it, its chords, and what a listener knows of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import Any
@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.datasets.extraction.duplicates import signature
-from kelly.datasets.extraction.measured import Rows
+from kelly.datasets.extraction.measured import Rows, learn
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.layouts.ratings import STEP_MS
 from kelly.datasets.music.chords import NUM_CHORDS
 from kelly.datasets.reading.audio import read_audio
 from kelly.datasets.reading.midi import Midi, read_midi
-from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, decode, decode_block
 from kelly.errors import KellyError
 from kelly.tasks import TASKS, Notes
@@ -32,25 +31,53 @@ class Survey:
 
     unusable: why it cannot be read; '': it can
     windows: by network, how many it gives; unsuited: by network, why it gives none
-    chords: int64[64], how often each chord comes
-    heard: int64[9, len(BINS) - 1], histograms of the nine coordinates known before each of its bars or windows
-    moments: float64[3, 9], number, sum and sum of squares of the same
     signature: of `duplicates.signature`; None: no notes
     """
 
     unusable: str = ""
     windows: Mapping[str, int] = field(default_factory=dict)
     unsuited: Mapping[str, str] = field(default_factory=dict)
-    chords: NDArray[np.int64] = field(default_factory=lambda: np.zeros(NUM_CHORDS, dtype=np.int64))
-    heard: NDArray[np.int64] = field(
-        default_factory=lambda: np.zeros((len(COORDINATES), len(BINS) - 1), dtype=np.int64)
-    )
-    moments: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, len(COORDINATES))))
     signature: NDArray[np.uint32] | None = None
 
 
-def survey(entry: Entry, source: str, settings: Mapping[str, Mapping[str, Any]]) -> Survey:
-    """Look at one file as `source` lists it; settings: of the lesson, by network, of the networks that it serves."""
+class Sums:
+    """What is added up over files.
+
+    chords: int64[64], how often each chord comes
+    heard: int64[9, len(BINS) - 1], histograms of the nine coordinates known before each bar or window
+    moments: float64[3, 9], number, sum and sum of squares of the same
+    """
+
+    def __init__(self) -> None:
+        self.chords = np.zeros(NUM_CHORDS, dtype=np.int64)
+        self.heard = np.zeros((len(COORDINATES), len(BINS) - 1), dtype=np.int64)
+        self.moments = np.zeros((3, len(COORDINATES)))
+
+    def add(self, other: "Sums") -> None:
+        """Add those of other files."""
+        self.chords += other.chords
+        self.heard += other.heard
+        self.moments += other.moments
+
+    def add_rows(self, rows: Mapping[str, Rows]) -> None:
+        """Add what the lessons of one file tell, by network."""
+        if "harmonypredictor" in rows:
+            self.chords += np.bincount(rows["harmonypredictor"]["targets"].ravel(), minlength=NUM_CHORDS)
+        known = _coordinates(rows)
+        self.heard += np.array([np.histogram(column, BINS)[0] for column in known.T])
+        self.moments += np.stack([np.full(len(COORDINATES), len(known)), known.sum(axis=0), (known**2).sum(axis=0)])
+
+
+def survey_all(
+    entries: Sequence[Entry], source: str, settings: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[Survey], Sums]:
+    """Look at some files as `source` lists them; settings: of the lessons, by network, of those that it serves."""
+    sums = Sums()
+    return [survey(entry, source, settings, sums) for entry in entries], sums
+
+
+def survey(entry: Entry, source: str, settings: Mapping[str, Mapping[str, Any]], sums: Sums) -> Survey:
+    """Look at one file, and add what it tells to `sums`."""
     try:
         midi = read_midi(entry.path) if entry.path.suffix.lower() in MIDI_SUFFIXES else None
         if midi is None:
@@ -58,22 +85,15 @@ def survey(entry: Entry, source: str, settings: Mapping[str, Mapping[str, Any]])
     except KellyError as error:
         return Survey(unusable=_reason(entry, error))
     rows, unsuited = _lessons(entry, midi, source, settings)
+    sums.add_rows(rows)
     windows = {name: len(lesson["inputs"]) for name, lesson in rows.items()}
-    for name in (
-        settings.keys() - rows.keys() - unsuited.keys()
-    ):  # sound: what would be heard is not worth the wait here
+    of_sound = settings.keys() - rows.keys() - unsuited.keys()  # rendering it would not be worth the wait
+    for name in of_sound:
         if (frames := _rated_frames(entry, midi)) == 0:
             unsuited[name] = NOT_RATED
         else:
             windows[name] = math.ceil(frames / settings[name]["num_frames"])
-    chords = np.zeros(NUM_CHORDS, dtype=np.int64)
-    if "harmonypredictor" in rows:
-        chords += np.bincount(rows["harmonypredictor"]["targets"].ravel(), minlength=NUM_CHORDS)
-    known = _coordinates(rows)
-    histograms = [np.histogram(column, BINS)[0] for column in known.T]
-    moments = np.stack([np.full(len(COORDINATES), len(known)), known.sum(axis=0), (known**2).sum(axis=0)])
-    notes = None if midi is None else signature(midi.notes)
-    return Survey("", windows, unsuited, chords, np.array(histograms), moments, notes)
+    return Survey("", windows, unsuited, None if midi is None else signature(midi.notes))
 
 
 def _lessons(
@@ -86,10 +106,7 @@ def _lessons(
         if midi is None or not isinstance(lesson, Notes):
             continue
         try:
-            found: Rows = resolve_name(lesson.lesson)(entry, midi, **own)[0]
-            if not len(found["inputs"]):
-                raise UnsuitedError(f"{entry.path}: no window with enough notes to learn from")
-            rows[name] = found
+            rows[name], _ = learn(resolve_name(lesson.lesson), entry, midi, own)
         except KellyError as error:
             unsuited[name] = _reason(entry, error)
     return rows, unsuited

@@ -17,7 +17,7 @@ from kelly.datasets.extraction.jobs import Job, run
 from kelly.datasets.extraction.measured import measure_notes
 from kelly.datasets.extraction.npy import NpyWriter
 from kelly.datasets.layouts import Layout
-from kelly.datasets.layouts.listing import Entry, Listing
+from kelly.datasets.layouts.listing import Entry, Listing, spread
 from kelly.datasets.skipped import Skipped, check_skipped
 from kelly.errors import KellyError
 from kelly.tasks import Notes, Sound
@@ -84,10 +84,7 @@ def from_files(layout: Layout, source: Notes | Sound, settings: Mapping[str, Any
     where = Path(own.pop("path")).expanduser()
     max_files, max_skipped_share = own.pop("max_files"), own.pop("max_skipped_share")
     listing = layout.list_pieces(where, **{name: own.pop(name) for name in layout.options})
-    entries = listing.entries
-    if max_files is not None and len(entries) > max_files:
-        chosen = np.linspace(0, len(entries) - 1, max_files).round().astype(np.intp)
-        entries = [entries[i] for i in chosen]
+    entries = [listing.entries[i] for i in spread(len(listing.entries), max_files)]
     name = source.function if isinstance(source, Sound) else source.lesson
     measure, units = resolve_name(name), resolve_name(f"{name.partition(':')[0]}:UNITS")
     if isinstance(source, Sound):

@@ -1,8 +1,8 @@
 """Files, measured side by side: what a run has measured stays on disk, so that memory is flat and a stop loses little.
 
 Files are measured in chunks by as many processes as joblib is told to use (or a Dask cluster), each chunk written by
-the process that measured it. A chunk that is there is not measured again, as long as files, settings and code are the
-same.
+the process that measured it. A chunk that is there is not measured again, as long as files, settings, code and
+libraries are the same.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ class Job:
         return whole.hexdigest()
 
     def key(self) -> str:
-        """SHA-256 of all that the outcome depends on: files, settings, code."""
+        """SHA-256 of all that the outcome depends on: files, settings, code, libraries."""
         whole = hashlib.sha256((self.files() + _code()).encode())
         settings = {name: getattr(value, "__module__", value) for name, value in sorted(self.settings.items())}
         whole.update(repr((self.measure.__module__, self.measure.__name__, settings)).encode())

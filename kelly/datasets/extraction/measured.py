@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from kelly.datasets.extraction.augmentation import variations
 from kelly.datasets.extraction.duplicates import signature
-from kelly.datasets.layouts.listing import Entry
-from kelly.datasets.reading.midi import read_midi
+from kelly.datasets.layouts.listing import Entry, spread
+from kelly.datasets.reading.midi import Midi, read_midi
 from kelly.datasets.skipped import UnsuitedError
 
 Rows = dict[str, NDArray[Any]]  # arrays of Sequences by name, each with one entry a sequence
@@ -32,6 +32,14 @@ class Measured:
     left_out: int = 0
 
 
+def learn(lesson: Lesson, entry: Entry, midi: Midi, settings: Mapping[str, Any]) -> tuple[Rows, str]:
+    """What a `lesson` takes from a piece. Raises UnsuitedError where that is nothing."""
+    rows, category = lesson(entry, midi, **settings)
+    if not len(rows["inputs"]):
+        raise UnsuitedError(f"{entry.path}: no window with enough notes to learn from")
+    return rows, category
+
+
 def measure_notes(
     entry: Entry,
     *,
@@ -45,9 +53,7 @@ def measure_notes(
     Raises KellyError where the file cannot be read, and UnsuitedError where the lesson cannot be learned from it.
     """
     midi = read_midi(entry.path)
-    rows, category = lesson(entry, midi, **settings)
-    if not len(rows["inputs"]):
-        raise UnsuitedError(f"{entry.path}: no window with enough notes to learn from")
+    rows, category = learn(lesson, entry, midi, settings)
     rows = limited(rows, max_windows_per_piece)
     if augmentation is not None and augmentation["copies"]:
         parts = [rows | {"augmented": np.zeros(len(rows["inputs"]), dtype=np.bool_)}]
@@ -100,8 +106,5 @@ def single(inputs: NDArray[np.floating], targets: NDArray[np.floating], there: N
 
 def limited(rows: Rows, max_windows: int | None) -> Rows:
     """At most `max_windows` of the rows, spread evenly from the first to the last."""
-    num_rows = len(rows["inputs"])
-    if max_windows is None or num_rows <= max_windows:
-        return rows
-    chosen = np.linspace(0, num_rows - 1, max_windows).round().astype(np.intp)
+    chosen = spread(len(rows["inputs"]), max_windows)
     return {name: array[chosen] for name, array in rows.items()}

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -30,6 +33,13 @@ class Entry:
     beats: Path | None = None
     chords: Path | None = None
     ratings: Any = None
+
+
+def spread(number: int, most: int | None) -> NDArray[np.intp]:
+    """The indices of at most `most` of `number` things (None: of all), evenly from the first to the last."""
+    if most is None or number <= most:
+        return np.arange(number)
+    return np.linspace(0, number - 1, most).round().astype(np.intp)
 
 
 @dataclass(frozen=True)
