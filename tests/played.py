@@ -1,16 +1,27 @@
-"""Music made by hand: notes as they were played, written as MIDI files."""
+"""Music made by hand: notes as they were played, written as MIDI files, and what the networks learn from them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import mido
 import numpy as np
 
+from kelly.datasets.extraction.measured import Lesson, Rows
 from kelly.datasets.layouts.listing import Entry
+from kelly.datasets.lessons import dynamics, groove, harmony, melody
 from kelly.datasets.reading.midi import Midi, Notes, read_midi
 
 TICKS_PER_QUARTER = 480
+SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
+LESSONS: dict[str, Lesson] = {
+    "melody": partial(melody.lesson, num_frames=64),
+    "harmony": harmony.lesson,
+    "dynamics": partial(dynamics.lesson, window_s=None),
+    "groove": partial(groove.lesson, context="embedding"),
+    "groove heard": partial(groove.lesson, context="heard"),
+}
 DRUMS = "Drums"  # the track of this name is on channel 10
 
 
@@ -72,3 +83,25 @@ def notes_of(played: Sequence[Note], seconds_per_quarter: float = 0.5) -> Notes:
     nothing = np.zeros(len(ordered), dtype=np.int64)
     onset_s, duration_s = seconds_per_quarter * onset, seconds_per_quarter * length
     return Notes(onset, length, onset_s, duration_s, pitch, velocity, nothing.astype(np.bool_), nothing, nothing)
+
+
+def eighths(num_bars: int = 2) -> list[Note]:
+    return [Note(i / 2, 0.4, SCALE[i % 8], 80 + i % 3) for i in range(8 * num_bars)]
+
+
+def random_music(seed: int, num_bars: int = 6) -> dict[str, list[Note]]:
+    """A melody of one voice, an accompaniment and drums; no note crosses a bar line."""
+    rng = np.random.default_rng(seed)
+    tracks: dict[str, list[Note]] = {"Melody": [], "Piano": [], "Drums": []}
+    for bar in range(num_bars):
+        for name, count, low, high in (("Melody", 8, 60, 84), ("Piano", 12, 40, 60), ("Drums", 10, 35, 50)):
+            steps = np.sort(rng.choice(16, count, replace=False))
+            for step in steps.tolist():
+                onset = 4 * bar + step / 4 + rng.integers(0, 5) / 100
+                length = 0.2 if name != "Piano" else rng.uniform(0.1, min(1.0, 4 * bar + 4 - onset))
+                tracks[name].append(Note(onset, length, int(rng.integers(low, high)), int(rng.integers(30, 110))))
+    return tracks
+
+
+def learned(path: Path, lesson: Lesson, tracks: dict[str, list[Note]]) -> Rows:
+    return lesson(*read(write(path, tracks)))[0]

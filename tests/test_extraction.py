@@ -10,9 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays_of
 from numpy.typing import NDArray
 from played import Note, notes_of, write
 
@@ -22,7 +19,6 @@ from kelly.datasets.extraction.duplicates import same_works, signature, sound_si
 from kelly.datasets.extraction.from_files import FromFiles
 from kelly.datasets.extraction.jobs import Job
 from kelly.datasets.extraction.measured import Measured
-from kelly.datasets.extraction.npy import NpyWriter
 from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import generate, is_outdated
 from kelly.datasets.layouts.listing import Entry, Listing
@@ -437,38 +433,6 @@ def test_a_worker_that_is_killed_is_told_by_the_files_around_it(tmp_path: Path) 
 
 def kill(_: Entry) -> Measured:
     os._exit(9)
-
-
-dtypes = st.sampled_from(["<f4", "<f8", "<i8", "?", "<U5", "<u4", "S3"])
-
-
-@settings(max_examples=200)
-@given(st.data(), dtypes, st.lists(st.integers(0, 4), max_size=2).map(tuple), st.lists(st.integers(0, 5), min_size=1))
-def test_an_array_written_part_by_part_is_the_file_that_numpy_writes(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, dtype: str, row: tuple[int, ...], sizes: list[int]
-) -> None:
-    folder = tmp_path_factory.getbasetemp()
-    parts = [data.draw(arrays_of.arrays(np.dtype(dtype), (size, *row))) for size in sizes]
-    np.save(folder / "whole.npy", np.concatenate(parts))
-    with NpyWriter(folder / "parts.npy", sum(sizes)) as out:
-        for part in parts:
-            out.append(part if data.draw(st.booleans()) else np.asfortranarray(part))
-    assert (folder / "parts.npy").read_bytes() == (folder / "whole.npy").read_bytes()
-
-
-def append(path: Path, *parts: NDArray[Any]) -> None:
-    with NpyWriter(path, 4) as out:
-        for part in parts:
-            out.append(part)
-
-
-def test_an_array_whose_parts_do_not_fit_is_refused(tmp_path: Path) -> None:
-    first = np.zeros((2, 3), np.float32)
-    for wrong in (np.zeros((2, 4), np.float32), np.zeros((2, 3)), np.zeros((2, 3, 1), np.float32)):
-        with pytest.raises(ValueError, match="a part of"):
-            append(tmp_path / "a.npy", first, wrong)
-    with pytest.raises(ValueError, match="2 rows written, expected 4"):
-        append(tmp_path / "a.npy", first)
 
 
 @pytest.fixture(scope="module")

@@ -1,45 +1,28 @@
 """What each network learns from music whose answer is obvious; no row knows what is to be predicted."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from played import Note, read, write
+from played import LESSONS, SCALE, Note, eighths, learned, random_music, read, write
 
-from kelly.datasets.extraction.augmentation import variations
-from kelly.datasets.extraction.measured import Lesson, Rows, limited, measure_notes
+from kelly.datasets.extraction.measured import Rows, limited, measure_notes
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.lessons import dynamics, groove, harmony, melody
 from kelly.datasets.music.chords import CHORDS, derive_chords, harmony_contexts
 from kelly.datasets.music.metre import beat_edges
 from kelly.datasets.music.performance import DYNAMICS
 from kelly.datasets.music.piece import read_music
-from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
 from kelly.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, decode, decode_block, embed
 from kelly.errors import KellyError
 from kelly.heard import heard_before
 
-SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
 TWO_FIVE_ONE = [[50, 53, 57, 60], [43, 53, 59, 62], [48, 52, 55, 59], [48, 52, 55, 59]]  # Dmin7, G7, Cmaj7
-LESSONS: dict[str, Lesson] = {
-    "melody": partial(melody.lesson, num_frames=64),
-    "harmony": harmony.lesson,
-    "dynamics": partial(dynamics.lesson, window_s=None),
-    "groove": partial(groove.lesson, context="embedding"),
-    "groove heard": partial(groove.lesson, context="heard"),
-}
-
-
-def eighths(num_bars: int = 2) -> list[Note]:
-    return [Note(i / 2, 0.4, SCALE[i % 8], 80 + i % 3) for i in range(8 * num_bars)]
 
 
 def chord_bars(times: int = 2, shift: int = 0) -> list[Note]:
@@ -48,20 +31,6 @@ def chord_bars(times: int = 2, shift: int = 0) -> list[Note]:
     return [
         Note(4 * i + beat, 0.9, pitch + shift) for i, chord in enumerate(chords) for beat in range(4) for pitch in chord
     ]
-
-
-def random_music(seed: int, num_bars: int = 6) -> dict[str, list[Note]]:
-    """A melody of one voice, an accompaniment and drums; no note crosses a bar line."""
-    rng = np.random.default_rng(seed)
-    tracks: dict[str, list[Note]] = {"Melody": [], "Piano": [], "Drums": []}
-    for bar in range(num_bars):
-        for name, count, low, high in (("Melody", 8, 60, 84), ("Piano", 12, 40, 60), ("Drums", 10, 35, 50)):
-            steps = np.sort(rng.choice(16, count, replace=False))
-            for step in steps.tolist():
-                onset = 4 * bar + step / 4 + rng.integers(0, 5) / 100
-                length = 0.2 if name != "Piano" else rng.uniform(0.1, min(1.0, 4 * bar + 4 - onset))
-                tracks[name].append(Note(onset, length, int(rng.integers(low, high)), int(rng.integers(30, 110))))
-    return tracks
 
 
 def other_from(tracks: dict[str, list[Note]], bar: int, num_bars: int = 6) -> dict[str, list[Note]]:
@@ -76,10 +45,6 @@ def other_from(tracks: dict[str, list[Note]], bar: int, num_bars: int = 6) -> di
         ]
         for name, notes in tracks.items()
     }
-
-
-def learned(path: Path, lesson: Lesson, tracks: dict[str, list[Note]]) -> Rows:
-    return lesson(*read(write(path, tracks)))[0]
 
 
 def test_melody_sees_what_was_heard_and_predicts_the_bars_pitches(tmp_path: Path) -> None:
@@ -323,113 +288,6 @@ def test_limited_windows_are_spread_evenly_from_the_first_to_the_last(num_rows: 
     assert chosen["inputs"][0] == 0
     assert chosen["inputs"][-1] == num_rows - 1 or most == 1
     assert limited(rows, None) is rows
-
-
-def varied(midi: Midi, name: str = "a.mid", copies: int = 3, velocity: float = 0.2, tempo: float = 0.1) -> list[Midi]:
-    return list(variations(midi, name, copies, velocity, tempo))
-
-
-def test_variations_are_the_same_for_the_same_name_and_others_for_another(tmp_path: Path) -> None:
-    _, midi = read(write(tmp_path / "a.mid", random_music(3)))
-    first, again, other = varied(midi), varied(midi), varied(midi, "b.mid")
-    for one, two in zip(first, again, strict=True):
-        np.testing.assert_array_equal(one.notes.velocity, two.notes.velocity)
-        np.testing.assert_array_equal(one.notes.onset_s, two.notes.onset_s)
-    assert len({one.notes.onset_s.tobytes() for one in (*first, *other)}) == 6
-
-
-def test_variations_are_within_their_shares_and_keep_the_score(tmp_path: Path) -> None:
-    _, midi = read(write(tmp_path / "a.mid", random_music(3)))
-    for one in varied(midi, copies=30):
-        louder = one.notes.velocity / midi.notes.velocity
-        assert (np.abs(one.notes.velocity - louder.mean() * midi.notes.velocity) <= 1.5).all()
-        assert 0.78 <= louder.mean() <= 1.22
-        assert one.notes.velocity.min() >= 1
-        assert one.notes.velocity.max() <= 127
-        faster = midi.notes.onset_s[1:] / one.notes.onset_s[1:]
-        assert np.ptp(faster) < 1e-9
-        assert 0.9 <= faster[0] <= 1.1
-        np.testing.assert_allclose(one.bpm([0.0]) / midi.bpm([0.0]), faster[0], rtol=1e-5)
-        np.testing.assert_allclose(one.seconds(one.notes.onset_quarters), one.notes.onset_s, atol=1e-3)
-        for name in ("onset_quarters", "duration_quarters", "pitch", "is_drum", "track"):
-            np.testing.assert_array_equal(getattr(one.notes, name), getattr(midi.notes, name))
-
-
-def test_no_accent_is_cut_off_at_the_loudest_velocity(tmp_path: Path) -> None:
-    loud = [note._replace(velocity=100 + 27 * (i % 4 == 0)) for i, note in enumerate(eighths())]
-    _, midi = read(write(tmp_path / "a.mid", {"Piano": loud}))
-    for one in varied(midi, copies=30, velocity=0.9):
-        ratio = one.notes.velocity[0] / one.notes.velocity[1]
-        assert ratio == pytest.approx(1.27, abs=0.01 + 1.27 / one.notes.velocity[1])
-
-
-@pytest.mark.parametrize("context", ["embedding", "heard"])
-def test_a_variation_has_the_same_groove_but_for_the_rounding_of_velocities(
-    tmp_path: Path, context: groove.Context
-) -> None:
-    tracks = random_music(4)
-    entry, midi = read(write(tmp_path / "a.mid", tracks))
-    lesson: Callable[..., tuple[Rows, str]] = partial(groove.lesson, context=context)
-    plain, _ = lesson(entry, midi)
-    for one in varied(midi, copies=10):
-        rows, _ = lesson(entry, one)
-        timing, accents = np.split(rows["targets"][:, 0], 2, axis=1)
-        plain_timing, plain_accents = np.split(plain["targets"][:, 0], 2, axis=1)
-        np.testing.assert_array_equal(timing, plain_timing)
-        np.testing.assert_array_equal(rows["mask"], plain["mask"])
-        # Velocity and its mean are each rounded by up to a half: (a + 1/2) / (m − 1/2) is furthest from a / m.
-        softest_mean = 30 * 0.8
-        bound = 0.5 * (2 + plain_accents) / (softest_mean - 0.5)
-        assert (np.abs(accents - plain_accents) <= bound + 1e-6).all()
-        assert not np.array_equal(rows["inputs"], plain["inputs"])
-
-
-def test_a_variation_is_heard_as_loud_and_fast_as_it_is(tmp_path: Path) -> None:
-    entry, midi = read(write(tmp_path / "a.mid", random_music(5)))
-
-    def coordinates(played: Midi) -> NDArray[np.float64]:
-        rows, _ = groove.lesson(entry, played, context="embedding")
-        return decode(rows["inputs"][:, 0].astype(np.float64))
-
-    loudness, arousal = COORDINATES.index("loudness"), COORDINATES.index("arousal")
-    plain = coordinates(midi)
-    drums = midi.notes.velocity[midi.notes.is_drum]
-    for one in varied(midi, copies=10):
-        known = coordinates(one)
-        louder = one.notes.velocity[midi.notes.is_drum].mean() > drums.mean()
-        faster = one.notes.onset_s[-1] < midi.notes.onset_s[-1]
-        assert ((known[1:, loudness] > plain[1:, loudness]) == louder).all()
-        assert ((known[1:, arousal] > plain[1:, arousal]) == faster).all()
-
-
-def test_dynamics_are_measured_in_each_variation_anew(tmp_path: Path) -> None:
-    entry, midi = read(write(tmp_path / "a.mid", random_music(6)))
-    plain = dynamics.lesson(entry, midi, window_s=None)[0]["targets"][:, 0, 0]
-    pitched = ~midi.notes.is_drum
-    for one in varied(midi):
-        rows, _ = dynamics.lesson(entry, one, window_s=None)
-        change = one.notes.velocity[pitched].mean() - midi.notes.velocity[pitched].mean()
-        assert (np.sign(rows["targets"][:, 0, 0] - plain) == np.sign(change)).all()
-        assert not np.array_equal(rows["inputs"][1:], dynamics.lesson(entry, midi, window_s=None)[0]["inputs"][1:])
-
-
-def test_measured_rows_are_the_piece_and_its_variations(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.mid", random_music(7))
-    entry = Entry("a.mid", path)
-    augmentation = {"copies": 2, "velocity": 0.2, "tempo": 0.1}
-    settings_of: dict[str, Any] = {"max_windows_per_piece": None, "settings": {"context": "embedding"}}
-    plain = measure_notes(entry, lesson=groove.lesson, augmentation=None, **settings_of)
-    none = measure_notes(entry, lesson=groove.lesson, augmentation=augmentation | {"copies": 0}, **settings_of)
-    measured = measure_notes(entry, lesson=groove.lesson, augmentation=augmentation, **settings_of)
-    assert "augmented" not in plain.rows
-    assert "augmented" not in none.rows
-    assert measured.rows["augmented"].tolist() == [False] * 6 + [True] * 12
-    for name, array in plain.rows.items():
-        np.testing.assert_array_equal(measured.rows[name][:6], array)
-    limits: dict[str, Any] = settings_of | {"max_windows_per_piece": 2}
-    few = measure_notes(entry, lesson=groove.lesson, augmentation=augmentation, **limits)
-    assert few.rows["augmented"].tolist() == [False] * 2 + [True] * 4
-    np.testing.assert_array_equal(few.rows["inputs"][:2], plain.rows["inputs"][[0, 5]])
 
 
 def test_a_piece_without_a_window_to_learn_from_is_unsuited(tmp_path: Path) -> None:

@@ -107,4 +107,6 @@ def single(inputs: NDArray[np.floating], targets: NDArray[np.floating], there: N
 def limited(rows: Rows, max_windows: int | None) -> Rows:
     """At most `max_windows` of the rows, spread evenly from the first to the last."""
     chosen = spread(len(rows["inputs"]), max_windows)
+    if len(chosen) == len(rows["inputs"]):
+        return rows
     return {name: array[chosen] for name, array in rows.items()}
