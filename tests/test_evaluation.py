@@ -45,7 +45,7 @@ def test_losses_are_those_that_training_minimises() -> None:
         ),
     }
     for kind, (outputs, targets, there) in cases.items():
-        total, number = LOSSES[kind](torch.tensor(logits), torch.tensor(targets), torch.tensor(there))
+        total, number = LOSSES[kind].sums(torch.tensor(logits), torch.tensor(targets), torch.tensor(there))
         ours = scoring.loss(kind, Predicted(sequences(targets, mask=there), outputs))
         assert ours == pytest.approx(float(total / number), rel=1e-9), kind
 

@@ -1,42 +1,185 @@
-"""Batches cut from tensors in memory: no row-wise data set, one permutation an epoch from a generator of its own."""
+"""Batches in pieces of many, gathered at once: no row-wise data set, one permutation an epoch from a generator.
 
-from collections.abc import Iterator
+Frames lie packed, as kelly.training.backpropagation wants them: what is past a sequence's end is left out. Data of up
+to MEMORY_BYTES is kept in memory and permuted freely. Of more, BLOCK_BYTES at a time are read in order while training
+goes on; each epoch takes the blocks in another order, and the rows of each in another.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from kelly.datasets.sequences import Sequences
 
+MEMORY_BYTES = 2**30
+BLOCK_BYTES = 2**28
+CHUNK_FRAMES = 8_192  # gathered at once: enough to hide what a call costs, few enough for the cache
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some batches, one after another, their frames packed.
+
+    inputs: float32[frames, in]; targets: float32[frames, out] or int64[frames]
+    mask: bool, shape of targets, False where a target is missing; None: all are there
+    sizes: of each batch, how many sequences go on at each time step
+    last_frames: of each batch, int64[sequences], the rows of its sequences' last frames, counted in the batch
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    mask: Tensor | None
+    sizes: list[list[int]]
+    last_frames: list[Tensor]
+
+    @cached_property
+    def num_frames(self) -> list[int]:
+        """Of each batch."""
+        return [sum(sizes) for sizes in self.sizes]
+
+
+class Block:
+    """Whole sequences in memory or on a device: inputs [n, num_frames, in], targets and mask as in Sequences."""
+
+    def __init__(self, inputs: Tensor, targets: Tensor, mask: Tensor | None) -> None:
+        self.n, self.num_frames = inputs.shape[:2]
+        self.lengths = torch.full((self.n,), self.num_frames)
+        if mask is not None:
+            there = mask if mask.dim() == 2 else mask.any(dim=-1)
+            count = torch.arange(1, self.num_frames + 1, device=mask.device)
+            self.lengths = (there * count).amax(dim=1).clamp(min=1).cpu()
+            if int(mask.sum()) == int(self.lengths.sum()) * mask[0, 0].numel():
+                mask = None  # it said no more than where sequences end
+        self.inputs, self.targets = inputs.flatten(0, 1), targets.flatten(0, 1)
+        self.mask = None if mask is None else mask.flatten(0, 1)
+
+    def packed(self, rows: Tensor, batch_size: int) -> Chunk:
+        """The sequences at rows: int64[m] in batches of batch_size, the last one of what is left."""
+        number = -(-len(rows) // batch_size)
+        padding = number * batch_size - len(rows)
+        rows = torch.nn.functional.pad(rows, (0, padding))
+        lengths = self.lengths[rows]
+        lengths[len(rows) - padding :] = 0
+        lengths, order = lengths.view(number, batch_size).sort(dim=1, descending=True, stable=True)
+        rows = rows.view(number, batch_size).gather(1, order)
+        steps = torch.arange(int(lengths.max()))[:, None]
+        goes_on = steps < lengths[:, None]  # [batches, time steps, sequences]
+        frames = (rows[:, None] * self.num_frames + steps)[goes_on].to(self.inputs.device, non_blocking=True)
+        position = goes_on.flatten(1).cumsum(dim=1).view(goes_on.shape) - 1
+        last = position.gather(1, (lengths - 1).clamp(min=0)[:, None])[:, 0].to(self.inputs.device, non_blocking=True)
+        sizes = [[size for size in batch if size] for batch in goes_on.sum(dim=2).tolist()]
+        return Chunk(
+            self.inputs[frames],
+            self.targets[frames],
+            None if self.mask is None else self.mask[frames],
+            sizes,
+            [rows_of[: batch[0]] for rows_of, batch in zip(last, sizes, strict=True)],
+        )
+
+
+class Side(Protocol):
+    """What can be trained on: Sequences, or a kelly.splits.Side, which reads from the disk."""
+
+    def __len__(self) -> int:
+        """The number of sequences."""
+
+    def take(self, rows: slice) -> Sequences:
+        """The sequences of a slice."""
+
 
 class Batches:
-    """Iterable of (inputs, targets, mask or None) batches of one side of the data, on `device`.
+    """All batches of one side of the data, chunk by chunk, on `device`.
 
     generator: draws the order of each epoch; None: the order of the data, as for validation.
+    memory_bytes, block_bytes: how much is kept, and how much read at once where it is more
     """
 
     def __init__(
         self,
-        sequences: Sequences,
+        side: Side,
         batch_size: int,
         generator: torch.Generator | None = None,
         device: torch.device | str = "cpu",
+        memory_bytes: int = MEMORY_BYTES,
+        block_bytes: int = BLOCK_BYTES,
     ) -> None:
-        def tensor(array: object) -> Tensor:
-            return torch.tensor(array).to(device)  # a copy: memory-mapped arrays are read-only
-
-        self.inputs = tensor(sequences.inputs)
-        self.targets = tensor(sequences.targets)
-        self.mask = None if sequences.mask is None else tensor(sequences.mask)
-        self.batch_size = batch_size
-        self.generator = generator
+        self.side, self.batch_size, self.generator, self.device = side, batch_size, generator, torch.device(device)
+        first = side.take(slice(0, 1))
+        arrays = (first.inputs, first.targets, first.mask)
+        row_bytes = max(1, sum(array.nbytes for array in arrays if array is not None))
+        per_block = len(side)
+        if len(side) * row_bytes > memory_bytes:
+            # Whole batches, so that an epoch has as many steps as it would have in one block.
+            per_block = max(1, block_bytes // row_bytes // batch_size) * batch_size
+        self.blocks = [slice(start, start + per_block) for start in range(0, len(side), max(1, per_block))]
+        self.kept = self._read(self.blocks[0]) if len(self.blocks) == 1 else None
+        self.per_chunk = max(1, CHUNK_FRAMES // (batch_size * max(1, first.inputs.shape[1]))) * batch_size
 
     def __len__(self) -> int:
-        return -(-len(self.inputs) // self.batch_size)
+        return -(-len(self.side) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-        order = None
-        if self.generator is not None:
-            order = torch.randperm(len(self.inputs), generator=self.generator).to(self.inputs.device)
-        for start in range(0, len(self.inputs), self.batch_size):
-            rows = slice(start, start + self.batch_size) if order is None else order[start : start + self.batch_size]
-            yield self.inputs[rows], self.targets[rows], None if self.mask is None else self.mask[rows]
+    def __iter__(self) -> Iterator[Chunk]:
+        for block in self._in_order():
+            for rows in torch.split(self._order(block.n), self.per_chunk):
+                yield block.packed(rows, self.batch_size)
+
+    def _order(self, number: int) -> Tensor:
+        return torch.arange(number) if self.generator is None else torch.randperm(number, generator=self.generator)
+
+    def _in_order(self) -> Iterator[Block]:
+        """The blocks in the order of this epoch; the next one is read while the last is worked on."""
+        if self.kept is not None:
+            yield self.kept
+            return
+        order = self._order(len(self.blocks)).tolist()
+        with ThreadPoolExecutor(max_workers=1) as reader:
+            coming = [reader.submit(self._read, self.blocks[order[0]])] if order else []
+            for i in range(len(order)):
+                block = coming.pop().result()
+                coming += [reader.submit(self._read, self.blocks[at]) for at in order[i + 1 : i + 2]]
+                yield block
+
+    def _read(self, rows: slice) -> Block:
+        part = self.side.take(rows)
+        inputs, targets, mask = (
+            None if array is None else self._moved(torch.tensor(array))  # a copy: memory-mapped arrays are read-only
+            for array in (part.inputs, part.targets, part.mask)
+        )
+        assert inputs is not None
+        assert targets is not None
+        return Block(inputs, targets, mask)
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        if self.device.type == "cuda":
+            tensor = tensor.pin_memory()  # so that the copy does not hold up what the device is at
+        return tensor.to(self.device, non_blocking=True)
+
+
+# Batches, or anything that yields (inputs, targets) or (inputs, targets, mask).
+Loader = Iterable[Any]
+
+
+def chunks(loader: Loader, device: torch.device | str) -> Iterator[Chunk]:
+    """The chunks of a loader; of one that is not of Batches, each batch is a chunk.
+
+    Rows without a time axis become sequences of one frame.
+    """
+    if isinstance(loader, Batches):
+        yield from loader
+        return
+    for batch in loader:
+        yield packed(batch, device)
+
+
+def packed(batch: Sequence[Any], device: torch.device | str) -> Chunk:
+    """One batch (inputs, targets, mask or None) as a chunk on `device`."""
+    inputs, targets = batch[0].to(device, non_blocking=True), batch[1].to(device, non_blocking=True)
+    mask = batch[2].to(device, non_blocking=True) if len(batch) > 2 and batch[2] is not None else None
+    if inputs.dim() == 2:
+        inputs, targets, mask = inputs[:, None], targets[:, None], None if mask is None else mask[:, None]
+    return Block(inputs, targets, mask).packed(torch.arange(len(inputs)), len(inputs))

@@ -1,7 +1,6 @@
 """The training loop: train, validate, record, decide, save; the epoch that triggers the stop counts like any other."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Sized
 from math import isfinite
 from typing import Any
 
@@ -10,9 +9,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from kelly.errors import KellyError
-from kelly.networks import Network, State
+from kelly.networks import Network
+from kelly.tasks import Task
+from kelly.training.adam import Adam
+from kelly.training.backpropagation import Passes, State
+from kelly.training.batches import Chunk, Loader, chunks
 from kelly.training.checkpoints import CheckpointManager
-from kelly.training.divergence import Loader, check_converging, frames, loss_limit
+from kelly.training.divergence import check_converging, loss_limit
 from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import TrainingMetrics
 from kelly.training.objectives import LOSSES, METRICS
@@ -37,7 +40,7 @@ def train(
 ) -> TrainingMetrics:
     """Train `network` with Adam; it ends with the weights of its best epoch. Returns the history.
 
-    train_loader, val_loader: yield (inputs, targets) or (inputs, targets, mask); a DataLoader or Batches. A
+    train_loader, val_loader: Batches, or what yields (inputs, targets) or (inputs, targets, mask), a DataLoader. A
         `generator` attribute is part of the checkpoint. Without a val_loader the training loss says what is best.
     about: plain values that are kept in the checkpoints, to tell what they were trained with
     resume_from: what CheckpointManager.load_latest returned; training continues after its last epoch
@@ -49,7 +52,8 @@ def train(
     """
     task = network.task
     network.to(device)
-    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
+    passes = Passes(network)
+    optimizer = Adam(passes.parameters, learning_rate)
     stopper = early_stopping if early_stopping is not None else EarlyStopping(patience=epochs)
     metrics = metrics if metrics is not None else TrainingMetrics()
     generator = getattr(train_loader, "generator", None)
@@ -58,16 +62,16 @@ def train(
         take_up(resume_from, path, network, optimizer, stopper, metrics, generator)
         limit = resume_from["loss_limit"]
     else:
-        limit = loss_limit(network, train_loader, generator, device)
+        limit = loss_limit(passes, task, train_loader, generator)
 
     while len(metrics) < epochs and not stopper.should_stop:
         epoch = len(metrics) + 1
         where = f"{task.title}, epoch {epoch}"
-        batch_losses, train_loss, train_metric = run_epoch(network, train_loader, device, where, optimizer)
+        batch_losses, train_loss, train_metric = run_epoch(passes, task, train_loader, where, optimizer)
         check_converging(batch_losses, train_loss, limit, where)
         val_loss, val_metric = (None, None)
         if val_loader is not None:
-            _, val_loss, val_metric = run_epoch(network, val_loader, device, f"{where}, validation")
+            _, val_loss, val_metric = run_epoch(passes, task, val_loader, f"{where}, validation")
         metrics.add(epoch, train_loss, val_loss, train_metric, val_metric)
         stopper(train_loss if val_loss is None else val_loss, network)
         if before_saving is not None:
@@ -101,65 +105,87 @@ def train(
 
 
 def run_epoch(
-    network: Network,
-    loader: Loader,
-    device: torch.device | str,
-    where: str,
-    optimizer: torch.optim.Optimizer | None = None,
+    passes: Passes, task: Task, loader: Loader, where: str, optimizer: Adam | None = None
 ) -> tuple[list[float], float, float]:
     """One pass over `loader`, learning if an optimizer is given: loss of each batch, loss and metric of the whole set.
 
     Nothing is read back from the device before the pass is over. Raises KellyError where a batch's loss is not finite.
     """
-    loss_sums, metric = LOSSES[network.task.loss], METRICS[network.task.metric]
+    loss, metric = LOSSES[task.loss], METRICS[task.metric]
     costs: list[Tensor] = []
     numbers: list[Tensor] = []
     scores: Tensor | None = None
-    state: State | None = None
-    network.train(optimizer is not None)
-    with nullcontext() if optimizer is not None else torch.inference_mode():
-        for batch in tqdm(loader, desc=where, unit="batch", leave=False, disable=None):
-            inputs, targets, mask = frames(batch, device)
-            logits, state = network.logits(inputs, inherited(state, len(inputs)) if optimizer is not None else None)
-            cost, number = loss_sums(logits, targets, mask)
-            if optimizer is not None:
-                optimizer.zero_grad(set_to_none=True)
-                torch.autograd.backward(cost / number)
-                optimizer.step()
-            costs.append(cost.detach())
-            numbers.append(torch.as_tensor(number))
-            batch_scores = metric.sums(logits.detach(), targets, mask)
-            scores = batch_scores if scores is None else scores + batch_scores
+    state: State = None
+    with (
+        torch.no_grad(),
+        tqdm(
+            desc=where,
+            total=len(loader) if isinstance(loader, Sized) else None,
+            unit="batch",
+            leave=False,
+            disable=None,
+        ) as bar,
+    ):
+        for chunk in chunks(loader, passes.device):
+            logits = torch.empty(len(chunk.inputs), task.num_outputs, device=passes.device)
+            counts, weights = shares(chunk)
+            gradient = torch.empty_like(logits)
+            parts = (chunk.inputs, chunk.targets, weights, logits, gradient)
+            batches = zip(*(torch.split(part, chunk.num_frames) for part in parts), strict=True)
+            for i, (inputs, targets, weight, out, of_logits) in enumerate(batches):
+                passes.start(inherited(state, chunk.sizes[i][0]) if optimizer is not None else None)
+                passes.forward(inputs, chunk.sizes[i], out)
+                if optimizer is not None:
+                    passes.backward(loss.gradient(out, targets, of_logits).mul_(weight))
+                    optimizer.advance()
+                    state = passes.ends(chunk.last_frames[i])
+            cost = loss.costs(logits, chunk.targets)
+            cost = cost if chunk.mask is None else torch.where(chunk.mask, cost, 0.0)
+            costs.append(torch.stack([part.sum() for part in torch.split(cost, chunk.num_frames)]))
+            numbers.append(counts)
+            chunk_scores = metric.sums(logits, chunk.targets, chunk.mask)
+            scores = chunk_scores if scores is None else scores + chunk_scores
+            bar.update(len(chunk.sizes))
     if scores is None:
         raise KellyError(f"{where}: there is no data; expected at least one batch")
-    totals, counts = (torch.stack(parts).cpu().double() for parts in (costs, numbers))
+    totals, number = (torch.cat(parts).cpu().double() for parts in (costs, numbers))
     broken = (~totals.isfinite()).nonzero()
     if len(broken):
         raise KellyError(
             f"{where}, batch {int(broken[0]) + 1} of {len(totals)}: the loss is {float(totals[broken[0]])}; the best "
             "checkpoint is as it was. Lower learning_rate, or look for values in the data that are not finite"
         )
-    losses = (totals / counts.clamp(min=1)).tolist()
-    return losses, float(totals.sum() / counts.sum()), metric.value(scores.cpu())
+    losses = (totals / number.clamp(min=1)).tolist()
+    return losses, float(totals.sum() / number.sum()), metric.value(scores.cpu())
 
 
-def inherited(state: State | None, num_sequences: int) -> State | None:
+def shares(chunk: Chunk) -> tuple[Tensor, Tensor]:
+    """How many targets of each batch are there, int64[batches]; and the share of each target in its batch's mean loss,
+    float32[frames, 1], or [frames, out] where some are missing.
+    """
+    device = chunk.inputs.device
+    frames = torch.tensor(chunk.num_frames, device=device)
+    if chunk.mask is None:
+        counts = frames * chunk.targets[0].numel()
+    else:
+        counts = torch.stack([part.sum() for part in torch.split(chunk.mask, chunk.num_frames)])
+    share = (1.0 / counts.clamp(min=1)).repeat_interleave(frames, output_size=len(chunk.inputs))[:, None]
+    return counts, share if chunk.mask is None else share * chunk.mask.view(len(share), -1)
+
+
+def inherited(state: State, num_sequences: int) -> State:
     """The state that the next sequences start in: every other one as a sequence before it ended, the rest from zero.
 
     The plugin never resets an LSTM. A network that only ever started from zero is lost in the state that an earlier
     piece left behind; one that knows both starts serves after a reset and without.
     """
-    if state is None:
+    if state is None or any(len(hidden) < num_sequences for hidden, _ in state):
         return None
-    start: State = []
-    for carried in state:
-        if carried is None or carried[0].shape[1] < num_sequences:
-            start.append(None)
-            continue
-        every_other = (torch.arange(num_sequences, device=carried[0].device) % 2 == 1)[:, None]
-        hidden, cell = (torch.where(every_other, part[:, :num_sequences].detach(), 0.0) for part in carried)
-        start.append((hidden, cell))
-    return start
+    every_other = (torch.arange(num_sequences, device=state[0][0].device) % 2 == 1)[:, None]
+    return [
+        (torch.where(every_other, hidden[:num_sequences], 0.0), torch.where(every_other, cell[:num_sequences], 0.0))
+        for hidden, cell in state
+    ]
 
 
 def epoch_line(label: str, epochs: int, metrics: TrainingMetrics) -> str:

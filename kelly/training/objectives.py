@@ -1,7 +1,7 @@
-"""What training minimises and what the history follows, as sums over a batch that add up to the whole set's value.
+"""What training minimises and what the history follows, as sums that add up to the whole set's value.
 
-logits: float[batch, frames, out], what Network.logits gives; targets: the same shape, or int64[batch, frames] where
-a class is predicted; mask: bool, shape of targets, False where a target is missing; None: all are there.
+logits: float[..., out], what Network.logits gives; targets: the same shape, or int64[...] where a class is predicted;
+mask: bool, shape of targets, False where a target is missing; None: all are there.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,28 +14,62 @@ from torch.nn import functional
 Mask = Tensor | None
 
 
+@dataclass(frozen=True)
+class Loss:
+    """What is minimised is the mean of `costs`, which have the shape of the targets.
+
+    gradient: logits, targets, out → d cost / d logits of each, written to `out`, in the shape of the logits
+    """
+
+    costs: Callable[[Tensor, Tensor], Tensor]
+    gradient: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+    def sums(self, logits: Tensor, targets: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
+        """Sum of the costs of what is there, and how many that are."""
+        return masked_sum(self.costs(logits, targets), mask)
+
+
 def masked_sum(cost: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
     """Sum of `cost` over what is there, and how many that are."""
     return (cost.sum(), cost.numel()) if mask is None else (torch.where(mask, cost, 0.0).sum(), mask.sum())
 
 
-def mse(logits: Tensor, targets: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
-    """Squared errors: their sum and number."""
-    return masked_sum((logits - targets) ** 2, mask)
+def squared_errors(logits: Tensor, targets: Tensor) -> Tensor:
+    """Of each output."""
+    return (logits - targets).square_()
 
 
-def bce(logits: Tensor, targets: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
-    """Binary cross entropies in nats, computed on logits: their sum and number."""
-    return masked_sum(functional.binary_cross_entropy_with_logits(logits, targets, reduction="none"), mask)
+def of_squared_errors(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
+    """2 (o − y)."""
+    return torch.sub(logits, targets, out=out).mul_(2)
 
 
-def cross_entropy(logits: Tensor, targets: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
-    """Cross entropies in nats, computed on logits: their sum and number."""
-    cost = functional.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none")
-    return masked_sum(cost, None if mask is None else mask.flatten())
+def binary_cross_entropies(logits: Tensor, targets: Tensor) -> Tensor:
+    """In nats, of each output."""
+    return functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
 
 
-LOSSES = {"mse": mse, "bce": bce, "cross_entropy": cross_entropy}
+def of_binary_cross_entropies(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
+    """σ(z) − y."""
+    return torch.sigmoid(logits, out=out).sub_(targets)
+
+
+def cross_entropies(logits: Tensor, targets: Tensor) -> Tensor:
+    """In nats, of each frame."""
+    return functional.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none").view(targets.shape)
+
+
+def of_cross_entropies(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
+    """softmax(z) − 1 for the true class, softmax(z) for the others."""
+    torch.softmax(logits, dim=-1, out=out)
+    return out.scatter_add_(-1, targets[..., None], out.new_full((1, 1), -1.0).expand(len(out), 1))
+
+
+LOSSES = {
+    "mse": Loss(squared_errors, of_squared_errors),
+    "bce": Loss(binary_cross_entropies, of_binary_cross_entropies),
+    "cross_entropy": Loss(cross_entropies, of_cross_entropies),
+}
 
 
 def constant_logits(loss: str, targets: Sequence[tuple[Tensor, Mask]], num_outputs: int) -> Tensor:

@@ -1,0 +1,241 @@
+"""The forward and the backward pass through a chain of dense and LSTM layers, written out.
+
+Networks as small as these keep autograd busier with its own records than with their sums. Here each product of matrices
+is one call that writes into memory which is there already, and all parameters, all gradients lie in one piece each, so
+that Adam is one call as well. The formulas are those of autograd, and a test holds both side by side.
+
+Frames are packed as PyTorch packs sequences: first the first frames of all sequences, longest sequence first, then all
+second frames, and so on. `sizes` says how many sequences go on at each time step; frames past an end take no part.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from kelly.networks import Network
+
+Carried = tuple[Tensor, Tensor]  # hidden and cell state of an LSTM, [sequences, size] each
+State = list[Carried] | None  # of each LSTM of a network; None: all at zero
+
+
+def _of_tanh(gradient: Tensor, output: Tensor) -> None:
+    gradient.addcmul_(gradient, output.square(), value=-1)
+
+
+def _of_relu(gradient: Tensor, output: Tensor) -> None:
+    gradient.mul_(output.sign())
+
+
+def _of_sigmoid(gradient: Tensor, output: Tensor) -> None:
+    gradient.mul_(torch.addcmul(output, output, output, value=-1))
+
+
+def _of_elu(gradient: Tensor, output: Tensor) -> None:
+    gradient.addcmul_(gradient, output.clamp(max=0))
+
+
+def _of_softmax(gradient: Tensor, output: Tensor) -> None:
+    gradient.sub_((gradient * output).sum(dim=-1, keepdim=True)).mul_(output)
+
+
+def _of_nothing(gradient: Tensor, output: Tensor) -> None:
+    pass
+
+
+# From the gradient of an activation's output to that of its input, in place, by what came out.
+DERIVATIVE: dict[str, Callable[[Tensor, Tensor], None]] = {
+    "": _of_nothing,
+    "tanh": _of_tanh,
+    "relu": _of_relu,
+    "sigmoid": _of_sigmoid,
+    "softmax": _of_softmax,
+    "elu": _of_elu,
+}
+IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
+    "": lambda x: x,
+    "tanh": torch.tanh_,
+    "relu": torch.relu_,
+    "sigmoid": torch.sigmoid_,
+    "softmax": lambda x: torch.softmax(x, dim=-1, out=x),
+    "elu": nn.functional.elu_,
+}
+
+
+class Room:
+    """Named float32[frames, width] tensors that are made once and made again only where more frames come."""
+
+    def __init__(self, device: torch.device | str) -> None:
+        self.device = device
+        self.held: dict[str, Tensor] = {}
+
+    def __call__(self, name: str, frames: int, width: int) -> Tensor:
+        """The first `frames` rows of `name`; what they hold is left from the last use."""
+        held = self.held.get(name)
+        if held is None or len(held) < frames:
+            held = self.held[name] = torch.empty(frames, width, device=self.device)
+        return held[:frames]
+
+
+def gradient_of(parameter: Tensor) -> Tensor:
+    """Where the gradient of a parameter stands."""
+    assert parameter.grad is not None
+    return parameter.grad
+
+
+class DensePass:
+    """A fully connected layer and its activation."""
+
+    def __init__(self, module: nn.Linear, activation: str, device: torch.device | str) -> None:
+        self.weight, self.bias = module.weight.detach(), module.bias.detach()
+        self.weight_gradient, self.bias_gradient = gradient_of(module.weight), gradient_of(module.bias)
+        self.activation, self.derivative = IN_PLACE[activation], DERIVATIVE[activation]
+        self.room = Room(device)
+
+    def forward(self, x: Tensor, _sizes: list[int], out: Tensor | None) -> Tensor:
+        """Outputs float[frames, size]; written to `out` where it is given."""
+        self.x = x
+        self.output = self.room("output", len(x), len(self.weight)) if out is None else out
+        torch.addmm(self.bias, x, self.weight.t(), out=self.output)
+        return self.activation(self.output)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        """Set the gradients of the parameters from that of the outputs; return that of the sums before activation."""
+        self.derivative(gradient, self.output)
+        torch.mm(gradient.t(), self.x, out=self.weight_gradient)
+        torch.sum(gradient, 0, out=self.bias_gradient)
+        return gradient
+
+    def inwards(self, of_sums: Tensor) -> Tensor:
+        """The gradient of the inputs."""
+        return torch.mm(of_sums, self.weight, out=self.room("inwards", len(of_sums), self.weight.shape[1]))
+
+
+class LSTMPass:
+    """A long short-term memory layer as PyTorch's (torch.nn.LSTM has the formulas), gates i, f, g, o in turn."""
+
+    def __init__(self, module: nn.LSTM, device: torch.device | str) -> None:
+        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        parameters: list[nn.Parameter] = [getattr(module, name) for name in names]
+        self.of_input, self.of_hidden, *self.biases = (p.detach() for p in parameters)
+        self.gradients = [gradient_of(p) for p in parameters]
+        self.size = module.hidden_size
+        self.room = Room(device)
+        self.before: Carried | None = None
+
+    def forward(self, x: Tensor, sizes: list[int], _out: Tensor | None) -> Tensor:
+        """Hidden states float[frames, size], from `before`, zeros where it is None."""
+        size, frames = self.size, len(x)
+        self.x, self.sizes = x, sizes
+        gates = self.room("gates", frames, 4 * size)
+        torch.addmm(self.biases[0] + self.biases[1], x, self.of_input.t(), out=gates)
+        names = ("hidden", "hidden_before", "cell", "cell_before", "squashed")
+        self.gates, self.states = gates, [self.room(name, frames, size) for name in names]
+        hidden, cell = self.before if self.before is not None else gates.new_zeros(2, sizes[0], size)
+        steps = zip(
+            sizes, torch.split(gates, sizes), *(torch.split(state, sizes) for state in self.states), strict=True
+        )
+        of_hidden = self.room("of_hidden", size, 4 * size).copy_(self.of_hidden.t())
+        for number, gate, next_hidden, hidden_before, next_cell, cell_before, squashed in steps:
+            hidden_before.copy_(hidden[:number])
+            cell_before.copy_(cell[:number])
+            gate.addmm_(hidden_before, of_hidden)
+            gate[:, : 2 * size].sigmoid_()
+            gate[:, 2 * size : 3 * size].tanh_()
+            gate[:, 3 * size :].sigmoid_()
+            let_in, keep, new, let_out = torch.split(gate, size, dim=1)
+            torch.mul(keep, cell_before, out=next_cell).addcmul_(let_in, new)
+            torch.mul(let_out, torch.tanh(next_cell, out=squashed), out=next_hidden)
+            hidden, cell = next_hidden, next_cell
+        return self.states[0]
+
+    def ends(self, last_frames: Tensor) -> Carried:
+        """Hidden and cell state after the last frame of each sequence; last_frames: int64[sequences], their rows."""
+        return self.states[0][last_frames], self.states[2][last_frames]
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        """Set the gradients of the parameters from that of the hidden states; return that of the gates' sums."""
+        size, frames = self.size, len(gradient)
+        _, hidden_before, _, cell_before, squashed = self.states
+        let_in, keep, new, let_out = torch.split(self.gates, size, dim=1)
+        # All that does not depend on later time steps, for all of them at once: first the derivatives of the cell's
+        # terms, d cell/d (what is let in, kept, new), then d hidden/d (what is let out, cell).
+        factors = self.room("factors", frames, 4 * size)
+        of_in, of_keep, of_new, of_out = torch.split(factors, size, dim=1)
+        torch.mul(new, torch.addcmul(let_in, let_in, let_in, value=-1), out=of_in)
+        torch.mul(cell_before, torch.addcmul(keep, keep, keep, value=-1), out=of_keep)
+        torch.addcmul(let_in, let_in, new.square(), value=-1, out=of_new)
+        torch.mul(squashed, torch.addcmul(let_out, let_out, let_out, value=-1), out=of_out)
+        to_cell = torch.addcmul(let_out, let_out, squashed.square_(), value=-1, out=squashed)
+        later: Tensor | None = None
+        ahead = 0
+        through_cell = self.room("through_cell", self.sizes[0], size).zero_()
+        parts = [torch.split(part, self.sizes) for part in (gradient, factors, to_cell, keep)]
+        for step in range(len(self.sizes) - 1, -1, -1):
+            of_hidden, factor, cell_factor, kept = (part[step] for part in parts)
+            if later is not None:
+                of_hidden[:ahead].addmm_(later, self.of_hidden)
+            of_cell = through_cell[: len(of_hidden)].addcmul_(of_hidden, cell_factor)
+            factor[:, : 3 * size].view(-1, 3, size).mul_(of_cell[:, None])
+            factor[:, 3 * size :].mul_(of_hidden)
+            of_cell.mul_(kept)
+            later, ahead = factor, len(factor)
+        torch.mm(factors.t(), self.x, out=self.gradients[0])
+        torch.mm(factors.t(), hidden_before, out=self.gradients[1])
+        torch.sum(factors, 0, out=self.gradients[2])
+        self.gradients[3].copy_(self.gradients[2])
+        return factors
+
+    def inwards(self, of_sums: Tensor) -> Tensor:
+        """The gradient of the inputs."""
+        return torch.mm(of_sums, self.of_input, out=self.room("inwards", len(of_sums), self.of_input.shape[1]))
+
+
+class Passes:
+    """Forward and backward pass of a whole network, whose parameters it lays into one piece of memory.
+
+    parameters: all parameters of the network, in its order, as one tensor with its `grad`: what an optimizer is given
+    """
+
+    def __init__(self, network: Network) -> None:
+        own = list(network.parameters())
+        self.device = device = own[0].device
+        self.parameters = nn.Parameter(torch.cat([p.detach().flatten() for p in own]))
+        self.parameters.grad = torch.zeros_like(self.parameters)
+        sizes = [p.numel() for p in own]
+        for p, values, gradient in zip(
+            own, torch.split(self.parameters.detach(), sizes), torch.split(self.parameters.grad, sizes), strict=True
+        ):
+            p.data, p.grad = values.view_as(p), gradient.view_as(p)
+        last = len(network.layers) - 1
+        self.layers: list[DensePass | LSTMPass] = []
+        for i, (layer, module) in enumerate(zip(network.task.layers, network.layers, strict=True)):
+            if isinstance(module, nn.LSTM):
+                self.layers.append(LSTMPass(module, device))
+            elif isinstance(module, nn.Linear):
+                hidden = i < last or network.task.loss == "mse"
+                self.layers.append(DensePass(module, layer.activation if hidden else "", device))
+        self.recurrent = [layer for layer in self.layers if isinstance(layer, LSTMPass)]
+
+    def start(self, state: State) -> None:
+        """Set the state that the next sequences start in."""
+        for i, layer in enumerate(self.recurrent):
+            layer.before = None if state is None else state[i]
+
+    def ends(self, last_frames: Tensor) -> State:
+        """The state after the last frame of each sequence; last_frames: int64[sequences], their rows."""
+        return [layer.ends(last_frames) for layer in self.recurrent] or None
+
+    def forward(self, inputs: Tensor, sizes: list[int], out: Tensor) -> None:
+        """What Network.logits gives for packed frames, written to out: float[frames, out]."""
+        x = inputs
+        for layer in self.layers[:-1]:
+            x = layer.forward(x, sizes, None)
+        self.layers[-1].forward(x, sizes, out)
+
+    def backward(self, gradient: Tensor) -> None:
+        """Set the gradients of all parameters from that of the outputs, float[frames, out], which is used up."""
+        for layer in reversed(self.layers):
+            of_sums = layer.backward(gradient)
+            if layer is not self.layers[0]:
+                gradient = layer.inwards(of_sums)
