@@ -20,16 +20,35 @@ def splits_folder(root: Path, model: str) -> Path:
     return root / "splits" / model
 
 
-def load_parts(settings: Settings, root: Path) -> tuple[dict[str, Sequences], dict[str, Any]]:
-    """The sides 'train', 'validation', 'test' and 'stream' of one network's data, and what identifies them."""
-    folder = datasets_folder(root, settings.task.name)
-    rows = splits.load(splits_folder(root, settings.task.name))
-    return divided(folder, rows, settings.splitting), identified(folder, rows, settings.splitting)
+def load_sides(settings: Settings, root: Path) -> tuple[dict[str, splits.Side], dict[str, Any]]:
+    """The sides 'train', 'validation' and 'test' of one network's data, not read yet, and what identifies them.
+
+    They hold what is trained on, and nothing of what scores are compared with.
+    """
+    folder, rows = _folder_and_rows(settings, root)
+    whole = Dataset.load(folder).sequences
+    data = Dataset(Sequences(whole.inputs, whole.targets, whole.groups, whole.mask))
+    sides = splits.sides(data, rows, _shuffle_seed(settings.splitting))
+    return sides, identified(folder, rows, settings.splitting)
+
+
+def load_parts(settings: Settings, root: Path) -> dict[str, Sequences]:
+    """The sides 'train', 'validation', 'test' and 'stream' of one network's data, read."""
+    return divided(*_folder_and_rows(settings, root), settings.splitting)
 
 
 def divided(folder: Path, rows: dict[str, splits.Rows], splitting: Splitting) -> dict[str, Sequences]:
     """The data set in `folder` as sides, divided by `rows`."""
-    return splits.divide(Dataset.load(folder), rows, splitting.seed if splitting.shuffle_inputs else None)
+    return splits.divide(Dataset.load(folder), rows, _shuffle_seed(splitting))
+
+
+def _shuffle_seed(splitting: Splitting) -> int | None:
+    return splitting.seed if splitting.shuffle_inputs else None
+
+
+def _folder_and_rows(settings: Settings, root: Path) -> tuple[Path, dict[str, splits.Rows]]:
+    name = settings.task.name
+    return datasets_folder(root, name), splits.load(splits_folder(root, name))
 
 
 def identified(folder: Path, rows: dict[str, splits.Rows], splitting: Splitting) -> dict[str, Any]:

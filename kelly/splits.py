@@ -1,7 +1,7 @@
 """Train, validation and test: by seed, whole pieces only, a data set's official split where it has one."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -101,19 +101,51 @@ def load(folder: Path) -> dict[str, Rows]:
     return rows
 
 
-def divide(dataset: Dataset, rows: dict[str, Rows], shuffle_inputs_seed: int | None = None) -> dict[str, Sequences]:
-    """The sequences of each side, and 'stream': one long row in which an LSTM's state is never reset.
+@dataclass(frozen=True)
+class Side:
+    """Some sequences of a data set, read from the disk as they are asked for.
+
+    rows: of the data set; input_rows: where their inputs are taken from
+    """
+
+    sequences: Sequences
+    rows: Rows
+    input_rows: Rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, part: slice) -> Sequences:
+        """A part of them, in memory."""
+        own = self.sequences.take(self.rows[part])
+        return (
+            own if self.input_rows is self.rows else replace(own, inputs=self.sequences.inputs[self.input_rows[part]])
+        )
+
+
+def sides(dataset: Dataset, rows: dict[str, Rows], shuffle_inputs_seed: int | None = None) -> dict[str, Side]:
+    """Each of SIDES, nothing read yet.
 
     shuffle_inputs_seed: a control; within each side, every sequence gets the inputs of another, so that nothing but
     the average can be learned.
     """
-    parts = {side: dataset.sequences.take(chosen) for side, chosen in rows.items()}
+    rng = None if shuffle_inputs_seed is None else np.random.default_rng(shuffle_inputs_seed)
+    return {
+        side: Side(dataset.sequences, chosen, chosen if rng is None else rng.permutation(chosen))
+        for side, chosen in rows.items()
+    }
+
+
+def divide(dataset: Dataset, rows: dict[str, Rows], shuffle_inputs_seed: int | None = None) -> dict[str, Sequences]:
+    """The sequences of each side, read, and 'stream': one long row in which an LSTM's state is never reset.
+
+    shuffle_inputs_seed: as in `sides`; in the stream the frames are shuffled.
+    """
+    parts = {name: side.take(slice(None)) for name, side in sides(dataset, rows, shuffle_inputs_seed).items()}
     parts["stream"] = dataset.stream or one_row(parts["test"])
     if shuffle_inputs_seed is not None:
-        rng = np.random.default_rng(shuffle_inputs_seed)
-        for side, part in parts.items():
-            axis = 1 if side == "stream" else 0
-            parts[side] = replace(part, inputs=rng.permutation(part.inputs, axis=axis))
+        rng = np.random.default_rng([shuffle_inputs_seed, 1])
+        parts["stream"] = replace(parts["stream"], inputs=rng.permutation(parts["stream"].inputs, axis=1))
     return parts
 
 

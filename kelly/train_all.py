@@ -13,7 +13,7 @@ from kelly.datasets.sequences import Dataset
 from kelly.errors import KellyError
 from kelly.exclusive import claim
 from kelly.params import Settings, Shared
-from kelly.prepared import datasets_folder, identified, load_parts, splits_folder
+from kelly.prepared import datasets_folder, identified, load_parts, load_sides, splits_folder
 from kelly.registry import write_registry
 from kelly.release import release
 from kelly.rtneural import read
@@ -122,8 +122,8 @@ def train_all(chosen: list[Settings], directory: str, resumed: list[str], save_h
         planned = {"source": s.source, "settings": dict(s.data), "splitting": s.splitting.model_dump()}
         check_resumable(s, output, planned, planned.keys())
     for s in chosen:
-        sides = prepare(s, root)
-        print(f"  {s.task.label}: {len(sides['train'])} train, {len(sides['validation'])} validation", flush=True)
+        rows = prepare(s, root)
+        print(f"  {s.task.label}: {len(rows['train'])} train, {len(rows['validation'])} validation", flush=True)
     for s in going_on:  # before anything is trained
         name = s.task.name
         rows = splits.load(splits_folder(root, name))
@@ -131,14 +131,14 @@ def train_all(chosen: list[Settings], directory: str, resumed: list[str], save_h
     summary = []
     for i, s in enumerate(chosen, start=1):
         print(f"\n[{i}/{len(chosen)}] Training {s.task.title}...", flush=True)
-        parts, about = load_parts(s, root)
+        sides, about = load_sides(s, root)
         if resumed and s not in going_on:
             print(f"{s.task.title}: not among those that go on, trained from the beginning", flush=True)
         resume: Resume = "always" if s.task.name in resumed else "never"
         metrics = train_model(
-            s.task, s.training, parts, about, output, resume=resume, save_history=save_history, save_plots=save_plots
+            s.task, s.training, sides, about, output, resume=resume, save_history=save_history, save_plots=save_plots
         )
-        model = release(s.task, output, parts)
+        model = release(s.task, output, load_parts(s, root))
         print(f"Exported {output / s.task.name}.json, proven to {model.metadata['parity_error']:.1e}")
         best = best_epoch(metrics.to_dict())
         summary.append(f"{s.task.title}: Best epoch {best}, Val Loss: {metrics.columns['val_loss'][best - 1]:.6f}")

@@ -11,7 +11,7 @@ from stages.frame import METRICS, TRAINED, run
 
 def main(s: Settings) -> None:
     """Write metrics/{model}.json."""
-    parts, _ = load_parts(s, DATA)
+    parts = load_parts(s, DATA)
     model = read(TRAINED / f"{s.task.name}.json")
     if (model.num_inputs, model.num_outputs) != (s.task.num_inputs, s.task.num_outputs):
         found, expected = (f"{n} inputs and {m} outputs" for n, m in (

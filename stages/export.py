@@ -8,7 +8,7 @@ from stages.frame import TRAINED, run
 
 def main(s: Settings) -> None:
     """Write trained_models/{model}.json."""
-    parts, _ = load_parts(s, DATA)
+    parts = load_parts(s, DATA)
     model = release(s.task, TRAINED, parts)
     parity_error = model.metadata["parity_error"]
     print(f"{s.task.title}: {model.num_parameters:,} parameters, proven to {parity_error:.1e}")

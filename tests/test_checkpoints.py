@@ -20,7 +20,7 @@ from kelly.errors import KellyError
 from kelly.evaluate_all import test_parts as parts_of_test  # a name that pytest does not collect
 from kelly.evaluation import evaluate
 from kelly.networks import DynamicsEngine, GroovePredictor
-from kelly.prepared import load_parts
+from kelly.prepared import load_sides
 from kelly.release import as_function, load_best
 from kelly.tasks import TASKS
 from kelly.train_all import prepare
@@ -214,8 +214,8 @@ def released(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     known = params.load(project / params.PARAMS_FILE, {"epochs": 1})[task.name]
     known = replace(known, source="synthetic", data={"num_sequences": 60, "seed": 1})
     prepare(known, folder / "data")
-    parts, about = load_parts(known, folder / "data")
-    train_model(task, known.training, parts, about, folder)
+    sides, about = load_sides(known, folder / "data")
+    train_model(task, known.training, sides, about, folder)
     return folder
 
 

@@ -112,25 +112,6 @@ def test_the_integration_snippet_runs_as_written(tmp_path: Path) -> None:
     assert checkpoint_manager.load_best("emotionrecognizer")["epoch"] == early_stopping.best_epoch
 
 
-def test_training_equals_an_ordinary_loop() -> None:
-    part = small_data()["train"]
-    ours = GroovePredictor(seed=5)
-    history = train(ours, Batches(part, 16, torch.Generator().manual_seed(9)), epochs=3, learning_rate=0.01)
-    plain = GroovePredictor(seed=5)
-    optimizer = torch.optim.Adam(plain.parameters(), lr=0.01)
-    generator = torch.Generator().manual_seed(9)
-    x, y = torch.tensor(part.inputs), torch.tensor(part.targets)
-    for epoch in range(3):
-        total = 0.0
-        for rows in torch.chunk(torch.randperm(len(x), generator=generator), 3):
-            cost = torch.nn.functional.mse_loss(plain(x[rows]), y[rows])
-            optimizer.zero_grad()
-            torch.autograd.backward(cost)
-            optimizer.step()
-            total += cost.item() * len(rows)
-        assert history.columns["train_loss"][epoch] == pytest.approx(total / len(x), rel=1e-5)
-
-
 @pytest.mark.parametrize("name", TASKS)
 def test_the_history_speaks_of_what_the_network_puts_out(name: str) -> None:
     task, rng = TASKS[name], np.random.default_rng(0)

@@ -72,7 +72,7 @@ class Room:
     def __call__(self, name: str, frames: int, width: int) -> Tensor:
         """The first `frames` rows of `name`; what they hold is left from the last use."""
         held = self.held.get(name)
-        if held is None or len(held) < frames:
+        if held is None or held.shape[0] < frames:
             held = self.held[name] = torch.empty(frames, width, device=self.device)
         return held[:frames]
 
@@ -90,13 +90,15 @@ class DensePass:
         self.weight, self.bias = module.weight.detach(), module.bias.detach()
         self.weight_gradient, self.bias_gradient = gradient_of(module.weight), gradient_of(module.bias)
         self.activation, self.derivative = IN_PLACE[activation], DERIVATIVE[activation]
+        self.size, self.num_inputs = self.weight.shape
+        self.to_outputs = self.weight.t()
         self.room = Room(device)
 
     def forward(self, x: Tensor, _sizes: list[int], out: Tensor | None) -> Tensor:
         """Outputs float[frames, size]; written to `out` where it is given."""
         self.x = x
-        self.output = self.room("output", len(x), len(self.weight)) if out is None else out
-        torch.addmm(self.bias, x, self.weight.t(), out=self.output)
+        self.output = self.room("output", x.shape[0], self.size) if out is None else out
+        torch.addmm(self.bias, x, self.to_outputs, out=self.output)
         return self.activation(self.output)
 
     def backward(self, gradient: Tensor) -> Tensor:
@@ -108,7 +110,7 @@ class DensePass:
 
     def inwards(self, of_sums: Tensor) -> Tensor:
         """The gradient of the inputs."""
-        return torch.mm(of_sums, self.weight, out=self.room("inwards", len(of_sums), self.weight.shape[1]))
+        return torch.mm(of_sums, self.weight, out=self.room("inwards", of_sums.shape[0], self.num_inputs))
 
 
 class LSTMPass:
@@ -119,7 +121,7 @@ class LSTMPass:
         parameters: list[nn.Parameter] = [getattr(module, name) for name in names]
         self.of_input, self.of_hidden, *self.biases = (p.detach() for p in parameters)
         self.gradients = [gradient_of(p) for p in parameters]
-        self.size = module.hidden_size
+        self.size, self.num_inputs = module.hidden_size, module.input_size
         self.room = Room(device)
         self.before: Carried | None = None
 
@@ -188,7 +190,7 @@ class LSTMPass:
 
     def inwards(self, of_sums: Tensor) -> Tensor:
         """The gradient of the inputs."""
-        return torch.mm(of_sums, self.of_input, out=self.room("inwards", len(of_sums), self.of_input.shape[1]))
+        return torch.mm(of_sums, self.of_input, out=self.room("inwards", of_sums.shape[0], self.num_inputs))
 
 
 class Passes:

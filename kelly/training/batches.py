@@ -46,7 +46,7 @@ class Chunk:
 class Block:
     """Whole sequences in memory or on a device: inputs [n, num_frames, in], targets and mask as in Sequences."""
 
-    def __init__(self, inputs: Tensor, targets: Tensor, mask: Tensor | None) -> None:
+    def __init__(self, inputs: Tensor, targets: Tensor, mask: Tensor | None, device: torch.device) -> None:
         self.n, self.num_frames = inputs.shape[:2]
         self.lengths = torch.full((self.n,), self.num_frames)
         if mask is not None:
@@ -55,8 +55,8 @@ class Block:
             self.lengths = (there * count).amax(dim=1).clamp(min=1).cpu()
             if int(mask.sum()) == int(self.lengths.sum()) * mask[0, 0].numel():
                 mask = None  # it said no more than where sequences end
-        self.inputs, self.targets = inputs.flatten(0, 1), targets.flatten(0, 1)
-        self.mask = None if mask is None else mask.flatten(0, 1)
+        self.inputs, self.targets = moved(inputs.flatten(0, 1), device), moved(targets.flatten(0, 1), device)
+        self.mask = None if mask is None else moved(mask.flatten(0, 1), device)
 
     def packed(self, rows: Tensor, batch_size: int) -> Chunk:
         """The sequences at rows: int64[m] in batches of batch_size, the last one of what is left."""
@@ -69,14 +69,14 @@ class Block:
         rows = rows.view(number, batch_size).gather(1, order)
         steps = torch.arange(int(lengths.max()))[:, None]
         goes_on = steps < lengths[:, None]  # [batches, time steps, sequences]
-        frames = (rows[:, None] * self.num_frames + steps)[goes_on].to(self.inputs.device, non_blocking=True)
+        frames = moved((rows[:, None] * self.num_frames + steps)[goes_on], self.inputs.device)
         position = goes_on.flatten(1).cumsum(dim=1).view(goes_on.shape) - 1
-        last = position.gather(1, (lengths - 1).clamp(min=0)[:, None])[:, 0].to(self.inputs.device, non_blocking=True)
+        last = moved(position.gather(1, (lengths - 1).clamp(min=0)[:, None])[:, 0], self.inputs.device)
         sizes = [[size for size in batch if size] for batch in goes_on.sum(dim=2).tolist()]
         return Chunk(
-            self.inputs[frames],
-            self.targets[frames],
-            None if self.mask is None else self.mask[frames],
+            self.inputs.index_select(0, frames),
+            self.targets.index_select(0, frames),
+            None if self.mask is None else self.mask.index_select(0, frames),
             sizes,
             [rows_of[: batch[0]] for rows_of, batch in zip(last, sizes, strict=True)],
         )
@@ -146,18 +146,17 @@ class Batches:
 
     def _read(self, rows: slice) -> Block:
         part = self.side.take(rows)
-        inputs, targets, mask = (
-            None if array is None else self._moved(torch.tensor(array))  # a copy: memory-mapped arrays are read-only
-            for array in (part.inputs, part.targets, part.mask)
-        )
-        assert inputs is not None
-        assert targets is not None
-        return Block(inputs, targets, mask)
+        arrays = (part.inputs, part.targets, part.mask)
+        # Copies: memory-mapped arrays are read-only.
+        inputs, targets, mask = (torch.empty(0) if array is None else torch.tensor(array) for array in arrays)
+        return Block(inputs, targets, None if part.mask is None else mask, self.device)
 
-    def _moved(self, tensor: Tensor) -> Tensor:
-        if self.device.type == "cuda":
-            tensor = tensor.pin_memory()  # so that the copy does not hold up what the device is at
-        return tensor.to(self.device, non_blocking=True)
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """On `device`; a copy to a GPU does not hold up what comes next."""
+    if device.type == "cuda" and not tensor.is_cuda:
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 # Batches, or anything that yields (inputs, targets) or (inputs, targets, mask).
@@ -178,8 +177,8 @@ def chunks(loader: Loader, device: torch.device | str) -> Iterator[Chunk]:
 
 def packed(batch: Sequence[Any], device: torch.device | str) -> Chunk:
     """One batch (inputs, targets, mask or None) as a chunk on `device`."""
-    inputs, targets = batch[0].to(device, non_blocking=True), batch[1].to(device, non_blocking=True)
-    mask = batch[2].to(device, non_blocking=True) if len(batch) > 2 and batch[2] is not None else None
+    inputs, targets = batch[:2]
+    mask = batch[2] if len(batch) > 2 else None
     if inputs.dim() == 2:
         inputs, targets, mask = inputs[:, None], targets[:, None], None if mask is None else mask[:, None]
-    return Block(inputs, targets, mask).packed(torch.arange(len(inputs)), len(inputs))
+    return Block(inputs, targets, mask, torch.device(device)).packed(torch.arange(len(inputs)), len(inputs))

@@ -11,9 +11,9 @@ from tqdm import tqdm
 from kelly.errors import KellyError
 from kelly.networks import Network
 from kelly.tasks import Task
-from kelly.training.adam import Adam
+from kelly.training.adam import Adam, fading_to_zero
 from kelly.training.backpropagation import Passes, State
-from kelly.training.batches import Chunk, Loader, chunks
+from kelly.training.batches import Chunk, Loader, chunks, moved
 from kelly.training.checkpoints import CheckpointManager
 from kelly.training.divergence import check_converging, loss_limit
 from kelly.training.early_stopping import EarlyStopping
@@ -116,19 +116,12 @@ def run_epoch(
     numbers: list[Tensor] = []
     scores: Tensor | None = None
     state: State = None
-    with (
-        torch.no_grad(),
-        tqdm(
-            desc=where,
-            total=len(loader) if isinstance(loader, Sized) else None,
-            unit="batch",
-            leave=False,
-            disable=None,
-        ) as bar,
-    ):
+    total = len(loader) if isinstance(loader, Sized) else None
+    bar = tqdm(desc=where, total=total, unit="batch", leave=False, disable=None)
+    with torch.no_grad(), fading_to_zero(), bar:
         for chunk in chunks(loader, passes.device):
             logits = torch.empty(len(chunk.inputs), task.num_outputs, device=passes.device)
-            counts, weights = shares(chunk)
+            counts, weights = shares(chunk, loss.factor)
             gradient = torch.empty_like(logits)
             parts = (chunk.inputs, chunk.targets, weights, logits, gradient)
             batches = zip(*(torch.split(part, chunk.num_frames) for part in parts), strict=True)
@@ -159,17 +152,17 @@ def run_epoch(
     return losses, float(totals.sum() / number.sum()), metric.value(scores.cpu())
 
 
-def shares(chunk: Chunk) -> tuple[Tensor, Tensor]:
-    """How many targets of each batch are there, int64[batches]; and the share of each target in its batch's mean loss,
-    float32[frames, 1], or [frames, out] where some are missing.
+def shares(chunk: Chunk, factor: float) -> tuple[Tensor, Tensor]:
+    """How many targets of each batch are there, int64[batches]; and `factor` times the share of each target in its
+    batch's mean loss, float32[frames, 1], or [frames, out] where some are missing.
     """
     device = chunk.inputs.device
-    frames = torch.tensor(chunk.num_frames, device=device)
+    frames = moved(torch.tensor(chunk.num_frames), device)
     if chunk.mask is None:
         counts = frames * chunk.targets[0].numel()
     else:
         counts = torch.stack([part.sum() for part in torch.split(chunk.mask, chunk.num_frames)])
-    share = (1.0 / counts.clamp(min=1)).repeat_interleave(frames, output_size=len(chunk.inputs))[:, None]
+    share = (factor / counts.clamp(min=1)).repeat_interleave(frames, output_size=len(chunk.inputs))[:, None]
     return counts, share if chunk.mask is None else share * chunk.mask.view(len(share), -1)
 
 

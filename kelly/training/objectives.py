@@ -18,11 +18,12 @@ Mask = Tensor | None
 class Loss:
     """What is minimised is the mean of `costs`, which have the shape of the targets.
 
-    gradient: logits, targets, out → d cost / d logits of each, written to `out`, in the shape of the logits
+    gradient: logits, targets, out → d cost / d logits of each, over `factor`, written to `out`, in their shape
     """
 
     costs: Callable[[Tensor, Tensor], Tensor]
     gradient: Callable[[Tensor, Tensor, Tensor], Tensor]
+    factor: float = 1.0
 
     def sums(self, logits: Tensor, targets: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
         """Sum of the costs of what is there, and how many that are."""
@@ -40,8 +41,8 @@ def squared_errors(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def of_squared_errors(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
-    """2 (o − y)."""
-    return torch.sub(logits, targets, out=out).mul_(2)
+    """2 (o − y), without the 2."""
+    return torch.sub(logits, targets, out=out)
 
 
 def binary_cross_entropies(logits: Tensor, targets: Tensor) -> Tensor:
@@ -66,7 +67,7 @@ def of_cross_entropies(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
 
 
 LOSSES = {
-    "mse": Loss(squared_errors, of_squared_errors),
+    "mse": Loss(squared_errors, of_squared_errors, factor=2.0),
     "bce": Loss(binary_cross_entropies, of_binary_cross_entropies),
     "cross_entropy": Loss(cross_entropies, of_cross_entropies),
 }
@@ -100,9 +101,14 @@ class Metric:
     value: Callable[[Tensor], float]
 
 
+def widest(tensor: Tensor) -> torch.dtype:
+    """Double precision where the device of a tensor has it: Apple's has not."""
+    return torch.float32 if tensor.device.type == "mps" else torch.float64
+
+
 def wide(tensor: Tensor) -> Tensor:
-    """In double precision where the device has it: Apple's has not."""
-    return tensor.float() if tensor.device.type == "mps" else tensor.double()
+    """In the widest precision."""
+    return tensor.to(widest(tensor))
 
 
 def mean_of(scores: Tensor, there: Mask) -> Tensor:
@@ -134,9 +140,12 @@ def top_1_accuracy(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
 
 def r2_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
     """The sums behind R², an output: squared error, target, squared target, number."""
-    weight = torch.ones_like(targets) if mask is None else mask.to(targets.dtype)
-    error, y = (logits - targets) * weight, targets * weight
-    return wide(torch.stack([error**2, y, y**2, weight]).flatten(1, -2)).sum(dim=1)
+    error, y = logits - targets, targets
+    there = torch.ones((), device=y.device).expand_as(y) if mask is None else mask
+    if mask is not None:
+        error, y = torch.where(mask, error, 0.0), torch.where(mask, y, 0.0)
+    sums = (error.square(), y, y.square(), there)
+    return torch.stack([part.flatten(0, -2).sum(dim=0, dtype=widest(y)) for part in sums])
 
 
 def r2(sums: Tensor) -> float:

@@ -10,25 +10,24 @@ from typing import Any
 import torch
 
 from kelly import plots
-from kelly.datasets.sequences import Sequences
 from kelly.errors import KellyError
 from kelly.exclusive import claim
 from kelly.networks import Network
 from kelly.params import Training
 from kelly.tasks import Task
-from kelly.training.batches import Batches
+from kelly.training.batches import Batches, Side
 from kelly.training.checkpoints import CheckpointManager
 from kelly.training.history import TrainingMetrics
 from kelly.training.loop import train
 from kelly.training.resume import Resume, code_hash, earlier_run, early_stopping, last_epoch
 
-VALIDATION_BATCH = 1_024
+VALIDATION_BATCH = 256
 
 
 def train_model(
     task: Task,
     settings: Training,
-    parts: Mapping[str, Sequences],
+    sides: Mapping[str, Side],
     data: Mapping[str, Any],
     output: Path,
     *,
@@ -38,7 +37,7 @@ def train_model(
 ) -> TrainingMetrics:
     """Train one network and leave checkpoints, histories and plots under `output`, in the tree that README shows.
 
-    parts: 'train' and 'validation'; data: what identifies the data (source, settings, hash), kept in the checkpoints
+    sides: 'train' and 'validation'; data: what identifies the data (source, settings, hash), kept in the checkpoints
     resume: see kelly.training.resume; raises KellyError as `earlier_run` does, and where another run is at work there
     """
     device = choose_device(settings.device)
@@ -59,8 +58,8 @@ def train_model(
 
         metrics = train(
             Network(task, settings.seed),
-            Batches(parts["train"], settings.batch_size, generator, device),
-            Batches(parts["validation"], VALIDATION_BATCH, None, device),
+            Batches(sides["train"], settings.batch_size, generator, device),
+            Batches(sides["validation"], VALIDATION_BATCH, None, device),
             epochs=settings.epochs,
             learning_rate=settings.learning_rate,
             early_stopping=early_stopping(settings),

@@ -1,0 +1,35 @@
+"""Side by side in one run: ways of doing the same thing take turns, so that a busy moment meets all of them alike."""
+
+import statistics
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tqdm import tqdm
+
+Way = Callable[[], float]  # does the thing once and returns how long it took, in seconds
+
+
+def in_turns(ways: Mapping[str, Way], rounds: int, what: str) -> dict[str, list[float]]:
+    """The seconds of each way in each round, after one round that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for number in tqdm(range(rounds + 1), desc=what, unit="round", disable=None):
+        for name, way in ways.items():
+            taken = way()
+            if number:
+                seconds[name].append(taken)
+    return seconds
+
+
+def ratio(slower: list[float], faster: list[float]) -> dict[str, float]:
+    """How many times longer one took than the other: the median over the rounds, and its range."""
+    ratios = [a / b for a, b in zip(slower, faster, strict=True)]
+    return {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+
+
+def rounded(value: Any, digits: int = 4) -> Any:
+    """All numbers of a JSON value to so many significant digits."""
+    if isinstance(value, dict):
+        return {key: rounded(part, digits) for key, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part, digits) for part in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
