@@ -2,6 +2,7 @@
 
 import csv
 import json
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kelly.training import TrainingMetrics
+from kelly.training.runs import is_due
 
 
 def test_a_history_is_the_same_as_json_and_csv(tmp_path: Path) -> None:
@@ -41,6 +43,13 @@ def test_a_history_takes_columns_of_ones_own_but_no_gaps() -> None:
         metrics.add(2, 0.5, 0.6)
     with pytest.raises(ValueError, match="epoch 3"):
         metrics.add(3, 0.5, 0.6, learning_rate=0.1)
+
+
+def test_ten_thousand_epochs_write_their_history_some_hundreds_of_times() -> None:
+    due = [epoch for epoch in range(1, 10_001) if is_due(epoch)]
+    assert due[:199] == list(range(1, 200))  # as long as it is short, after each
+    assert all(later - earlier <= max(1, earlier / 50) for earlier, later in pairwise(due))
+    assert sum(due) < 100 * 10_000 * 2  # rows written: a multiple of the rows there are, not their square
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)

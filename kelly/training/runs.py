@@ -51,8 +51,8 @@ def train_model(
             print(f"{task.title}: {'finished' if done else 'going on'} after epoch {state['epoch']}", flush=True)
         generator = torch.Generator().manual_seed(settings.seed)
 
-        def write(metrics: TrainingMetrics) -> None:
-            if save_history:
+        def write(metrics: TrainingMetrics, at_once: bool = False) -> None:
+            if save_history and (at_once or is_due(len(metrics))):
                 metrics.save_json(output / "history" / f"{task.name}_history.json")
                 metrics.save_csv(output / "history" / f"{task.name}_history.csv")
 
@@ -71,11 +71,20 @@ def train_model(
             after_epoch=write,
         )
         held.renew()
-        write(metrics)
+        write(metrics, at_once=True)
         if save_plots:
             plots.training_curves(task, metrics.to_dict(), output / "plots")
         finish(manager, task, metrics, about)
     return metrics
+
+
+def is_due(epoch: int) -> bool:
+    """Whether the histories are written after this epoch: each, and after 200 one in a hundredth of those so far.
+
+    They are written whole, so that ten thousand epochs would take most of their time for it. The checkpoint after
+    each epoch holds them all.
+    """
+    return epoch % max(1, epoch // 100) == 0
 
 
 def identity(task: Task, settings: Training, data: Mapping[str, Any]) -> dict[str, Any]:
