@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 repro: .venv/installed
 	kelly check
-	dvc repro
+	kelly repro
 	kelly results --readme README.md
 
 test: lint

@@ -6,7 +6,9 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import NoReturn
 
-from kelly import dvc_notes
+from joblib import cpu_count
+
+from kelly import chains, dvc_notes
 from kelly.atomic import write_text
 from kelly.console import folder, run
 from kelly.datasets.extraction.workers import workers
@@ -32,6 +34,9 @@ def main() -> NoReturn:
     look = commands.add_parser("check", help="say what is wrong in params.yaml, and mend what a killed DVC left broken")
     look.add_argument("--params", type=Path, default=PARAMS_FILE, help="the file (%(default)s)")
     look.set_defaults(command=lambda a: check(a.params))
+    make = commands.add_parser("repro", help="bring the whole pipeline up to date, several networks at a time")
+    make.add_argument("--jobs", type=int, help="how many (one a core)")
+    make.set_defaults(command=lambda a: reproduce(a.jobs))
     see = commands.add_parser("inspect", help="say what is in a folder of music, and what could be learned from it")
     see.add_argument("path", type=folder, metavar="PATH", help="a published data set, or any folder of MIDI files")
     see.add_argument("--layout", choices=LAYOUTS, help="what the folder is (as it is found)")
@@ -58,6 +63,14 @@ def check(path: Path) -> None:
                             f"dvc repro -f -s generate@{s.task.name}")  # fmt: skip
     if outdated:
         raise KellyError("music was added, removed or changed; make the data anew, then go on:\n" + "\n".join(outdated))
+
+
+def reproduce(jobs: int | None) -> None:
+    """Run every chain of stages that is not up to date, `jobs` at a time."""
+    if jobs is not None and jobs < 1:
+        raise KellyError(f"--jobs {jobs}: expected 1 or more")
+    num_threads = max(s.training.num_threads for s in load().values())
+    chains.reproduce(jobs or max(1, cpu_count() // num_threads))
 
 
 def look_at(path: Path, layout: str | None, max_files: int | None, picture: Path) -> None:

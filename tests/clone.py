@@ -53,7 +53,7 @@ class Clone:
             command, cwd=cwd or self.folder, env=environment(), capture_output=True, text=True, check=False
         )
         assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + (done.stderr if command[0] == "dvc" or code else "")
+        return done.stdout + (done.stderr if command[0] in ("dvc", "kelly") or code else "")
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """Start a command in a process group of its own; what it prints can be read from its stdout."""

@@ -1,25 +1,39 @@
 """The real DVC on a copy of the project with small settings: what runs, what does not, what it leaves behind."""
 
 import json
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from clone import SMALL, Clone, ran
+from clone import SMALL, Clone, choose, ran
 
+from kelly.chains import LONGEST_FIRST
+from kelly.exclusive import claim
 from kelly.tasks import TASKS
 
 pytestmark = pytest.mark.pipeline
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy of the project with small settings."""
+    return Clone(Path(__file__).parents[1], tmp_path_factory.mktemp("clone"), SMALL)
+
+
+@pytest.fixture(scope="module")
+def first_run(copy: Clone) -> str:
+    """What the first run of the whole pipeline printed."""
+    return copy.run("kelly", "repro", "--jobs", "2")
+
+
+@pytest.fixture(scope="module")
+def clone(copy: Clone, first_run: str) -> Clone:
     """A copy of the project in which the whole pipeline was run once and committed."""
-    clone = Clone(Path(__file__).parents[1], tmp_path_factory.mktemp("clone"), SMALL)
-    printed = clone.dvc("repro")
-    assert len(ran(printed)) == 5 * len(TASKS) + 1
-    clone.commit()
-    return clone
+    assert len(ran(first_run)) == 5 * len(TASKS) + 1
+    copy.commit()
+    return copy
 
 
 def test_one_run_leaves_all_that_was_promised(clone: Clone) -> None:
@@ -64,6 +78,47 @@ def test_a_second_run_does_nothing(clone: Clone) -> None:
     printed = clone.dvc("repro")
     assert ran(printed) == []
     assert "Data and pipelines are up to date." in printed
+
+
+def test_networks_are_made_side_by_side_and_every_line_says_whose_it_is(clone: Clone, first_run: str) -> None:
+    labels = [line.partition(" |")[0].strip() for line in first_run.splitlines()]
+    assert set(labels[: labels.index("Running stage 'report':")]) == {task.label for task in TASKS.values()}
+    first, second = labels[0], next(label for label in labels if label != labels[0])
+    assert labels.index(second) < len(labels) - 1 - labels[::-1].index(first)  # the second began before the first ended
+    assert clone.run("kelly", "repro") == "Data and pipelines are up to date.\n"
+
+
+def test_a_network_that_fails_is_named_and_the_others_are_finished(clone: Clone) -> None:
+    choose(clone.folder, {"models.groovepredictor.data.source": "midi", "models.dynamicsengine.epochs": 3})
+    printed = clone.run("kelly", "repro", code=1)
+    assert "error: stages of groovepredictor failed, as told above; the other networks are finished" in printed
+    assert "Groove   | error: data/raw/midi: cannot be read" in printed
+    assert json.loads(clone.read("metrics/dynamicsengine.json"))["dynamicsengine"]["epochs"] == 3
+    assert "Traceback" not in printed
+    clone.run("git", "checkout", "-q", ".")
+    clone.dvc("repro")
+
+
+def test_ctrl_c_ends_all_networks_at_once_and_the_same_command_goes_on(clone: Clone) -> None:
+    clone.set("epochs: 2 ", "epochs: 4000 ")
+    clone.set("early_stopping_patience: 10 ", "early_stopping_patience: 4000 ")
+    started = clone.start("kelly", "repro", "--jobs", "2")
+    histories = [clone.folder / f"trained_models/history/{name}_history.csv" for name in LONGEST_FIRST[:2]]
+    while not all(path.exists() and len(path.read_text().splitlines()) > 5 for path in histories):
+        assert started.poll() is None
+        time.sleep(0.05)
+    started.send_signal(signal.SIGINT)  # to the command alone, which passes it on
+    printed, _ = started.communicate()
+    assert started.returncode == 130
+    assert "interrupted: what was finished is kept; the same command goes on" in printed
+    assert "Traceback" not in printed
+    for name in LONGEST_FIRST[:2]:
+        with claim(clone.folder / "trained_models", name):  # nobody is at work there any more
+            pass
+    clone.set("epochs: 4000 ", "epochs: 2 ")
+    clone.set("early_stopping_patience: 4000 ", "early_stopping_patience: 10 ")
+    clone.run("kelly", "repro")
+    assert clone.run("git", "status", "--porcelain") == ""
 
 
 def test_git_is_left_clean_and_large_files_stay_out(clone: Clone) -> None:
