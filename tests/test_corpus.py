@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import music21
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -85,6 +86,45 @@ def test_a_chorale_has_its_four_voices_where_instruments_double_them() -> None:
     assert (len(piece.melody), len(piece.others)) == (70, 89 + 93 + 93 - 1)  # one tie
     assert 70 < np.average(piece.melody[:, 2]) < 72
     assert piece.bars[:3].tolist() == [0.0, 1.0, 5.0]
+
+
+def voices_by_music21(path: Path) -> list[tuple[float, float, int]]:
+    """Onset, end and highest pitch of the notes of the four voices, ties joined, as music21 builds them."""
+    found = []
+    for part in music21.converter.parse(path, forceSource=True).parts:
+        if part.partName in scores.VOICES:
+            notes = [note for note in part.stripTies().flatten().notes if not note.duration.isGrace]
+            found += [
+                (float(n.offset), float(n.offset + n.quarterLength), max(p.midi for p in n.pitches)) for n in notes
+            ]
+    return sorted(found)
+
+
+@pytest.mark.parametrize("name", ["bwv66.6", "bwv299", "bwv10.7"])  # a pickup, grace notes, ties over the bar line
+def test_a_chorale_is_read_as_music21_reads_it(name: str) -> None:
+    path = scores.FOLDER / "bach" / f"{name}.mxl"
+    piece = scores.read_chorale(name, "bach", str(path))
+    np.testing.assert_array_equal(sorted(piece.notes.tolist()), voices_by_music21(path))
+
+
+def test_chords_triplets_and_a_second_voice_in_a_part_are_read_as_music21_reads_them(tmp_path: Path) -> None:
+    def note(step: str, duration: int, inside: str = "") -> str:
+        return f"<note>{inside}<pitch><step>{step}</step><alter>-1</alter><octave>5</octave></pitch>" \
+               f"<duration>{duration}</duration><voice>1</voice></note>"  # fmt: skip
+
+    triplet = note("C", 1) + note("D", 1) + note("E", 1)
+    bar = f"<measure>{{}}{triplet}{note('C', 6)}{note('G', 6, '<chord/>')}{note('A', 3)}</measure>"
+    second = f"<backup><duration>6</duration></backup>{note('F', 2)}"
+    start = "<attributes><divisions>3</divisions><time><beats>4</beats><beat-type>4</beat-type></time></attributes>"
+    bars = bar.format(start) + bar.format("").replace("</measure>", f"{second}</measure>") + bar.format("")
+    listed = "".join(f'<score-part id="{v}"><part-name>{v}</part-name></score-part>' for v in scores.VOICES)
+    parts = "".join(f'<part id="{v}">{bars}</part>' for v in scores.VOICES)
+    path = tmp_path / "made.xml"
+    path.write_text(f"<score-partwise><part-list>{listed}</part-list>{parts}</score-partwise>")
+    piece = scores.read_chorale("made", "bach", str(path))
+    assert piece.bars.tolist() == [0.0, 4.0, 8.0, 12.0]
+    assert piece.beat == 1.0
+    np.testing.assert_allclose(sorted(piece.notes.tolist()), voices_by_music21(path), atol=1e-12)
 
 
 def test_what_is_no_four_part_chorale_is_refused() -> None:

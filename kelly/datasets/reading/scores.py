@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import joblib
 import music21
 import numpy as np
-from music21 import abcFormat
+from music21 import abcFormat, converter
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -22,6 +24,7 @@ CHORALES = "bach"
 COLLECTIONS = (CHORALES, "ryansMammoth", "oneills1850", "airdsAirs")
 FOLDER = Path(music21.__file__).parent / "corpus"
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
+SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 Notes = list[tuple[float, float, int]]  # onset and end in quarter notes, MIDI pitch
 
@@ -97,30 +100,58 @@ def _attempt(reader: Callable[..., Piece], name: str, collection: str, source: s
 
 
 def read_chorale(name: str, collection: str, path: str) -> Piece:
-    """Read one chorale from MusicXML; raises KellyError where it does not have the four VOICES, one part each."""
-    score = music21.converter.parse(path, forceSource=True)  # forceSource: no pickles of other versions
-    parts = {voice: [p for p in score.parts if (p.partName or "").split()[:1] == [voice]] for voice in VOICES}
+    """Read one chorale from MusicXML; raises KellyError where it does not have the four VOICES, one part each.
+
+    Reads the elements that tell notes and bars; music21, which builds all that is engraved, takes seven times as long.
+    """
+    archive = converter.ArchiveManager(path)
+    text = archive.getData() if archive.isArchive() else Path(path).read_text(encoding="utf-8")
+    score = ElementTree.fromstring(text)  # noqa: S314 - a file that is part of music21
+    names = {part.get("id"): part.findtext("part-name", "") for part in score.iterfind("part-list/score-part")}
+    by_name = [(names[part.get("id")], part) for part in score.iterfind("part")]
+    parts = {voice: [part for name, part in by_name if name.split()[:1] == [voice]] for voice in VOICES}
     if any(len(found) != 1 for found in parts.values()):
-        names = [part.partName for part in score.parts]
-        raise KellyError(f"its parts are {names}, expected one each of {list(VOICES)}")
-    voices = [_part_notes(parts[voice][0]) for voice in VOICES]
-    measures = list(parts["Soprano"][0].getElementsByClass("Measure"))
-    bars = [float(m.offset) for m in measures] + [float(measures[-1].offset + measures[-1].highestTime)]
-    beat = float(measures[0].timeSignature.beatDuration.quarterLength)
-    return _piece(name, collection, voices[0], [note for voice in voices[1:] for note in voice], bars, beat)
+        # One for each of its staves.
+        found_names = [name for name, part in by_name for _ in range(int(part.findtext(".//staves", "1")))]
+        raise KellyError(f"its parts are {found_names}, expected one each of {list(VOICES)}")
+    voices = [_notes_and_bars(parts[voice][0]) for voice in VOICES]
+    beats, unit = (parts["Soprano"][0].findtext(f"measure/attributes/time/{tag}") for tag in ("beats", "beat-type"))
+    beat = float(music21.meter.TimeSignature(f"{beats}/{unit}").beatDuration.quarterLength)
+    others = [note for notes, _ in voices[1:] for note in notes]
+    return _piece(name, collection, voices[0][0], others, voices[0][1], beat)
 
 
-def _part_notes(part: "music21.stream.Part") -> Notes:
+def _notes_and_bars(part: Element) -> tuple[Notes, list[float]]:
+    """The notes of one part of MusicXML, of a chord the highest, and where its bars begin, and the end."""
     notes: Notes = []
-    for measure in part.getElementsByClass("Measure"):
-        for note in measure.recurse().notes:
-            if note.duration.isGrace:
-                continue
-            onset = float(measure.offset + note.getOffsetInHierarchy(measure))
-            pitch = max(pitch.midi for pitch in note.pitches)
-            tied = note.tie is not None and note.tie.type in ("stop", "continue")
-            _append(notes, onset, float(note.quarterLength), pitch, tied)
-    return notes
+    bars, divisions = [0.0], 1
+    for measure in part.iterfind("measure"):
+        divisions = int(measure.findtext("attributes/divisions", str(divisions)))  # of a quarter note
+        now = onset = end = 0
+        for event in measure:
+            length = int(event.findtext("duration", "0"))  # a grace note has none
+            if event.tag == "note":
+                in_chord = event.find("chord") is not None  # it begins with the note before
+                onset, now = (onset, now) if in_chord else (now, now + length)
+                end = max(end, now)
+                pitch = event.find("pitch")
+                if pitch is None or event.find("grace") is not None:
+                    continue
+                key = _midi_pitch(pitch)
+                if in_chord:
+                    notes[-1] = (*notes[-1][:2], max(notes[-1][2], key))
+                else:
+                    tied = any(tie.get("type") == "stop" for tie in event.iterfind("tie"))
+                    _append(notes, bars[-1] + onset / divisions, length / divisions, key, tied)
+            elif event.tag in ("backup", "forward"):
+                now += length if event.tag == "forward" else -length
+        bars.append(bars[-1] + end / divisions)
+    return notes, bars
+
+
+def _midi_pitch(pitch: Element) -> int:
+    step, alter, octave = (pitch.findtext(tag, "0") for tag in ("step", "alter", "octave"))
+    return 12 * (int(octave) + 1) + SEMITONES[step] + int(alter)
 
 
 def read_tune(name: str, collection: str, text: str) -> Piece:
