@@ -188,21 +188,22 @@ def test_no_bar_knows_what_sounds_from_its_line_on(first: list[Note], second: li
 @settings(max_examples=300)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 40), st.integers(0, 20), st.integers(30, 90)).map(
-            lambda note: (note[0] / 8, (note[0] + note[1]) / 8, note[2])
+        st.tuples(st.integers(0, 40), st.integers(0, 20), st.integers(30, 90), st.integers(0, 2)).map(
+            lambda note: (note[0] / 8, (note[0] + note[1]) / 8, note[2], note[3])
         ),
         max_size=30,
     )
 )
-def test_dissonant_pairs_are_those_of_looking_at_all_pairs(notes: list[tuple[float, float, int]]) -> None:
-    together = dissonant = 0
-    for i, (onset, end, pitch) in enumerate(notes):
-        for other_onset, other_end, other_pitch in notes[:i]:
-            if min(end, other_end) - max(onset, other_onset) > 1e-6:
-                together += 1
-                dissonant += abs(pitch - other_pitch) % 12 in (1, 6, 11)
-    onsets, ends, pitches = ([note[i] for note in notes] for i in range(3))
-    assert tonality.dissonant_pairs(onsets, ends, pitches) == (dissonant, together)
+def test_dissonant_pairs_are_those_of_looking_at_all_pairs(notes: list[tuple[float, float, int, int]]) -> None:
+    together, dissonant = [0, 0, 0], [0, 0, 0]
+    for i, (onset, end, pitch, window) in enumerate(notes):
+        for other_onset, other_end, other_pitch, other_window in notes[:i]:
+            if window == other_window and min(end, other_end) - max(onset, other_onset) > 1e-6:
+                together[window] += 1
+                dissonant[window] += abs(pitch - other_pitch) % 12 in (1, 6, 11)
+    onsets, ends, pitches, windows = ([note[i] for note in notes] for i in range(4))
+    found = tonality.dissonant_pairs(onsets, ends, pitches, windows, num_windows=3)
+    assert [counts.tolist() for counts in found] == [dissonant, together]
 
 
 def test_the_mean_that_nothing_fades_in_is_the_plain_one() -> None:

@@ -54,8 +54,11 @@ def test_a_histogram_without_a_key_is_refused(histogram: np.ndarray) -> None:
 
 def test_only_notes_that_sound_together_are_pairs() -> None:
     # C and C# together (dissonant), C and G together, then G alone follows where C# has ended.
-    found = tonality.dissonant_pairs([0, 0, 1, 2], [2, 1, 2, 3], [60, 61, 67, 68])
-    assert found == (1, 2)
+    notes = [0, 0, 1, 2], [2, 1, 2, 3], [60, 61, 67, 68]
+    dissonant, together = tonality.dissonant_pairs(*notes, windows=[0, 0, 0, 0], num_windows=1)
+    assert (dissonant.tolist(), together.tolist()) == ([1], [2])
+    dissonant, together = tonality.dissonant_pairs(*notes, windows=[0, 2, 0, 2], num_windows=3)
+    assert (dissonant.tolist(), together.tolist()) == ([0, 0, 0], [1, 0, 0])  # of one window each
 
 
 def test_average_features_give_a_neutral_estimate() -> None:

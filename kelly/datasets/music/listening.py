@@ -1,7 +1,8 @@
 """What a listener knows of a piece before each of its windows: the nine coordinates, from notes that were played."""
 
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ VALENCE, AROUSAL, LOUDNESS = (COORDINATES.index(name) for name in ("valence", "a
 SHORT_S = 0.15  # a note shorter than this is short
 ONSET_S = 0.05  # onsets are counted on this grid
 OVERHANG_S = 0.0625  # a 32nd at 120 bpm: what a note reaches into the next window by the way it is played
+BLOCK_NOTES = 2**16  # looked at together
 FAST_DECAY = 0.5  # of loudness, where a window is not a bar but seconds
 
 UNITS = {
@@ -52,24 +54,24 @@ def heard_in(
     arousal counts short notes (not where they are what is predicted). Ratings count as `rated` says.
     """
     measured = np.full((len(windows.bpm), NUM_COORDINATES), np.nan)
-    valence = np.zeros(len(measured))
-    so_far = _SoFar()
-    longest_so_far = np.maximum.accumulate(notes.onset_s + notes.duration_s) if len(notes) else np.zeros(0)
-    for i, (start_s, end_s) in enumerate(pairwise(windows.edges_s)):
-        valence[i] = so_far.valence()
-        first, last = np.searchsorted(longest_so_far, start_s), np.searchsorted(notes.onset_s, end_s - 1e-6)
-        rows = np.arange(first, max(first, last))
-        least_s = np.where(notes.onset_s[rows] < start_s - 1e-6, OVERHANG_S, 1e-6)
-        rows = rows[notes.onset_s[rows] + notes.duration_s[rows] > start_s + least_s]
+    so_far = _SoFar(len(measured))
+    for first, last, window, rows in _sounding(notes, windows.edges_s):
+        start_s, end_s = windows.edges_s[window], windows.edges_s[window + 1]
         began = notes.onset_s[rows] >= start_s - 1e-6  # a note counts once, where it begins
         here = _within(notes.take(rows), start_s, end_s)
-        so_far.add(here, began, start_s, end_s)
-        if len(here):
-            short = float(np.mean(here.duration_s[began] < SHORT_S)) if short_notes and began.any() else np.nan
-            tune, notes_per_s = here.take(is_melody[rows]), began.sum() / (end_s - start_s)
-            measured[i] = coordinates_of(here, tune, notes_per_s, windows.bpm[i], short)
+        so_far.add(here, began, start_s, window)
+        edges = np.searchsorted(window, np.arange(first, last + 1))
+        for i, (at, to) in zip(range(first, last), pairwise(edges.tolist()), strict=True):
+            if to > at:
+                own, new = here.take(slice(at, to)), began[at:to]
+                num_new = np.count_nonzero(new)
+                num_short = np.count_nonzero(own.duration_s[new] < SHORT_S)
+                short = num_short / num_new if short_notes and num_new else np.nan
+                notes_per_s = num_new / (windows.edges_s[i + 1] - windows.edges_s[i])
+                tune = own.take(is_melody[rows[at:to]])
+                measured[i] = coordinates_of(own, tune, notes_per_s, windows.bpm[i], short)
     heard = heard_coordinates(measured, windows.groove, decay)
-    heard[:, VALENCE] = valence
+    heard[:, VALENCE] = so_far.valence(np.diff(windows.edges_s))
     return rated(entry, heard, measured)
 
 
@@ -87,8 +89,30 @@ def rated(entry: Entry, heard: NDArray[np.float64], measured: NDArray[np.float64
     return np.clip(known, -1.0, 1.0)
 
 
-def _within(notes: Notes, start_s: float, end_s: float) -> Notes:
-    """The parts of notes that sound from start to end: what a listener knows at the end."""
+def _sounding(
+    notes: Notes, edges_s: NDArray[np.float64]
+) -> Iterator[tuple[int, int, NDArray[np.intp], NDArray[np.intp]]]:
+    """Which notes sound in which window, some windows at a time: from first to last, and for each note the window and
+    its row, in order. Notes that are held through many windows would fill the memory if all came at once.
+    """
+    longest_so_far = np.maximum.accumulate(notes.onset_s + notes.duration_s)
+    begin = np.searchsorted(longest_so_far, edges_s[:-1])
+    numbers = np.maximum(np.searchsorted(notes.onset_s, edges_s[1:] - 1e-6) - begin, 0)
+    total = np.cumsum(numbers)
+    firsts = np.flatnonzero(np.diff(total // BLOCK_NOTES, prepend=-1))
+    for first, last in pairwise([*firsts.tolist(), len(numbers)]):
+        some = slice(first, last)
+        window = np.repeat(np.arange(first, last), numbers[some])
+        rows = np.arange(len(window)) + np.repeat(begin[some] - total[some] + numbers[some], numbers[some])
+        rows += total[first] - numbers[first]
+        onset_s, start_s = notes.onset_s[rows], edges_s[window]
+        least_s = np.where(onset_s < start_s - 1e-6, OVERHANG_S, 1e-6)
+        sounds = onset_s + notes.duration_s[rows] > start_s + least_s
+        yield first, last, window[sounds], rows[sounds]
+
+
+def _within(notes: Notes, start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> Notes:
+    """The parts of notes that sound from start to end, float64[n]: what a listener knows at the end."""
     onset_s = notes.onset_s.clip(start_s, end_s)
     duration_s = (notes.onset_s + notes.duration_s).clip(start_s, end_s) - onset_s
     return Notes(**vars(notes) | {"onset_s": onset_s, "duration_s": duration_s})
@@ -97,20 +121,37 @@ def _within(notes: Notes, start_s: float, end_s: float) -> Notes:
 class _SoFar:
     """What tells the valence of all that was heard: nothing is forgotten, since it is a trait of the piece."""
 
-    def __init__(self) -> None:
-        self.histogram = np.zeros(12)
-        self.onsets, self.seconds, self.dissonant, self.pairs = 0, 0.0, 0, 0
+    def __init__(self, num_windows: int) -> None:
+        self.histogram = np.zeros((num_windows, 12))
+        self.onsets, self.dissonant, self.pairs = np.zeros((3, num_windows), dtype=np.int64)
 
-    def add(self, notes: Notes, began: NDArray[np.bool_], start_s: float, end_s: float) -> None:
-        self.histogram += tonality.pitch_class_histogram(notes.pitch, notes.duration_s)
-        self.onsets += len(np.unique(((notes.onset_s[began] - start_s) / ONSET_S).round()))
-        self.seconds += end_s - start_s
-        dissonant, pairs = tonality.dissonant_pairs(notes.onset_s, notes.onset_s + notes.duration_s, notes.pitch)
-        self.dissonant, self.pairs = self.dissonant + dissonant, self.pairs + pairs
+    def add(
+        self, notes: Notes, began: NDArray[np.bool_], start_s: NDArray[np.float64], window: NDArray[np.intp]
+    ) -> None:
+        """Add what sounds in some windows: of each note whether it began there, the window and when that starts."""
+        num_windows = len(self.onsets)
+        self.histogram += tonality.pitch_class_histograms(notes.pitch, notes.duration_s, window, num_windows)
+        moments = ((notes.onset_s[began] - start_s[began]) / ONSET_S).round()
+        in_order = np.lexsort((moments, window[began]))
+        where, moments = window[began][in_order], moments[in_order]
+        is_new = (np.diff(where, prepend=-1) > 0) | (np.diff(moments, prepend=-1.0) > 0)
+        self.onsets += np.bincount(where[is_new], minlength=num_windows)
+        ends_s = notes.onset_s + notes.duration_s
+        found = tonality.dissonant_pairs(notes.onset_s, ends_s, notes.pitch, window, num_windows)
+        self.dissonant, self.pairs = self.dissonant + found[0], self.pairs + found[1]
 
-    def valence(self) -> float:
-        if not np.ptp(self.histogram) > 0:
-            return 0.0
-        key = tonality.find_key(self.histogram)
-        dissonance = self.dissonant / self.pairs if self.pairs else np.nan
-        return tonality.estimated_valence(key.majorness, key.keyclarity, self.onsets / self.seconds, dissonance)
+    def valence(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Estimated from what was added before each window, float64[num_windows]; seconds: how long they are."""
+        before = [_before(told) for told in (self.histogram, self.onsets, seconds, self.dissonant, self.pairs)]
+        valence = np.zeros(len(seconds))
+        for i, (histogram, onsets, elapsed, dissonant, pairs) in enumerate(zip(*before, strict=True)):
+            if np.ptp(histogram) > 0:
+                key = tonality.find_key(histogram)
+                dissonance = dissonant / pairs if pairs else np.nan
+                valence[i] = tonality.estimated_valence(key.majorness, key.keyclarity, onsets / elapsed, dissonance)
+        return valence
+
+
+def _before(told: NDArray[Any]) -> NDArray[Any]:
+    """The sum of what earlier windows told, for each window."""
+    return np.concatenate([np.zeros_like(told[:1]), np.cumsum(told, axis=0)[:-1]])

@@ -3,6 +3,8 @@
 The formulas are this project's, documented in docs/data.md; units and scales are part of the contract.
 """
 
+from statistics import median
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -167,8 +169,8 @@ def coordinates_of(
         c["register"] = (tune.pitch.mean() - 67.0) / 12.0
         held = articulations(tune)
         if len(held):
-            c["articulation"] = np.log2(max(np.median(held), 0.25)) / 2.0
-    return np.asarray(np.clip(list(c.values()), -1.0, 1.0), dtype=np.float64)
+            c["articulation"] = np.log2(max(median(held.tolist()), 0.25)) / 2.0
+    return np.array(list(c.values()), dtype=np.float64).clip(-1.0, 1.0)
 
 
 def heard_coordinates(
@@ -181,9 +183,11 @@ def heard_coordinates(
     hits, by DECAY, then the positions heard so far are averaged.
     Returns float64[n, 9], each -1..1; row t knows rows 0 … t−1 only.
     """
-    heard = heard_before(coordinates, decay)
-    unheard = heard_before(np.isfinite(groove)) == 0.0
-    grid = np.where(unheard, np.nan, heard_before(groove))
+    n = coordinates.shape[1]
+    told = np.concatenate([coordinates, groove, np.isfinite(groove)], axis=1)
+    decays = np.append(np.broadcast_to(decay, n), np.full(told.shape[1] - n, DECAY))
+    heard, grid, is_heard = np.split(heard_before(told, decays), [n, n + groove.shape[1]], axis=1)
+    grid = np.where(is_heard == 0.0, np.nan, grid)
     offset, accent = grid[:, :SIXTEENTHS], grid[:, SIXTEENTHS:]
     heard[:, COORDINATES.index("push")] = 2.0 * _mean(offset)
     heard[:, COORDINATES.index("swing")] = _lean(offset, OFFBEATS, BEATS)

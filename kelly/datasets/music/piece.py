@@ -187,8 +187,9 @@ def sounding_pitches(music: Music) -> NDArray[np.float32]:
     melody = melody[np.argsort(melody[:, 0], kind="stable")]
     enough = np.minimum(MIN_OVERLAP, (melody[:, 1] - melody[:, 0]) / 2) - 1e-6
     latest_end = np.maximum.accumulate(melody[:, 1])
+    first, last = np.searchsorted(latest_end, music.bars[:-1]), np.searchsorted(melody[:, 0], music.bars[1:])
     for bar, (start, end) in enumerate(pairwise(music.bars)):
-        near = slice(np.searchsorted(latest_end, start), np.searchsorted(melody[:, 0], end))  # no other can sound here
+        near = slice(first[bar], last[bar])  # no other can sound here
         overlap = np.minimum(melody[near, 1], end) - np.maximum(melody[near, 0], start)
         pitches = melody[near][overlap >= enough[near], 2].astype(np.intp)
         targets[bar, pitches[(pitches >= 0) & (pitches < NUM_PITCHES)]] = 1.0

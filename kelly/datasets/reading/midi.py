@@ -1,6 +1,6 @@
 """Reads a MIDI file into NumPy arrays: notes in ticks, quarters and seconds, tempi and time signatures."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,9 @@ class Notes:
     def __len__(self) -> int:
         return len(self.pitch)
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Notes":
-        """The notes at `rows` (indices or a mask)."""
-        return replace(self, **{name: array[rows] for name, array in vars(self).items()})
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> "Notes":
+        """The notes at `rows` (indices, a mask or a slice)."""
+        return Notes(**{name: array[rows] for name, array in vars(self).items()})
 
 
 @dataclass(frozen=True)
