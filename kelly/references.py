@@ -159,7 +159,8 @@ def fits(x: NDArray[np.float32], targets: NDArray[Any], there: NDArray[np.bool_]
     One system of normal equations serves all penalties, and all outputs whose targets are missing in the same rows. An
     output that is never there gets zeros: its targets were not seen.
     """
-    masks, group = np.unique(there, axis=1, return_inverse=True)
+    _, chosen, group = np.unique(np.packbits(there, axis=0), axis=1, return_index=True, return_inverse=True)
+    masks = there[:, chosen]
     systems = [normal_equations(x, targets[:, group == i], masks[:, i]) for i in range(masks.shape[1])]
     penalised = np.eye(x.shape[1])
     penalised[-1, -1] = 0.0
