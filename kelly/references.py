@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 MEMORY = 16  # frames that ridge sees
-BLOCK_ROWS = 8_192
+BLOCK_ROWS = 1_024
 SMALLEST = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # bounds that keep a linear prediction of a probability away from 0 and 1
 NO_SPREAD = 1e-12  # variance of heard values below which they count as equal
 FEWEST_TOLD = 3  # any two values lie on a line

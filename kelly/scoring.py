@@ -19,7 +19,7 @@ Scores = dict[str, float]
 THRESHOLDS = np.arange(0.02, 0.99, 0.02)
 SMALLEST_CHANCE = 1e-12
 HALF_SIXTEENTH_MS = 62.5  # at 120 bpm: the unit of the groove's timing
-BLOCK_SIZE = 2**22  # numbers that are turned to float64 at a time
+BLOCK_SIZE = 2**16  # numbers that are turned to float64 at a time
 
 
 @dataclass(frozen=True)
