@@ -120,67 +120,64 @@ def best_bound(task: Task, outputs: Floats, side: Sequences) -> tuple[float, flo
 
 def ridge(task: Task, train: Sequences, validation: Sequences, test: Sequences) -> Floats:
     """Linear regression with a penalty, on the frame and the earlier ones of its sequence."""
-    targets, there = as_outputs(task, train)
-    targets, there = targets.reshape(-1, task.num_outputs), there.reshape(-1, task.num_outputs)
-    design = with_earlier_frames(validation.inputs)
     _, smallest, fit = min(
-        (
-            (*best_bound(task, linear(design, fit, validation), validation), fit)
-            for fit in fits(with_earlier_frames(train.inputs), targets, there)
-        ),
+        ((*best_bound(task, linear(fit, validation), validation), fit) for fit in fits(task, train)),
         key=lambda found: found[0],
     )
-    return bounded(task, linear(with_earlier_frames(test.inputs), fit, test), smallest)
+    return bounded(task, linear(fit, test), smallest)
 
 
-def linear(x: NDArray[np.float32], fit: Floats, side: Sequences) -> Floats:
-    """`x @ fit` as outputs [n, num_frames, out] of a side, in blocks so that no copy of x in float64 is made."""
-    outputs = np.empty((len(x), fit.shape[1]))
-    for start in range(0, len(x), BLOCK_ROWS):
-        rows = slice(start, start + BLOCK_ROWS)
-        np.matmul(x[rows], fit, out=outputs[rows])
-    return outputs.reshape(*side.inputs.shape[:2], -1)
+def linear(fit: Floats, side: Sequences) -> Floats:
+    """What coefficients [columns of `with_earlier_frames`, out] predict for a side: [n, num_frames, out]."""
+    outputs = np.empty((*side.inputs.shape[:2], fit.shape[1]))
+    for rows in few_frames(side):
+        outputs[rows] = (with_earlier_frames(side.inputs[rows]) @ fit).reshape(outputs[rows].shape)
+    return outputs
 
 
-def with_earlier_frames(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+def few_frames(side: Sequences) -> Iterable[slice]:
+    """Slices of sequences with at most BLOCK_ROWS frames each, one sequence at least: the whole would be large."""
+    step = max(1, BLOCK_ROWS // side.inputs.shape[1])
+    return (slice(start, start + step) for start in range(0, len(side), step))
+
+
+def with_earlier_frames(inputs: NDArray[np.float32]) -> Floats:
     """A row a frame: the frame, up to MEMORY − 1 before it in its sequence (zeros before the start), and a one."""
     n, num_frames, width = inputs.shape
     memory = min(num_frames, MEMORY)
-    rows = np.zeros((n, num_frames, memory * width + 1), dtype=np.float32)
+    rows = np.zeros((n, num_frames, memory * width + 1))
     rows[..., -1] = 1.0
     for age in range(memory):
         rows[:, age:, age * width : (age + 1) * width] = inputs[:, : num_frames - age]
     return rows.reshape(n * num_frames, -1)
 
 
-def fits(x: NDArray[np.float32], targets: NDArray[Any], there: NDArray[np.bool_]) -> Iterable[Floats]:
-    """Coefficients [columns of x, out] for each of PENALTIES; the last column of x, the ones, is not penalised.
+def fits(task: Task, train: Sequences) -> Iterable[Floats]:
+    """Coefficients [columns of `with_earlier_frames`, out] for each of PENALTIES; the last, of the ones, is free.
 
     One system of normal equations serves all penalties, and all outputs whose targets are missing in the same rows. An
     output that is never there gets zeros: its targets were not seen.
     """
-    _, chosen, group = np.unique(np.packbits(there, axis=0), axis=1, return_index=True, return_inverse=True)
-    masks = there[:, chosen]
-    systems = [normal_equations(x, targets[:, group == i], masks[:, i]) for i in range(masks.shape[1])]
-    penalised = np.eye(x.shape[1])
+    targets, there = as_outputs(task, train)
+    flags = np.packbits(there.reshape(-1, task.num_outputs), axis=0)
+    _, first, group = np.unique(flags, axis=1, return_index=True, return_inverse=True)
+    size = min(train.inputs.shape[1], MEMORY) * task.num_inputs + 1
+    systems = [(np.zeros((size, size)), np.zeros((size, (group == i).sum()))) for i in range(len(first))]
+    for rows in few_frames(train):
+        x = with_earlier_frames(train.inputs[rows])
+        for i, (a, b) in enumerate(systems):
+            known = there[rows, :, first[i]].ravel()
+            told, y = x[known], targets[rows][..., group == i].reshape(len(x), -1)[known].astype(np.float64)
+            a += told.T @ told
+            b += told.T @ y
+    penalised = np.eye(size)
     penalised[-1, -1] = 0.0
     for penalty in PENALTIES:
-        fit = np.zeros((x.shape[1], targets.shape[1]))
+        fit = np.zeros((size, task.num_outputs))
         for i, (a, b) in enumerate(systems):
-            if masks[:, i].any():
+            if a.any():
                 fit[:, group == i] = np.linalg.solve(a + penalty * penalised, b)
         yield fit
-
-
-def normal_equations(x: NDArray[np.float32], y: NDArray[Any], there: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """`XᵀX` and `XᵀY` over the rows that are there, added up in blocks so that no copy of x in float64 is made."""
-    a, b = np.zeros((x.shape[1], x.shape[1])), np.zeros((x.shape[1], y.shape[1]))
-    for start in range(0, len(x), BLOCK_ROWS):
-        rows = slice(start, start + BLOCK_ROWS)
-        block = x[rows][there[rows]].astype(np.float64)
-        a += block.T @ block
-        b += block.T @ y[rows][there[rows]].astype(np.float64)
-    return a, b
 
 
 def bounded(task: Task, outputs: Floats, smallest: float) -> Floats:

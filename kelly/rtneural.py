@@ -36,7 +36,7 @@ assert tuple(ACTIVATION) == ACTIVATIONS
 
 
 def _product(x: Floats, weight: Floats) -> Floats:
-    """float64[..., out] from x: float64[..., in], as one product: NumPy makes one of each sequence, many times slower."""
+    """float64[..., out] from x: float64[..., in], as one product: NumPy would make one of each sequence, slowly."""
     product: Floats = x.reshape(-1, x.shape[-1]) @ weight
     return product.reshape(*x.shape[:-1], -1)
 
