@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap, norm
-from scipy.stats import t as student
+from scipy.special import ndtr, stdtrit
 
 from kelly.scoring import Cost, Scores
 
@@ -38,6 +37,9 @@ def intervals(
     num_pieces = len(np.unique(pieces[told]))
     if num_pieces < FEWEST_PIECES:
         return {}
+    # Here, since only evaluations draw intervals, and the import takes as long as a small one.
+    from scipy.stats import bootstrap
+
     best = np.zeros_like(network.sums) if floor is None else floor.sums
     rows = [network.numbers, network.sums, baseline.sums, best, *(other.sums for other in others.values())]
     # Percentiles, as BCa is not defined where a network equals its reference.
@@ -70,8 +72,8 @@ def expanded(num_pieces: int) -> float:
     The expanded percentile interval of Hesterberg, "What Teachers Should Know About the Bootstrap", The American
     Statistician 69(4), 2015.
     """
-    reach = np.sqrt(num_pieces / (num_pieces - 1)) * student.ppf((1 + LEVEL) / 2, num_pieces - 1)
-    return float(2 * norm.cdf(reach) - 1)
+    reach = np.sqrt(num_pieces / (num_pieces - 1)) * stdtrit(num_pieces - 1, (1 + LEVEL) / 2)  # Student's t
+    return float(2 * ndtr(reach) - 1)
 
 
 def by_piece(rows: list[NDArray[Any]], pieces: NDArray[np.intp]) -> Floats:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from kelly.datasets.sequences import Dataset, Sequences
 from kelly.emotion import embed
@@ -30,9 +30,10 @@ def wander(rng: np.random.Generator, num_sequences: int, num_frames: int, hazard
 def clipped_mean(mean: Floats, deviation: float, low: float, high: float) -> Floats:
     """Mean of a normal variable that was clipped to low..high (the doubly rectified normal distribution)."""
     below, above = (low - mean) / deviation, (high - mean) / deviation
-    inside = norm.cdf(above) - norm.cdf(below)
-    edges = low * norm.cdf(below) + high * norm.sf(above)
-    return np.asarray(mean * inside + deviation * (norm.pdf(below) - norm.pdf(above)) + edges)
+    inside = ndtr(above) - ndtr(below)
+    edges = low * ndtr(below) + high * ndtr(-above)
+    density = [np.exp(-(x**2) / 2.0) / np.sqrt(2.0 * np.pi) for x in (below, above)]
+    return np.asarray(mean * inside + deviation * (density[0] - density[1]) + edges)
 
 
 def sequences_of(inputs: Floats, targets: NDArray[Any], oracle: Floats) -> Sequences:
