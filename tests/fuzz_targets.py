@@ -23,7 +23,7 @@ from fuzz_oracles import Note, bars, performances, rtneural
 from smf import parse
 
 from kelly import rtneural as rtneural_reader
-from kelly.datasets.extraction.measured import Rows
+from kelly.datasets.extraction.rows import Rows
 from kelly.datasets.layouts.groove_table import COLUMNS, SPLITS, read_info
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.lessons import dynamics, groove, harmony, melody

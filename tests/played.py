@@ -8,7 +8,8 @@ from typing import NamedTuple
 import mido
 import numpy as np
 
-from kelly.datasets.extraction.measured import Lesson, Rows
+from kelly.datasets.extraction.measured import Lesson
+from kelly.datasets.extraction.rows import Rows
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.lessons import dynamics, groove, harmony, melody
 from kelly.datasets.reading.midi import Midi, Notes, read_midi

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from played import eighths, random_music, read, write
 
 from kelly.datasets.extraction.augmentation import variations
-from kelly.datasets.extraction.measured import Rows, measure_notes
+from kelly.datasets.extraction.measured import measure_notes
+from kelly.datasets.extraction.rows import Rows
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.lessons import dynamics, groove
 from kelly.datasets.reading.midi import Midi

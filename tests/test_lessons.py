@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from played import LESSONS, SCALE, Note, eighths, learned, random_music, read, write
 
-from kelly.datasets.extraction.measured import Rows, limited, measure_notes
+from kelly.datasets.extraction.measured import measure_notes
+from kelly.datasets.extraction.rows import Rows, limited
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.lessons import dynamics, groove, harmony, melody
 from kelly.datasets.music.chords import CHORDS, derive_chords, harmony_contexts

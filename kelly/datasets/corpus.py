@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from kelly.datasets.extraction.measured import Rows
+from kelly.datasets.extraction.rows import Rows
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.lessons import harmony as harmony_lesson
 from kelly.datasets.lessons import melody as melody_lesson

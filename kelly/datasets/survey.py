@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.datasets.extraction.duplicates import signature
-from kelly.datasets.extraction.measured import Rows, learn
+from kelly.datasets.extraction.measured import learn
+from kelly.datasets.extraction.rows import Rows
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.layouts.ratings import STEP_MS
 from kelly.datasets.music.chords import NUM_CHORDS

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from kelly.datasets.extraction.augmentation import variations
 from kelly.datasets.extraction.duplicates import signature
-from kelly.datasets.layouts.listing import Entry, spread
+from kelly.datasets.extraction.rows import Rows, limited
+from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.reading.midi import Midi, read_midi
 from kelly.datasets.skipped import UnsuitedError
 
-Rows = dict[str, NDArray[Any]]  # arrays of Sequences by name, each with one entry a sequence
 Lesson = Callable[..., tuple[Rows, str]]  # (entry, midi, **settings) → rows, and a trait of the piece ('': none)
 
 
@@ -62,51 +62,3 @@ def measure_notes(
             parts.append(copy | {"augmented": np.ones(len(copy["inputs"]), dtype=np.bool_)})
         rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return Measured(rows, entry.category or category, signature(midi.notes))
-
-
-def cut(
-    inputs: NDArray[np.float32], targets: NDArray[np.float32], heard: NDArray[np.float32] | None, num_frames: int
-) -> Rows:
-    """Cut the frames of one piece into sequences of num_frames; the last is masked past the piece's end.
-
-    inputs float32[n, in], targets float32[n, out], heard as targets, of one piece from its start.
-    """
-    num_sequences = -(-len(targets) // num_frames)
-    missing = ((0, num_sequences * num_frames - len(targets)), (0, 0))
-
-    def folded(array: NDArray[Any]) -> NDArray[Any]:
-        return array.reshape(num_sequences, num_frames, array.shape[1])
-
-    rows = {
-        # Past its end a piece stays as it was: a state that goes on from here is one that it could have left.
-        "inputs": folded(np.pad(inputs, missing, mode="edge")),
-        "targets": folded(np.pad(targets, missing)),
-        "mask": folded(np.pad(np.ones(targets.shape, dtype=np.bool_), missing)),
-    }
-    return rows if heard is None else rows | {"heard": folded(np.pad(heard, missing))}
-
-
-def single(inputs: NDArray[np.floating], targets: NDArray[np.floating], there: NDArray[np.bool_]) -> Rows:
-    """One row a window for a network without memory, for the windows that are `there`.
-
-    inputs [n, in]; targets [n, out], NaN where the window does not tell; there: bool[n]. Heard is the last value that
-    any earlier window told, whether it is there or not.
-    """
-    last = np.maximum.accumulate(np.where(np.isfinite(targets), np.arange(len(targets))[:, None], -1), axis=0)
-    heard = np.full_like(targets, np.nan)
-    heard[1:] = np.where(last[:-1] < 0, np.nan, np.take_along_axis(targets, last[:-1].clip(min=0), axis=0))
-    chosen = [array[there][:, None].astype(np.float32) for array in (inputs, targets, heard)]
-    return {
-        "inputs": chosen[0],
-        "targets": np.nan_to_num(chosen[1]),
-        "mask": np.isfinite(chosen[1]),
-        "heard": chosen[2],
-    }
-
-
-def limited(rows: Rows, max_windows: int | None) -> Rows:
-    """At most `max_windows` of the rows, spread evenly from the first to the last."""
-    chosen = spread(len(rows["inputs"]), max_windows)
-    if len(chosen) == len(rows["inputs"]):
-        return rows
-    return {name: array[chosen] for name, array in rows.items()}

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from kelly.datasets.extraction.measured import Rows, single
+from kelly.datasets.extraction.rows import Rows, single
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.music.drums import MIN_HITS, bars_of
 from kelly.datasets.music.listening import FAST_DECAY, LOUDNESS, Windows, heard_in, rated

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.datasets.extraction.duplicates import signature, sound_signature
-from kelly.datasets.extraction.measured import Measured, cut, limited
+from kelly.datasets.extraction.measured import Measured
+from kelly.datasets.extraction.rows import cut, limited
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.layouts.ratings import START_MS, STEP_MS
 from kelly.datasets.reading.audio import read_audio

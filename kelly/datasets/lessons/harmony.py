@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.extraction.measured import Rows
+from kelly.datasets.extraction.rows import Rows
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.layouts.pop909 import read_chords
 from kelly.datasets.lessons.melody import heard_embeddings

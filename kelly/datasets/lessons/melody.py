@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.extraction.measured import Rows, cut
+from kelly.datasets.extraction.rows import Rows, cut
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.music.listening import UNITS as HEARD_UNITS
 from kelly.datasets.music.listening import Windows, heard_in
