@@ -4,6 +4,8 @@ The emotion jumps now and then, and each frame carries as much noise as signal, 
 several are not. The best prediction is the Bayes filter's mean, computed on a grid of emotions.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy.special import expit
 
@@ -16,6 +18,7 @@ HAZARD = 1 / 16  # chance a frame that the emotion is drawn anew
 NOISE = 0.13  # standard deviation in frame units, where 1 is 40 dB: 5.2 dB
 OFFSET = -0.06  # with it, all that is within 4.9 standard deviations of the law's spectra stays in -1..1
 GRID_SIZE = 41  # emotions a side; 61 changes the best loss by 1e-5
+BLOCK_ROWS = 250  # sequences drawn at once: the beliefs of more would leave the cache
 OCTAVES: Floats = np.arange(2.0, 8.0)
 SEMITONES = (0, 3, 4, 6, 7, 9)
 C0_HZ = 440.0 * 2.0 ** (-57 / 12)
@@ -26,11 +29,14 @@ def emotion(num_sequences: int, num_frames: int, seed: int) -> Dataset:
     rng = np.random.default_rng(seed)
 
     def draw(n: int, frames: int) -> Sequences:
+        parts = []
         hidden = wander(rng, n, frames, HAZARD)
-        clean = spectrum(hidden[..., 0], hidden[..., 1])
-        inputs = np.clip(clean + NOISE * rng.standard_normal(clean.shape), -1.0, 1.0)
-        targets = embed(usual_coordinates(hidden[..., 0], hidden[..., 1]))
-        return sequences_of(inputs, targets, filtered_embedding(inputs))
+        for some in np.split(hidden, range(BLOCK_ROWS, n, BLOCK_ROWS)):
+            clean = spectrum(some[..., 0], some[..., 1])
+            inputs = np.clip(clean + NOISE * rng.standard_normal(clean.shape), -1.0, 1.0)
+            targets = embed(usual_coordinates(some[..., 0], some[..., 1]))
+            parts.append([array.astype(np.float32) for array in (inputs, targets, filtered_embedding(inputs))])
+        return sequences_of(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     facts = {"unit": "one frame is one spectrum", "coordinates": "seven of the nine follow valence and arousal"}
     return Dataset(draw(num_sequences, num_frames), draw(1, STREAM_FRAMES), facts)
@@ -58,6 +64,7 @@ def spectrum(valence: Floats, arousal: Floats) -> Floats:
     return OFFSET + NOISE * (np.log(floor + notes @ note_spectra() + 0.01) + 2.2) / 1.4
 
 
+@cache
 def note_spectra() -> Floats:
     """The energy [notes, 128] of each semitone in each octave: two partials, each a bump of 1.2 bands."""
     spectra = [
@@ -76,17 +83,25 @@ def filtered_embedding(inputs: Floats) -> Floats:
 
     inputs: [n, num_frames, 128]; returns [n, num_frames, 64]. No predictor has a smaller expected squared error.
     """
-    centres = (np.arange(GRID_SIZE) + 0.5) * 2 / GRID_SIZE - 1
-    v, a = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
-    means = spectrum(v, a) / NOISE
-    embeddings = embed(usual_coordinates(v, a))
-    half_square = (means**2).sum(axis=1) / 2
+    means, half_square, embeddings = grid()
     filtered = np.empty((*inputs.shape[:2], embeddings.shape[1]))
-    belief = np.full((len(inputs), len(v)), 1 / len(v))
+    belief = np.full((len(inputs), len(means)), 1 / len(means))
     for t in range(inputs.shape[1]):
-        log_likelihood = (inputs[:, t] / NOISE) @ means.T - half_square
-        belief = (1 - HAZARD) * belief + HAZARD / len(v)
-        belief *= np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+        likelihood = (inputs[:, t] / NOISE) @ means.T
+        likelihood -= half_square
+        likelihood -= likelihood.max(axis=1, keepdims=True)
+        belief *= 1 - HAZARD
+        belief += HAZARD / len(means)
+        belief *= np.exp(likelihood, out=likelihood)
         belief /= belief.sum(axis=1, keepdims=True)
         filtered[:, t] = belief @ embeddings
     return filtered
+
+
+@cache
+def grid() -> tuple[Floats, Floats, Floats]:
+    """Of each emotion of the grid the spectrum in deviations, [n, 128], half its square and the embedding, [n, 64]."""
+    centres = (np.arange(GRID_SIZE) + 0.5) * 2 / GRID_SIZE - 1
+    v, a = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
+    means = spectrum(v, a) / NOISE
+    return means, (means**2).sum(axis=1) / 2, embed(usual_coordinates(v, a))
