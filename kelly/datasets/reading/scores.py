@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -116,9 +117,8 @@ def read_chorale(name: str, collection: str, path: str) -> Piece:
         raise KellyError(f"its parts are {found_names}, expected one each of {list(VOICES)}")
     voices = [_notes_and_bars(parts[voice][0]) for voice in VOICES]
     beats, unit = (parts["Soprano"][0].findtext(f"measure/attributes/time/{tag}") for tag in ("beats", "beat-type"))
-    beat = float(music21.meter.TimeSignature(f"{beats}/{unit}").beatDuration.quarterLength)
     others = [note for notes, _ in voices[1:] for note in notes]
-    return _piece(name, collection, voices[0][0], others, voices[0][1], beat)
+    return _piece(name, collection, voices[0][0], others, voices[0][1], _beat(f"{beats}/{unit}"))
 
 
 def _notes_and_bars(part: Element) -> tuple[Notes, list[float]]:
@@ -167,8 +167,8 @@ def read_tune(name: str, collection: str, text: str) -> Piece:
     ):
         raise KellyError("it has several voices, expected one")
     meters = [t for t in handler.tokens if isinstance(t, abcFormat.ABCMetadata) and t.isMeter()]
-    meter = meters[0].getTimeSignatureObject() if meters else None
-    if meter is None:
+    metre = meters[0].getTimeSignatureParameters() if meters else None
+    if metre is None:
         raise KellyError("it states no time signature, so its beat is unknown")
     notes: Notes = []
     time, bars, open_tie = 0.0, [0.0], False
@@ -182,14 +182,25 @@ def read_tune(name: str, collection: str, text: str) -> Piece:
             names = [
                 sub.pitchName for sub in getattr(token, "subTokens", [token]) if isinstance(sub, abcFormat.ABCNote)
             ]
-            pitches = [music21.pitch.Pitch(pitch).midi for pitch in names if pitch is not None]
+            pitches = [_midi_of(name) for name in names if name is not None]
             if pitches and not token.isRest:
                 _append(notes, time, length, max(pitches), open_tie)
             open_tie = token.tie in ("start", "continue")
             time += length
         if time > bars[-1]:
             bars.append(time)
-    return _piece(name, collection, notes, [], bars, float(meter.beatDuration.quarterLength))
+    return _piece(name, collection, notes, [], bars, _beat(f"{metre[0]}/{metre[1]}"))
+
+
+@cache
+def _beat(time_signature: str) -> float:
+    """Quarter notes a beat."""
+    return float(music21.meter.TimeSignature(time_signature).beatDuration.quarterLength)
+
+
+@cache
+def _midi_of(name: str) -> int:
+    return int(music21.pitch.Pitch(name).midi)
 
 
 def _append(notes: Notes, onset: float, length: float, pitch: int, tied: bool) -> None:
