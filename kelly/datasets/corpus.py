@@ -140,9 +140,7 @@ def same_melody_groups(pieces: Sequence[Piece]) -> list[str]:
     for index, own in enumerate(runs):
         for run in own:
             owners[run].append(index)
-    shared: Counter[tuple[int, int]] = Counter()
-    for who in owners.values():
-        shared.update(combinations(who, 2))
+    shared = Counter(pair for who in owners.values() for pair in combinations(who, 2))
     leader = list(range(len(pieces)))
 
     def find(index: int) -> int:

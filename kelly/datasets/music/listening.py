@@ -144,8 +144,9 @@ class _SoFar:
         """Estimated from what was added before each window, float64[num_windows]; seconds: how long they are."""
         before = [_before(told) for told in (self.histogram, self.onsets, seconds, self.dissonant, self.pairs)]
         valence = np.zeros(len(seconds))
+        has_key = np.ptp(before[0], axis=1) > 0
         for i, (histogram, onsets, elapsed, dissonant, pairs) in enumerate(zip(*before, strict=True)):
-            if np.ptp(histogram) > 0:
+            if has_key[i]:
                 key = tonality.find_key(histogram)
                 dissonance = dissonant / pairs if pairs else np.nan
                 valence[i] = tonality.estimated_valence(key.majorness, key.keyclarity, onsets / elapsed, dissonance)

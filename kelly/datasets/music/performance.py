@@ -166,7 +166,7 @@ def coordinates_of(
             c["loudness"] = (velocity.mean() - 63.5) / 40.0
             c["spread"] = np.log2((velocity.std() + 1.0) / 16.0) / 1.5
     if len(tune):
-        c["register"] = (tune.pitch.mean() - 67.0) / 12.0
+        c["register"] = (tune.pitch.sum() / len(tune) - 67.0) / 12.0
         held = articulations(tune)
         if len(held):
             c["articulation"] = np.log2(max(median(held.tolist()), 0.25)) / 2.0

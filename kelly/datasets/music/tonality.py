@@ -79,15 +79,15 @@ def find_key(histogram: ArrayLike) -> Key:
     Raises KellyError where the histogram is flat (no notes, or all pitch classes alike): it then has no key.
     """
     weights = np.asarray(histogram, dtype=np.float64)
-    centred = weights - weights.mean()
-    length = np.linalg.norm(centred)
+    centred = weights - weights.sum() / len(weights)
+    length = math.sqrt(centred @ centred)
     if weights.shape != (12,) or not length > 0:
         raise KellyError(f"the pitch-class histogram {weights.tolist()} has no key: expected 12 numbers, not all "
                          "alike; leave out passages without notes")  # fmt: skip
-    correlations = KEY_PROFILES @ (centred / length)
-    best = int(np.argmax(correlations))
-    major, minor = correlations[:12].max(), correlations[12:].max()
-    return Key(best % 12, "major" if best < 12 else "minor", float(major - minor), float(correlations[best]))
+    correlations = (KEY_PROFILES @ (centred / length)).tolist()
+    major, minor = max(correlations[:12]), max(correlations[12:])
+    best = correlations.index(max(major, minor))
+    return Key(best % 12, "major" if best < 12 else "minor", major - minor, correlations[best])
 
 
 def dissonant_pairs(
