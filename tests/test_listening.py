@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from played import Note, notes_of, read, write
 
 from kelly.datasets.layouts.listing import Entry
-from kelly.datasets.music import tonality
+from kelly.datasets.music import listening, tonality
 from kelly.datasets.music.listening import Windows, heard_in
 from kelly.datasets.music.piece import read_music
 from kelly.datasets.reading.midi import Notes
@@ -53,6 +53,15 @@ def test_each_coordinate_says_what_was_heard() -> None:
     assert known["spread"].tolist() == pytest.approx([0, -1, -1])  # no two velocities differ
     arousal = tonality.estimated_arousal(4.0, 120.0, short_share=1.0)  # eight notes of 0.125 s in two seconds
     assert known["arousal"].tolist() == pytest.approx([0, arousal, arousal])
+
+
+def test_notes_that_are_looked_at_a_few_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [Note(0, 12.0, 48, 60), *eighths(length=0.75)]
+    whole = heard(notes_of(held), 3)
+    monkeypatch.setattr(listening, "BLOCK_NOTES", 5)
+    parts = heard(notes_of(held), 3)
+    for name, values in whole.items():
+        np.testing.assert_array_equal(parts[name], values)
 
 
 def test_what_was_heard_fades_by_the_bar() -> None:
