@@ -43,7 +43,7 @@ def timed(work: Callable[[], Any], threads: int) -> float:
 def ours(s: Settings, parts: Parts, threads: int = 1) -> Way:
     """What `dvc repro` runs."""
     passes = Passes(Network(s.task, s.training.seed))
-    optimizer = Adam(passes.parameters, s.training.learning_rate)
+    optimizer = Adam(passes.parameters, passes.gradient, s.training.learning_rate)
     generator = torch.Generator().manual_seed(s.training.seed)
     train = Batches(parts["train"], s.training.batch_size, generator)
     validation = Batches(parts["validation"], VALIDATION_BATCH)

@@ -33,13 +33,13 @@ class Network(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         num_inputs = task.num_inputs
         for layer in task.layers:
-            # Made on the meta device, which draws nothing, so that the global generator is not touched.
             module: nn.Module
-            if isinstance(layer, LSTM):
-                module = nn.LSTM(num_inputs, layer.size, batch_first=True, device="meta")
-            else:
-                module = nn.Linear(num_inputs, layer.size, device="meta")
-            self.layers.append(module.to_empty(device="cpu"))
+            with torch.random.fork_rng(devices=[]):  # what PyTorch draws itself is replaced
+                if isinstance(layer, LSTM):
+                    module = nn.LSTM(num_inputs, layer.size, batch_first=True)
+                else:
+                    module = nn.Linear(num_inputs, layer.size)
+            self.layers.append(module)
             bound = 1.0 / sqrt(layer.size if isinstance(layer, LSTM) else num_inputs)
             for parameter in module.parameters():
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)

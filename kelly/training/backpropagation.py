@@ -196,18 +196,17 @@ class LSTMPass:
 class Passes:
     """Forward and backward pass of a whole network, whose parameters it lays into one piece of memory.
 
-    parameters: all parameters of the network, in its order, as one tensor with its `grad`: what an optimizer is given
+    parameters, gradient: those of the whole network, in its order, one tensor each: what an optimizer is given
     """
 
     def __init__(self, network: Network) -> None:
         own = list(network.parameters())
         self.device = device = own[0].device
-        self.parameters = nn.Parameter(torch.cat([p.detach().flatten() for p in own]))
-        self.parameters.grad = torch.zeros_like(self.parameters)
+        self.parameters = torch.cat([p.detach().flatten() for p in own])
+        self.gradient = torch.zeros_like(self.parameters)
         sizes = [p.numel() for p in own]
-        for p, values, gradient in zip(
-            own, torch.split(self.parameters.detach(), sizes), torch.split(self.parameters.grad, sizes), strict=True
-        ):
+        pieces = zip(own, torch.split(self.parameters, sizes), torch.split(self.gradient, sizes), strict=True)
+        for p, values, gradient in pieces:
             p.data, p.grad = values.view_as(p), gradient.view_as(p)
         last = len(network.layers) - 1
         self.layers: list[DensePass | LSTMPass] = []

@@ -66,12 +66,14 @@ class Seen(BaseModel):
 
 
 class Optimizer(BaseModel):
-    """Adam's settings, and its moments of each parameter."""
+    """Adam's learning rate, its steps so far, and its moments of all parameters in one row."""
 
     model_config = State.model_config
 
-    param_groups: list[dict[str, JsonValue | tuple[Finite, ...]]]
-    state: dict[int, dict[str, Tensor]]
+    learning_rate: Finite
+    num_steps: Tensor
+    exp_avg: Tensor
+    exp_avg_sq: Tensor
 
 
 class Latest(State):

@@ -53,7 +53,7 @@ def train(
     task = network.task
     network.to(device)
     passes = Passes(network)
-    optimizer = Adam(passes.parameters, learning_rate)
+    optimizer = Adam(passes.parameters, passes.gradient, learning_rate)
     stopper = early_stopping if early_stopping is not None else EarlyStopping(patience=epochs)
     metrics = metrics if metrics is not None else TrainingMetrics()
     generator = getattr(train_loader, "generator", None)
@@ -130,7 +130,7 @@ def run_epoch(
                 passes.forward(inputs, chunk.sizes[i], out)
                 if optimizer is not None:
                     passes.backward(loss.gradient(out, targets, of_logits).mul_(weight))
-                    optimizer.advance()
+                    optimizer.step()
                     state = passes.ends(chunk.last_frames[i])
             cost = loss.costs(logits, chunk.targets)
             cost = cost if chunk.mask is None else torch.where(chunk.mask, cost, 0.0)

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from kelly.errors import KellyError
 from kelly.networks import Network
 from kelly.params import Training
 from kelly.tasks import Task
+from kelly.training.adam import Adam
 from kelly.training.checkpoints import CheckpointManager, form, load_weights
 from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import COLUMNS, TrainingMetrics
@@ -99,7 +101,7 @@ def take_up(
     state: dict[str, Any],
     path: Path | str,
     network: Network,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     stopper: EarlyStopping,
     metrics: TrainingMetrics,
     generator: torch.Generator | None,
@@ -130,14 +132,17 @@ def take_up(
     metrics.load_dict(columns)
 
 
-def optimizer_faults(given: dict[str, Any], optimizer: torch.optim.Optimizer) -> list[str]:
+def optimizer_faults(given: dict[str, Any], optimizer: Adam) -> list[str]:
     """What keeps a saved state from being that of this optimizer of this network, a line each."""
-    if given["param_groups"] != optimizer.state_dict()["param_groups"]:
-        return ["optimizer_state_dict.param_groups: of another optimizer or learning rate"]
-    parameters = form(optimizer.param_groups[0]["params"][0])
-    expected = {0: {"step": form(torch.zeros(())), "exp_avg": parameters, "exp_avg_sq": parameters}}
-    found = {i: {name: form(moment) for name, moment in moments.items()} for i, moments in given["state"].items()}
-    return [] if found == expected else [f"optimizer_state_dict.state: {found}, expected {expected}"]
+    forms = [
+        {name: form(value) if isinstance(value, Tensor) else value for name, value in state.items()}
+        for state in (given, optimizer.state_dict())
+    ]
+    return [
+        f"optimizer_state_dict.{name}: {forms[0].get(name)}, expected {expected}"
+        for name, expected in forms[1].items()
+        if forms[0].get(name) != expected
+    ]
 
 
 def code_hash() -> str:
