@@ -1,5 +1,6 @@
 """The frame of every command: a user's mistake is one message and exit 1, Ctrl-C and a request to end are answered."""
 
+import os
 import signal
 import sys
 from argparse import ArgumentTypeError
@@ -9,6 +10,10 @@ from types import FrameType, TracebackType
 from typing import NoReturn
 
 from kelly.errors import KellyError
+
+# Before NumPy is imported: sums of one thread come out the same on any machine, and two networks side by side are worth
+# more than two threads for one, which wait for each other where the machine is busy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class Terminated(KeyboardInterrupt):
