@@ -1,9 +1,10 @@
-# make repro: everything, from nothing to the results table.  make test: lint and all tests.  Both make .venv first.
+# make repro: everything, from nothing to the results table.  make test: lint and all tests.  make bench: measurements.
+# All make .venv first.
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: repro test lint lock
+.PHONY: repro test lint bench lock
 
 repro: .venv/installed
 	kelly check
@@ -18,11 +19,16 @@ lint: .venv/installed
 	ruff format --check .
 	mypy
 
+# MIDI=folder measures the reading of its files as well.
+bench: .venv/installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c requirements.lock
+	python -m benchmarks $(if $(MIDI),--midi '$(MIDI)')
+
 # The lock holds names and versions only; the build of torch (CPU, CUDA) is left to the machine. Made on Linux: the
 # fuzzer exists there only.
 lock:
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,fuzz]'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,fuzz,bench]'
 	.venv/bin/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > requirements.lock
 	touch .venv/installed
 

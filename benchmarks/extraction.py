@@ -14,11 +14,14 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import symusic
 from tqdm import tqdm
+
+from benchmarks.measure import spread
 
 NETWORK = """
 import sys
@@ -39,7 +42,7 @@ if __name__ == "__main__":
 
 def main() -> None:
     """Measure, and print a table."""
-    p = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    p = argparse.ArgumentParser(prog="python -m benchmarks.extraction", description="How fast MIDI files become data.")
     p.add_argument("path", type=Path, help="a folder of MIDI files with drums")
     p.add_argument("--files", type=int, default=10_000, help="how many variations (%(default)s)")
     p.add_argument("--rounds", type=int, default=3, help="of the two runs in turns (%(default)s)")
@@ -47,15 +50,8 @@ def main() -> None:
     a = p.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = a.folder or Path(temporary)
-        files = sorted(path for path in a.path.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
-        own = write_variations(files, len(files), folder / "own")
-        rates: dict[int, list[float]] = {1: [], psutil.cpu_count() or 1: []}
-        memory: dict[int, list[float]] = {workers: [] for workers in rates}
-        for _ in range(a.rounds):
-            for workers in rates:
-                seconds, peak, _ = measured(own, workers, folder / "data-own")
-                rates[workers].append(len(files) / seconds)
-                memory[workers].append(peak)
+        files = midi_files(a.path)
+        rates, memory = in_turns(files, a.rounds, folder)
         print("| files | processes | files/s (median, range) | peak memory, MB | sequences |\n|---|---|---|---|---|")
         for workers, found in rates.items():
             spread = f"{statistics.median(found):.0f} ({min(found):.0f} to {max(found):.0f})"
@@ -64,6 +60,35 @@ def main() -> None:
         workers = max(rates)
         seconds, peak, said = measured(many, workers, folder / "data-many")
         print(f"| {a.files:,} | {workers} | {a.files / seconds:.0f} | {peak / 1e6:.0f} | {int(said):,} |")
+
+
+def measure(path: Path, rounds: int) -> dict[str, Any]:
+    """Files a second by one process and by one a core, in turns, and peak memory, of the MIDI files in `path`."""
+    with tempfile.TemporaryDirectory() as temporary:
+        files = midi_files(path)
+        rates, memory = in_turns(files, rounds, Path(temporary))
+    return {"files": len(files)} | {
+        f"{workers} processes": {"files_per_s": spread(found), "peak_memory_mb": max(memory[workers]) / 1e6}
+        for workers, found in rates.items()
+    }
+
+
+def midi_files(path: Path) -> list[Path]:
+    """All MIDI files in a folder."""
+    return sorted(file for file in path.rglob("*") if file.suffix.lower() in (".mid", ".midi"))
+
+
+def in_turns(files: list[Path], rounds: int, folder: Path) -> tuple[dict[int, list[float]], dict[int, list[float]]]:
+    """Files a second, and peak memory in bytes, of each round, by the number of processes."""
+    own = write_variations(files, len(files), folder / "own")
+    rates: dict[int, list[float]] = {1: [], psutil.cpu_count() or 1: []}
+    memory: dict[int, list[float]] = {workers: [] for workers in rates}
+    for _ in range(rounds):
+        for workers in rates:
+            seconds, peak, _ = measured(own, workers, folder / "data-own")
+            rates[workers].append(len(files) / seconds)
+            memory[workers].append(peak)
+    return rates, memory
 
 
 def write_variations(files: list[Path], number: int, folder: Path) -> Path:

@@ -1,17 +1,18 @@
 """Side by side in one run: ways of doing the same thing take turns, so that a busy moment meets all of them alike."""
 
-import statistics
 from collections.abc import Callable, Mapping
+from statistics import median
 from typing import Any
 
 from tqdm import tqdm
 
 Way = Callable[[], float]  # does the thing once and returns how long it took, in seconds
+Seconds = dict[str, list[float]]
 
 
-def in_turns(ways: Mapping[str, Way], rounds: int, what: str) -> dict[str, list[float]]:
+def in_turns(ways: Mapping[str, Way], rounds: int, what: str) -> Seconds:
     """The seconds of each way in each round, after one round that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    seconds: Seconds = {name: [] for name in ways}
     for number in tqdm(range(rounds + 1), desc=what, unit="round", disable=None):
         for name, way in ways.items():
             taken = way()
@@ -21,13 +22,18 @@ def in_turns(ways: Mapping[str, Way], rounds: int, what: str) -> dict[str, list[
 
 
 def ratio(slower: list[float], faster: list[float]) -> dict[str, float]:
-    """How many times longer one took than the other: the median over the rounds, and its range."""
+    """How many times longer one took than the other in each round: median, lowest and highest."""
     ratios = [a / b for a, b in zip(slower, faster, strict=True)]
-    return {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+    return {"ratio": median(ratios), "low": min(ratios), "high": max(ratios)}
+
+
+def spread(values: list[float], factor: float = 1.0) -> dict[str, float]:
+    """Median, lowest and highest."""
+    return {"median": factor * median(values), "low": factor * min(values), "high": factor * max(values)}
 
 
 def rounded(value: Any, digits: int = 4) -> Any:
-    """All numbers of a JSON value to so many significant digits."""
+    """A JSON value with all its numbers to so many significant digits."""
     if isinstance(value, dict):
         return {key: rounded(part, digits) for key, part in value.items()}
     if isinstance(value, list):

@@ -4,32 +4,34 @@ All train and validate, and give loss and metric of both sides. The usual loop a
 length, as `torch.utils.data` hands them out, and PyTorch's own LSTM; ours leaves out what is past an end.
 """
 
-import logging
+import multiprocessing
+import os
 import time
-import warnings
 from collections.abc import Callable
 from functools import partial
+from statistics import median
 from typing import Any
 
-import lightning.pytorch as lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from benchmarks.measure import Way
-from kelly.datasets.sequences import Sequences
+from benchmarks.measure import Way, in_turns, ratio
+from benchmarks.usual_loop import Parts, usual_loop
+from benchmarks.with_lightning import with_lightning
+from kelly.chains import LONGEST_FIRST
 from kelly.layers import LSTM
 from kelly.networks import Network
-from kelly.params import Settings
+from kelly.params import Settings, load
+from kelly.prepared import DATA, load_parts
 from kelly.tasks import Task
 from kelly.training.adam import Adam
 from kelly.training.backpropagation import Passes
 from kelly.training.batches import Batches
 from kelly.training.loop import run_epoch
-from kelly.training.objectives import LOSSES, METRICS
 from kelly.training.runs import VALIDATION_BATCH
 
-Parts = dict[str, Sequences]
+CORES = os.cpu_count() or 1
+EPOCHS = 2  # of a round of the whole job
 
 
 def timed(work: Callable[[], Any], threads: int) -> float:
@@ -53,112 +55,6 @@ def ours(s: Settings, parts: Parts, threads: int = 1) -> Way:
         run_epoch(passes, s.task, validation, "validation")
 
     return partial(timed, epoch, threads)
-
-
-class Rows(Dataset[tuple[Tensor, ...]]):
-    """A data set row by row."""
-
-    def __init__(self, part: Sequences) -> None:
-        self.arrays = tensors(part)
-
-    def __len__(self) -> int:
-        return len(self.arrays[0])
-
-    def __getitem__(self, row: int) -> tuple[Tensor, ...]:
-        return tuple(array[row] for array in self.arrays)
-
-
-def tensors(part: Sequences) -> tuple[Tensor, ...]:
-    """Inputs, targets and, where there is one, the mask."""
-    return tuple(torch.tensor(array) for array in (part.inputs, part.targets, part.mask) if array is not None)
-
-
-def loss_and_metric(network: Network, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    """Mean loss, with its graph, and the sums behind the metric."""
-    task, mask = network.task, batch[2] if len(batch) > 2 else None
-    logits = network.logits(batch[0])[0]
-    total, number = LOSSES[task.loss].sums(logits, batch[1], mask)
-    return total / number, METRICS[task.metric].sums(logits.detach(), batch[1], mask)
-
-
-def usual_loop(s: Settings, parts: Parts, threads: int = 1) -> Way:
-    """A row-wise data set, a DataLoader, autograd, torch.optim.Adam, and `.item()` for the running sums."""
-    network = Network(s.task, s.training.seed)
-    optimizer = torch.optim.Adam(network.parameters(), lr=s.training.learning_rate)
-    train = DataLoader(Rows(parts["train"]), s.training.batch_size, shuffle=True)
-    validation = DataLoader(Rows(parts["validation"]), VALIDATION_BATCH)
-
-    def epoch() -> None:
-        for loader in (train, validation):
-            loss_sum, metric_sum = 0.0, 0.0
-            with torch.set_grad_enabled(loader is train):
-                for batch in loader:
-                    loss, metric = loss_and_metric(network, batch)
-                    if loader is train:
-                        optimizer.zero_grad()
-                        torch.autograd.backward(loss)
-                        optimizer.step()
-                    loss_sum += loss.item()
-                    metric_sum += metric.sum().item()
-
-    return partial(timed, epoch, threads)
-
-
-class Module(lightning.LightningModule):
-    """A network as Lightning trains it; the seconds of each epoch, without what comes before and after, are kept."""
-
-    def __init__(self, s: Settings) -> None:
-        super().__init__()
-        self.network, self.learning_rate = Network(s.task, s.training.seed), s.training.learning_rate
-        self.seconds = 0.0
-
-    def training_step(self, batch: list[Tensor]) -> Tensor:
-        """Loss, logged like the metric."""
-        loss, metric = loss_and_metric(self.network, tuple(batch))
-        self.log_dict({"train_loss": loss, "train_metric": metric.sum().float()}, on_step=False, on_epoch=True)
-        return loss
-
-    def validation_step(self, batch: list[Tensor]) -> None:
-        """Loss and metric, logged."""
-        loss, metric = loss_and_metric(self.network, tuple(batch))
-        self.log_dict({"val_loss": loss, "val_metric": metric.sum().float()})
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The fastest Adam."""
-        return torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
-
-    def on_train_epoch_start(self) -> None:
-        """Start the clock."""
-        self.started = time.perf_counter()
-
-    def on_train_epoch_end(self) -> None:
-        """Stop it: Lightning validates within the epoch."""
-        self.seconds = time.perf_counter() - self.started
-
-
-def with_lightning(s: Settings, parts: Parts, threads: int = 1) -> Way:
-    """Lightning in its natural use, without bar, logger and checkpoints."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")
-    module = Module(s)
-    train = DataLoader(TensorDataset(*tensors(parts["train"])), s.training.batch_size, shuffle=True)
-    validation = DataLoader(TensorDataset(*tensors(parts["validation"])), VALIDATION_BATCH)
-
-    def epoch() -> float:
-        torch.set_num_threads(threads)
-        trainer = lightning.Trainer(
-            max_epochs=1,
-            accelerator="cpu",
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-        )
-        trainer.fit(module, train, validation)
-        return module.seconds
-
-    return epoch
 
 
 def limit(s: Settings, parts: Parts, threads: int = 1) -> Way:
@@ -229,9 +125,101 @@ def products(
     return found
 
 
-WAYS: dict[str, Callable[[Settings, Parts, int], Way]] = {
-    "ours": ours,
-    "dataloader": usual_loop,
-    "lightning": with_lightning,
-    "limit": limit,
-}
+def prepared() -> dict[str, tuple[Settings, Parts]]:
+    """Settings and default data of each network, as the pipeline left them."""
+    return {name: (s, load_parts(s, DATA)) for name, s in load().items()}
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """One epoch of each network in each way, and the whole job: all five, as `kelly repro` trains them.
+
+    The usual loop and Lightning get as many threads as serve them best; ours has one.
+    """
+    data, found, serial = prepared(), {}, {"ours": 0.0, "limit": 0.0, "dataloader": 0.0, "lightning": 0.0}
+    best_threads: dict[str, int] = {}
+    for name, (s, parts) in data.items():
+        ways = {"ours": ours(s, parts), "limit": limit(s, parts)}
+        for way, make in (("dataloader", usual_loop), ("lightning", with_lightning)):
+            ways |= {f"{way} {threads}": make(s, parts, threads) for threads in sorted({1, CORES})}
+        seconds = in_turns(ways, rounds, name)
+        steps = -(-len(parts["train"]) // s.training.batch_size)
+        row: dict[str, Any] = {
+            "ms_per_epoch": 1e3 * median(seconds["ours"]),
+            "us_per_step": 1e6 * median(seconds["ours"]) / steps,
+            "limit_ratio": ratio(seconds["ours"], seconds["limit"])["ratio"],
+            "spread": {"limit": ratio(seconds["ours"], seconds["limit"])},
+        }
+        for way in ("dataloader", "lightning"):
+            best = min((key for key in seconds if key.startswith(way)), key=lambda key: median(seconds[key]))
+            row[f"{way}_ratio"] = ratio(seconds[best], seconds["ours"])["ratio"]
+            row["spread"][way] = ratio(seconds[best], seconds["ours"]) | {"threads": int(best.split()[1])}
+            serial[way] += median(seconds[best])
+            if way == "lightning":
+                best_threads[name] = int(best.split()[1])
+        serial["ours"] += median(seconds["ours"])
+        serial["limit"] += median(seconds["limit"])
+        found[name] = row
+    return found | {"all": job(rounds, data, best_threads, serial)}
+
+
+def job(
+    rounds: int, data: dict[str, tuple[Settings, Parts]], threads: dict[str, int], serial: dict[str, float]
+) -> dict[str, Any]:
+    """All five networks, the same number of epochs each: ours in two processes, Lightning in one, in turns."""
+    lightnings = [with_lightning(s, parts, threads[name]) for name, (s, parts) in data.items()]
+    with SideBySide(min(2, CORES)) as two:
+        seconds = in_turns(
+            {"ours": two.epoch, "lightning": lambda: sum(way() for way in lightnings)}, rounds, "all five"
+        )
+    both = ratio(seconds["lightning"], seconds["ours"])
+    return {
+        "ms_per_epoch": 1e3 * median(seconds["ours"]),
+        "processes": min(2, CORES),
+        "lightning_ratio": both["ratio"],
+        "spread": {"lightning": both},
+        "one_process": {
+            "ms_per_epoch": 1e3 * serial["ours"],
+            "dataloader_ratio": serial["dataloader"] / serial["ours"],
+            "lightning_ratio": serial["lightning"] / serial["ours"],
+            "limit_ratio": serial["ours"] / serial["limit"],
+        },
+    }
+
+
+class SideBySide:
+    """Processes that train the networks as `kelly repro` does: the largest first, each when a process is free."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __enter__(self) -> "SideBySide":
+        context = multiprocessing.get_context("spawn")
+        self.waiting, self.done = context.Queue(), context.Queue()
+        self.workers = [context.Process(target=work, args=(self.waiting, self.done)) for _ in range(self.number)]
+        for worker in self.workers:
+            worker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for _worker in self.workers:
+            self.waiting.put(None)
+        for worker in self.workers:
+            worker.join()
+
+    def epoch(self) -> float:
+        """Seconds until EPOCHS of all five are done, over EPOCHS."""
+        start = time.perf_counter()
+        for name in LONGEST_FIRST:
+            self.waiting.put(name)
+        for _ in LONGEST_FIRST:
+            self.done.get()
+        return (time.perf_counter() - start) / EPOCHS
+
+
+def work(waiting: "multiprocessing.Queue[str | None]", done: "multiprocessing.Queue[str]") -> None:
+    """Train the networks that are asked for."""
+    ways = {name: ours(s, parts) for name, (s, parts) in prepared().items()}
+    while (name := waiting.get()) is not None:
+        for _ in range(EPOCHS):
+            ways[name]()
+        done.put(name)

@@ -90,11 +90,15 @@ def results(report: Path, readme: Path | None = None) -> None:
         raise KellyError(f"{report} is missing; run the pipeline first: dvc repro")
     table = report.read_text(encoding="utf-8")
     if readme is not None:
-        text = readme.read_text(encoding="utf-8")
-        if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-            raise KellyError(f"{readme}: found no place for the results, expected {BEGIN!r} and {END!r} once each")
-        before, after = text[: text.index(BEGIN)], text[text.index(END) :]
-        current = f"{before}{BEGIN}\n{table}{after}"
-        if current != text:
-            write_text(readme, current)
+        put_between(readme, BEGIN, END, table)
     print(table)
+
+
+def put_between(page: Path, begin: str, end: str, text: str) -> None:
+    """Put `text` between two marks of a page. Raises KellyError where they are not there once each, in that order."""
+    whole = page.read_text(encoding="utf-8")
+    if whole.count(begin) != 1 or whole.count(end) != 1 or whole.index(begin) > whole.index(end):
+        raise KellyError(f"{page}: found no place for the results, expected {begin!r} and {end!r} once each")
+    current = f"{whole[: whole.index(begin)]}{begin}\n{text}{whole[whole.index(end) :]}"
+    if current != whole:
+        write_text(page, current)

@@ -1,0 +1,68 @@
+"""One epoch of the usual loop: a row-wise data set, a DataLoader, autograd and torch.optim.Adam."""
+
+import time
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from benchmarks.measure import Way
+from kelly.datasets.sequences import Sequences
+from kelly.networks import Network
+from kelly.params import Settings
+from kelly.training.objectives import LOSSES, METRICS
+from kelly.training.runs import VALIDATION_BATCH
+
+Parts = dict[str, Sequences]
+
+
+class Rows(Dataset[tuple[Tensor, ...]]):
+    """A data set row by row."""
+
+    def __init__(self, part: Sequences) -> None:
+        self.arrays = tensors(part)
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def __getitem__(self, row: int) -> tuple[Tensor, ...]:
+        return tuple(array[row] for array in self.arrays)
+
+
+def tensors(part: Sequences) -> tuple[Tensor, ...]:
+    """Inputs, targets and, where there is one, the mask."""
+    return tuple(torch.tensor(array) for array in (part.inputs, part.targets, part.mask) if array is not None)
+
+
+def loss_and_metric(network: Network, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """Mean loss, with its graph, and the sums behind the metric."""
+    task, mask = network.task, batch[2] if len(batch) > 2 else None
+    logits = network.logits(batch[0])[0]
+    total, number = LOSSES[task.loss].sums(logits, batch[1], mask)
+    return total / number, METRICS[task.metric].sums(logits.detach(), batch[1], mask)
+
+
+def usual_loop(s: Settings, parts: Parts, threads: int = 1) -> Way:
+    """A row-wise data set, a DataLoader, autograd, torch.optim.Adam, and `.item()` for the running sums."""
+    network = Network(s.task, s.training.seed)
+    optimizer = torch.optim.Adam(network.parameters(), lr=s.training.learning_rate)
+    train = DataLoader(Rows(parts["train"]), s.training.batch_size, shuffle=True)
+    validation = DataLoader(Rows(parts["validation"]), VALIDATION_BATCH)
+
+    def epoch() -> float:
+        torch.set_num_threads(threads)
+        start = time.perf_counter()
+        for loader in (train, validation):
+            loss_sum, metric_sum = 0.0, 0.0
+            with torch.set_grad_enabled(loader is train):
+                for batch in loader:
+                    loss, metric = loss_and_metric(network, batch)
+                    if loader is train:
+                        optimizer.zero_grad()
+                        torch.autograd.backward(loss)
+                        optimizer.step()
+                    loss_sum += loss.item()
+                    metric_sum += metric.sum().item()
+        return time.perf_counter() - start
+
+    return epoch
