@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 
+from joblib import cpu_count
 from tqdm import tqdm
 
 if os.name == "posix":
@@ -89,7 +90,7 @@ def side_by_side(jobs: int) -> Iterator[Runner]:
         if stopping:
             return 0
         slot = slots.get()
-        with Screen(TASKS[name].label, slot) as screen, started(name, screen) as process:
+        with Screen(TASKS[name].label, slot) as screen, started(name, screen, jobs) as process:
             running.add(process)
             try:
                 screen.follow()
@@ -164,14 +165,18 @@ class Screen:
 
 
 @contextmanager
-def started(name: str, screen: Screen) -> Iterator[subprocess.Popen[bytes]]:
-    """The chain of one network, in a process group of its own, so that it can be ended as a whole."""
+def started(name: str, screen: Screen, jobs: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The chain of one network, in a process group of its own, so that it can be ended as a whole.
+
+    What reads music with one process a core is told of its share of the cores.
+    """
     process = subprocess.Popen(
         [*DVC, "--wait-for-lock", "repro", f"evaluate@{name}"],
         stdin=subprocess.DEVNULL,
         stdout=screen.writing,
         stderr=screen.writing,
         start_new_session=True,
+        env=os.environ | {"LOKY_MAX_CPU_COUNT": str(max(1, cpu_count() // jobs))},
     )
     os.close(screen.writing)
     with process:

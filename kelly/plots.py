@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from kelly.atomic import replacing
@@ -27,7 +24,8 @@ def training_curves(task: Task, history: Mapping[str, list[Any]], folder: Path) 
     metric_name = task.metric.replace("_", " ").replace("r2", "R²")
     best = min(range(len(history["epoch"])), key=lambda i: history["val_loss"][i])
     for kind, name in (("loss", loss_name), ("metric", metric_name)):
-        figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+        figure = Figure(figsize=(7, 4), layout="constrained")  # without pyplot, which looks for a screen
+        axes = figure.subplots()
         epochs = history["epoch"]
         axes.plot(epochs, history[f"train_{kind}"], color=TRAIN, marker=".", label="train")
         axes.plot(epochs, history[f"val_{kind}"], color=VALIDATION, marker=".", label="validation")
@@ -42,4 +40,3 @@ def training_curves(task: Task, history: Mapping[str, list[Any]], folder: Path) 
         axes.legend(edgecolor="none", framealpha=0.9)
         with replacing(folder / f"{task.name}_{kind}.png") as temporary:
             figure.savefig(temporary, dpi=110, metadata={"Software": None})
-        plt.close(figure)

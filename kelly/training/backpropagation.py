@@ -68,13 +68,18 @@ class Room:
     def __init__(self, device: torch.device | str) -> None:
         self.device = device
         self.held: dict[str, Tensor] = {}
+        self.given: dict[str, Tensor] = {}
 
     def __call__(self, name: str, frames: int, width: int) -> Tensor:
         """The first `frames` rows of `name`; what they hold is left from the last use."""
+        given = self.given.get(name)
+        if given is not None and given.shape[0] == frames:
+            return given
         held = self.held.get(name)
         if held is None or held.shape[0] < frames:
             held = self.held[name] = torch.empty(frames, width, device=self.device)
-        return held[:frames]
+        given = self.given[name] = held[:frames]
+        return given
 
 
 def gradient_of(parameter: Tensor) -> Tensor:
@@ -127,61 +132,69 @@ class LSTMPass:
 
     def forward(self, x: Tensor, sizes: list[int], _out: Tensor | None) -> Tensor:
         """Hidden states float[frames, size], from `before`, zeros where it is None."""
-        size, frames = self.size, len(x)
+        size, frames, first = self.size, x.shape[0], sizes[0]
         self.x, self.sizes = x, sizes
-        gates = self.room("gates", frames, 4 * size)
-        torch.addmm(self.biases[0] + self.biases[1], x, self.of_input.t(), out=gates)
-        names = ("hidden", "hidden_before", "cell", "cell_before", "squashed")
-        self.gates, self.states = gates, [self.room(name, frames, size) for name in names]
-        hidden, cell = self.before if self.before is not None else gates.new_zeros(2, sizes[0], size)
-        steps = zip(
-            sizes, torch.split(gates, sizes), *(torch.split(state, sizes) for state in self.states), strict=True
+        self.gates = self.room("gates", frames, 4 * size)
+        torch.addmm(self.biases[0] + self.biases[1], x, self.of_input.t(), out=self.gates)
+        # States have the rows of the start before those of the frames.
+        self.hidden, self.cell = (self.room(name, first + frames, size) for name in ("hidden", "cell"))
+        if self.before is None:
+            self.hidden[:first], self.cell[:first] = 0.0, 0.0
+        else:
+            self.hidden[:first], self.cell[:first] = self.before
+        self.new, self.squashed = (self.room(name, frames, size) for name in ("new", "squashed"))
+        let_in, keep, _, let_out = torch.split(self.gates, size, dim=1)
+        whole = (self.gates, self.gates[:, 2 * size : 3 * size], let_in, keep, let_out, self.new, self.squashed)
+        parts = zip(*(torch.split(part, sizes) for part in whole), strict=True)
+        (hidden, *next_hidden), (cell, *next_cell) = (
+            torch.split(states, [first, *sizes]) for states in (self.hidden, self.cell)
         )
         of_hidden = self.room("of_hidden", size, 4 * size).copy_(self.of_hidden.t())
-        for number, gate, next_hidden, hidden_before, next_cell, cell_before, squashed in steps:
-            hidden_before.copy_(hidden[:number])
-            cell_before.copy_(cell[:number])
-            gate.addmm_(hidden_before, of_hidden)
-            gate[:, : 2 * size].sigmoid_()
-            gate[:, 2 * size : 3 * size].tanh_()
-            gate[:, 3 * size :].sigmoid_()
-            let_in, keep, new, let_out = torch.split(gate, size, dim=1)
-            torch.mul(keep, cell_before, out=next_cell).addcmul_(let_in, new)
-            torch.mul(let_out, torch.tanh(next_cell, out=squashed), out=next_hidden)
-            hidden, cell = next_hidden, next_cell
-        return self.states[0]
+        for i, (gates, of_new, let_in, keep, let_out, new, squashed) in enumerate(parts):
+            number = sizes[i]
+            if number < hidden.shape[0]:
+                hidden, cell = hidden[:number], cell[:number]
+            gates.addmm_(hidden, of_hidden)
+            torch.tanh(of_new, out=new)
+            gates.sigmoid_()  # all four, which is faster than three of them
+            torch.mul(keep, cell, out=next_cell[i]).addcmul_(let_in, new)
+            hidden, cell = next_hidden[i], next_cell[i]
+            torch.mul(let_out, torch.tanh(cell, out=squashed), out=hidden)
+        return self.hidden[first:]
 
     def ends(self, last_frames: Tensor) -> Carried:
         """Hidden and cell state after the last frame of each sequence; last_frames: int64[sequences], their rows."""
-        return self.states[0][last_frames], self.states[2][last_frames]
+        return self.hidden[self.sizes[0] :][last_frames], self.cell[self.sizes[0] :][last_frames]
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Set the gradients of the parameters from that of the hidden states; return that of the gates' sums."""
-        size, frames = self.size, len(gradient)
-        _, hidden_before, _, cell_before, squashed = self.states
-        let_in, keep, new, let_out = torch.split(self.gates, size, dim=1)
+        size, frames, sizes, new, squashed = self.size, gradient.shape[0], self.sizes, self.new, self.squashed
+        hidden_before, cell_before = (self.room(name, frames, size) for name in ("hidden_before", "cell_before"))
+        for states, before in ((self.hidden, hidden_before), (self.cell, cell_before)):
+            earlier = torch.split(states[: -sizes[-1]], [sizes[0], *sizes[:-1]])
+            torch.cat([part[:number] for part, number in zip(earlier, sizes, strict=True)], out=before)
+        let_in, keep, _, let_out = torch.split(self.gates, size, dim=1)
         # All that does not depend on later time steps, for all of them at once: first the derivatives of the cell's
         # terms, d cell/d (what is let in, kept, new), then d hidden/d (what is let out, cell).
         factors = self.room("factors", frames, 4 * size)
         of_in, of_keep, of_new, of_out = torch.split(factors, size, dim=1)
         torch.mul(new, torch.addcmul(let_in, let_in, let_in, value=-1), out=of_in)
         torch.mul(cell_before, torch.addcmul(keep, keep, keep, value=-1), out=of_keep)
-        torch.addcmul(let_in, let_in, new.square(), value=-1, out=of_new)
+        torch.addcmul(let_in, let_in, new.square_(), value=-1, out=of_new)
         torch.mul(squashed, torch.addcmul(let_out, let_out, let_out, value=-1), out=of_out)
         to_cell = torch.addcmul(let_out, let_out, squashed.square_(), value=-1, out=squashed)
+        through_cell = self.room("through_cell", sizes[0], size).zero_()
+        whole = (gradient, factors, factors[:, : 3 * size].view(frames, 3, size), of_out, to_cell, keep)
+        parts = list(zip(*(torch.split(part, sizes) for part in whole), strict=True))
         later: Tensor | None = None
-        ahead = 0
-        through_cell = self.room("through_cell", self.sizes[0], size).zero_()
-        parts = [torch.split(part, self.sizes) for part in (gradient, factors, to_cell, keep)]
-        for step in range(len(self.sizes) - 1, -1, -1):
-            of_hidden, factor, cell_factor, kept = (part[step] for part in parts)
+        for of_hidden, of_gates, of_terms, of_output, cell_factor, kept in reversed(parts):
             if later is not None:
-                of_hidden[:ahead].addmm_(later, self.of_hidden)
-            of_cell = through_cell[: len(of_hidden)].addcmul_(of_hidden, cell_factor)
-            factor[:, : 3 * size].view(-1, 3, size).mul_(of_cell[:, None])
-            factor[:, 3 * size :].mul_(of_hidden)
+                of_hidden[: later.shape[0]].addmm_(later, self.of_hidden)
+            of_cell = through_cell[: of_hidden.shape[0]].addcmul_(of_hidden, cell_factor)
+            of_terms.mul_(of_cell[:, None])
+            of_output.mul_(of_hidden)
             of_cell.mul_(kept)
-            later, ahead = factor, len(factor)
+            later = of_gates
         torch.mm(factors.t(), self.x, out=self.gradients[0])
         torch.mm(factors.t(), hidden_before, out=self.gradients[1])
         torch.sum(factors, 0, out=self.gradients[2])

@@ -121,20 +121,23 @@ def run_epoch(
     with torch.no_grad(), fading_to_zero(), bar:
         for chunk in chunks(loader, passes.device):
             logits = torch.empty(len(chunk.inputs), task.num_outputs, device=passes.device)
-            counts, weights = shares(chunk, loss.factor)
+            counts, batch_of, weights = shares(chunk, loss.factor)
             gradient = torch.empty_like(logits)
             parts = (chunk.inputs, chunk.targets, weights, logits, gradient)
             batches = zip(*(torch.split(part, chunk.num_frames) for part in parts), strict=True)
             for i, (inputs, targets, weight, out, of_logits) in enumerate(batches):
-                passes.start(inherited(state, chunk.sizes[i][0]) if optimizer is not None else None)
+                if passes.recurrent:
+                    passes.start(inherited(state, chunk.sizes[i][0]))
                 passes.forward(inputs, chunk.sizes[i], out)
                 if optimizer is not None:
                     passes.backward(loss.gradient(out, targets, of_logits).mul_(weight))
                     optimizer.step()
-                    state = passes.ends(chunk.last_frames[i])
+                    if passes.recurrent:
+                        state = passes.ends(chunk.last_frames[i])
             cost = loss.costs(logits, chunk.targets)
             cost = cost if chunk.mask is None else torch.where(chunk.mask, cost, 0.0)
-            costs.append(torch.stack([part.sum() for part in torch.split(cost, chunk.num_frames)]))
+            of_frames = cost if cost.dim() == 1 else cost.sum(dim=1)
+            costs.append(torch.zeros_like(counts, dtype=cost.dtype).index_add_(0, batch_of, of_frames))
             numbers.append(counts)
             chunk_scores = metric.sums(logits, chunk.targets, chunk.mask)
             scores = chunk_scores if scores is None else scores + chunk_scores
@@ -152,18 +155,20 @@ def run_epoch(
     return losses, float(totals.sum() / number.sum()), metric.value(scores.cpu())
 
 
-def shares(chunk: Chunk, factor: float) -> tuple[Tensor, Tensor]:
-    """How many targets of each batch are there, int64[batches]; and `factor` times the share of each target in its
-    batch's mean loss, float32[frames, 1], or [frames, out] where some are missing.
+def shares(chunk: Chunk, factor: float) -> tuple[Tensor, Tensor, Tensor]:
+    """How many targets of each batch are there, int64[batches]; the batch of each frame, int64[frames]; and `factor`
+    times the share of each target in its batch's mean loss, float32[frames, 1], or [frames, out] where some lack.
     """
     device = chunk.inputs.device
     frames = moved(torch.tensor(chunk.num_frames), device)
+    batches = torch.arange(len(frames), device=device)
+    batch_of = batches.repeat_interleave(frames, output_size=len(chunk.inputs))
     if chunk.mask is None:
         counts = frames * chunk.targets[0].numel()
     else:
-        counts = torch.stack([part.sum() for part in torch.split(chunk.mask, chunk.num_frames)])
-    share = (factor / counts.clamp(min=1)).repeat_interleave(frames, output_size=len(chunk.inputs))[:, None]
-    return counts, share if chunk.mask is None else share * chunk.mask.view(len(share), -1)
+        counts = torch.zeros_like(frames).index_add_(0, batch_of, chunk.mask.view(len(batch_of), -1).sum(dim=1))
+    share = (factor / counts.clamp(min=1))[batch_of][:, None]
+    return counts, batch_of, share if chunk.mask is None else share * chunk.mask.view(len(share), -1)
 
 
 def inherited(state: State, num_sequences: int) -> State:
