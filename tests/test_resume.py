@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from small_runs import files, run, settings, small_data
 
 from kelly.errors import KellyError
@@ -80,6 +81,19 @@ def test_a_killed_stage_whose_network_was_changed_trains_afresh(
     other = replace(TASKS["groovepredictor"], layers=(Dense(16, "relu"), Dense(32, "tanh")))
     train_model(other, settings(), small_data(), {"sha256": "0"}, tmp_path, resume="unfinished")
     assert "Epoch 1/4" in capsys.readouterr().out
+
+
+def test_after_an_update_a_stage_trains_afresh_and_a_resume_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path, epochs=2)
+    path = CheckpointManager(tmp_path / "checkpoints").latest_path("groovepredictor")
+    torch.save({**torch.load(path), "version": 2}, path)
+    with pytest.raises(KellyError, match="has version 2, expected 3; delete it and train again"):
+        run(tmp_path, epochs=2, resume="always")
+    run(tmp_path, epochs=2, resume="unfinished")
+    assert "trained afresh, since" in capsys.readouterr().out
+    assert CheckpointManager(tmp_path / "checkpoints").load_latest("groovepredictor")["finished"]
 
 
 def test_a_checkpoint_of_ones_own_loop_cannot_be_resumed_here(tmp_path: Path) -> None:

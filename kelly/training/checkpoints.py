@@ -38,6 +38,10 @@ def _numbers(tensor: Tensor) -> Tensor:
 Column = Annotated[Tensor, AfterValidator(_numbers)]
 
 
+class EarlierVersionError(KellyError):
+    """A checkpoint of an earlier version of this project, which nothing can be taken from."""
+
+
 class State(BaseModel):
     """What every checkpoint holds."""
 
@@ -147,7 +151,8 @@ class CheckpointManager:
         version, holds = (state.get("version"), state.get("model")) if isinstance(state, dict) else (None, None)
         if type(version) is not int or version != VERSION:
             found = str(version) if type(version) is int else type(version).__name__
-            raise KellyError(f"{path} has version {found}, expected {VERSION}; delete it and train again")
+            kind_of_error = EarlierVersionError if type(version) is int and 0 < version < VERSION else KellyError
+            raise kind_of_error(f"{path} has version {found}, expected {VERSION}; delete it and train again")
         if type(holds) is not str or holds != model:
             raise KellyError(f"{path} is a checkpoint of {holds!r:.40}, expected {model!r}; restore the right one")
         try:

@@ -13,7 +13,7 @@ from kelly.networks import Network
 from kelly.params import Training
 from kelly.tasks import Task
 from kelly.training.adam import Adam
-from kelly.training.checkpoints import CheckpointManager, form, load_weights
+from kelly.training.checkpoints import CheckpointManager, EarlierVersionError, form, load_weights
 from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import COLUMNS, TrainingMetrics
 
@@ -42,7 +42,13 @@ def earlier_run(
     path = manager.latest_path(task.name)
     if resume == "never" or (resume == "unfinished" and not path.exists()):
         return None
-    state = manager.load_latest(task.name)
+    try:
+        state = manager.load_latest(task.name)
+    except EarlierVersionError:
+        if resume == "always":
+            raise
+        print(f"{task.title}: trained afresh, since {path} is of an earlier version of this project", flush=True)
+        return None
     if resume == "unfinished" and state["finished"]:
         return None
     if state["about"] is None:
