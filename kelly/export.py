@@ -18,7 +18,7 @@ from kelly.layers import LSTM, Layer
 from kelly.rtneural import Dense, Model, read
 
 FORMAT_VERSION = 1
-TOLERANCE = 1e-5  # largest absolute difference between the trained network (float32) and its export (float64)
+TOLERANCE = 1e-5  # largest absolute difference between the outputs of the trained network and of its export
 MAX_LOGIT = 80.0  # RTNeural's softmax subtracts no maximum and overflows in float32 above 88.7
 PROOF_FRAMES = 1_000
 
