@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kelly.datasets.sequences import Sequences
@@ -146,10 +147,13 @@ class Batches:
 
     def _read(self, rows: slice) -> Block:
         part = self.side.take(rows)
-        arrays = (part.inputs, part.targets, part.mask)
-        # Copies: memory-mapped arrays are read-only.
-        inputs, targets, mask = (torch.empty(0) if array is None else torch.tensor(array) for array in arrays)
-        return Block(inputs, targets, None if part.mask is None else mask, self.device)
+        inputs, targets = as_tensor(part.inputs), as_tensor(part.targets)
+        return Block(inputs, targets, None if part.mask is None else as_tensor(part.mask), self.device)
+
+
+def as_tensor(array: NDArray[Any]) -> Tensor:
+    """A tensor that shares the memory of an array, or has a copy where that is a file that is only read."""
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
