@@ -1,0 +1,46 @@
+"""What the chains of `kelly repro` print, and in which order they begin; the rest is tested with the real DVC."""
+
+import os
+
+import pytest
+
+from kelly.chains import LONGEST_FIRST, Screen
+from kelly.cli import reproduce
+from kelly.errors import KellyError
+from kelly.tasks import TASKS
+
+
+def followed(*parts: bytes) -> None:
+    screen = Screen("Melody", 0)
+    for part in parts:
+        os.write(screen.writing, part)
+    os.close(screen.writing)
+    with screen:
+        screen.follow()
+
+
+def test_every_line_stands_under_its_network(capsys: pytest.CaptureFixture[str]) -> None:
+    followed("Epoch 1/2 | µ".encode()[:-1], "µ".encode()[-1:] + b"\r\n\n  indented\nlast\n")
+    assert capsys.readouterr().out == "Melody   | Epoch 1/2 | µ\nMelody   |   indented\nMelody   | last\n"
+
+
+def test_of_a_bar_only_what_stands_at_last_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    followed(b"epoch 1:  10%\repoch 1:  50%\r             \rEpoch 1/2\n")
+    assert capsys.readouterr().out == "Melody   | Epoch 1/2\n"
+
+
+def test_what_dvc_advises_after_every_run_is_left_to_the_last(capsys: pytest.CaptureFixture[str]) -> None:
+    followed(
+        b"To track the changes with git, run:\n\n\tgit add dvc.lock\n\nUse `dvc push` to send your updates\nkept\n"
+    )
+    assert capsys.readouterr().out == "Melody   | kept\n"
+
+
+def test_the_largest_network_begins() -> None:
+    assert LONGEST_FIRST[:2] == ["melodytransformer", "emotionrecognizer"]
+    assert sorted(LONGEST_FIRST) == sorted(TASKS)
+
+
+def test_a_number_of_jobs_below_one_is_refused() -> None:
+    with pytest.raises(KellyError, match="--jobs 0: expected 1 or more"):
+        reproduce(0)
