@@ -39,7 +39,9 @@ def measure(rounds: int) -> dict[str, Any]:
             for what, command in unchanged.items()
         }
         whole |= {what: {"seconds": spread(taken)} for what, taken in in_turns(ways, rounds, "nothing to do").items()}
-        return {"whole": whole, "stages": by_stage(clone)}
+        stages = by_stage(clone)
+        own = nothing_there.cpu_seconds - sum(stage["cpu_seconds"] for stage in stages.values())
+        return {"whole": whole, "stages": stages, "dvc_cpu_seconds": own}
 
 
 def by_stage(clone: Path) -> dict[str, Any]:

@@ -90,6 +90,7 @@ def stages(found: dict[str, Any]) -> str:
             f"| {name} | {row['start']:.2f} | {row['imports']:.1f} | {row['work']:.1f} | {row['cpu_seconds']:.1f} "
             f"| {row['peak_memory_mb']:,.0f} |"
         )
+    lines.append(f"| DVC and the command itself | | | | {found['dvc_cpu_seconds']:.1f} | |")
     lines += ["", "| the whole pipeline, one epoch of training | seconds | processor time |", "|---|---|---|"]
     for name, row in found["whole"].items():
         cpu = f"{row['cpu_seconds']:.0f}" if "cpu_seconds" in row else ""
