@@ -79,6 +79,15 @@ def test_a_learning_rate_of_100_ends_with_an_error_that_names_model_epoch_and_ba
     assert files(tmp_path) == before
 
 
+def test_an_epoch_of_one_batch_which_begins_as_the_untrained_network_is_no_divergence() -> None:
+    for seed in range(20):
+        part = small_data("emotionrecognizer", n=90 + 2 * seed)["train"]
+        part.targets[:] = -1.0  # far from what an untrained network says, so that its loss is the limit
+        part.targets[0, 0, 0] = 1.0
+        batches = Batches(part, 128, torch.Generator().manual_seed(seed))
+        assert len(train(EmotionRecognizer(seed), batches, epochs=1)) == 1
+
+
 def test_what_cannot_be_learned_is_no_divergence(tmp_path: Path) -> None:
     parts = small_data()
     rng = np.random.default_rng(1)

@@ -13,6 +13,7 @@ from kelly.training.batches import Chunk, Loader, chunks
 from kelly.training.objectives import LOSSES, constant_logits
 
 DIVERGED = 2.0  # times the loss of the best constant
+ROUNDING = 1e-4  # in sums of one order or another: an epoch of one batch has just the loss of the untrained network
 NUM_BATCHES = 100  # of the first epoch, to measure on
 
 
@@ -48,7 +49,7 @@ def loss_limit(passes: Passes, task: Task, loader: Loader, generator: torch.Gene
             costs += torch.stack([cost for cost, _ in both]).cpu()
             number += torch.as_tensor(both[0][1]).cpu()
     untrained, best_constant = costs / number.clamp(min=1)
-    return float(torch.maximum(untrained, DIVERGED * best_constant))
+    return float(torch.maximum((1 + ROUNDING) * untrained, DIVERGED * best_constant))
 
 
 def check_converging(batch_losses: list[float], loss: float, limit: float, where: str) -> None:
