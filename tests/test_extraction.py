@@ -1,139 +1,31 @@
 """Files measured side by side: the same result however it came about, and nothing damaged, stale or double in it."""
 
-import csv
 import os
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from made_pieces import MELODY, NAMES, Made, contents, folder_of_songs, groups, measured, melody, song, table
 from numpy.typing import NDArray
-from played import Note, notes_of, write
+from played import write
 
 from kelly.datasets.extraction import chunks
 from kelly.datasets.extraction import jobs as extraction
-from kelly.datasets.extraction.duplicates import same_works, signature, sound_signature
-from kelly.datasets.extraction.from_files import FromFiles
+from kelly.datasets.extraction.duplicates import same_works
 from kelly.datasets.extraction.jobs import Job
-from kelly.datasets.extraction.measured import Measured
-from kelly.datasets.extraction.workers import workers
-from kelly.datasets.generate import generate, is_outdated
-from kelly.datasets.layouts.listing import Entry, Listing
-from kelly.datasets.reading.midi import Notes, read_midi
-from kelly.datasets.sequences import Dataset
+from kelly.datasets.generate import is_outdated
+from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.skipped import UnsuitedError
 from kelly.errors import KellyError
 from kelly.tasks import TASKS
-
-MELODY: dict[str, Any] = {
-    "num_frames": 4,
-    "max_files": None,
-    "max_windows_per_piece": None,
-    "max_skipped_share": 0.5,
-}
-
-
-def song(seed: int, num_bars: int = 12, shift: int = 0) -> list[Note]:
-    """A tune of its own over chords of its own, in C major and the keys beside it."""
-    rng = np.random.default_rng(seed)
-    notes = []
-    for bar in range(num_bars):
-        root = int(rng.choice([48, 53, 55, 57]))
-        notes += [Note(4 * bar, 3.9, root + pitch + shift, 60) for pitch in (0, 4, 7)]
-        notes += [Note(4 * bar + i / 2, 0.4, int(rng.choice([72, 74, 76, 77, 79, 81])) + shift, 90) for i in range(8)]
-    return notes
-
-
-def folder_of_songs(path: Path, number: int = 7) -> Path:
-    for seed in range(number):
-        write(path / f"{seed}.mid", {"Piano": song(seed)})
-    return path
-
-
-def melody(path: Path, to: Path, **changes: object) -> Dataset:
-    return generate(TASKS["melodytransformer"], "midi", MELODY | {"path": str(path)} | changes, to)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
-def table(folder: Path) -> list[dict[str, str]]:
-    with (folder / "pieces.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def groups(folder: Path) -> dict[str, str]:
-    return {piece["file"]: piece["group"] for piece in table(folder)}
-
-
-# A made piece is called work/version/copy: versions have other rows, copies the same ones.
-
-
-def measured(entry: Entry, log: str, num_rows: int = 3, width: int = 4) -> Measured:
-    """Rows that only the name tells, noted in the file `log`; a file `stop` beside it names one that interrupts."""
-    stop = Path(log).with_name("stop")
-    if stop.exists() and stop.read_text() == entry.name:
-        raise KeyboardInterrupt
-    with Path(log).open("a", encoding="utf-8") as file:
-        file.write(entry.name + "\n")
-    work, version, *_ = entry.name.split("/")
-    if work == "broken":
-        raise KellyError(f"{entry.path}: damaged")
-    if work == "unsuited":
-        raise UnsuitedError(f"{entry.path}: no drums")
-    rng = np.random.default_rng(list(f"{work}/{version}".encode()))
-    rows: dict[str, NDArray[Any]] = {
-        "inputs": rng.random((num_rows, 1, width), np.float32),
-        "targets": rng.random((num_rows, 1, width), np.float32),
-        "mask": rng.random((num_rows, 1, width)) < 0.5,
-    }
-    return Measured(rows, "major", sound_signature(np.array([float(byte) for byte in work.encode()], np.float32)))
-
-
-class Made:
-    """A data set of made pieces in a folder, with chunks of two files, and what was measured for it so far."""
-
-    def __init__(self, folder: Path, *names: str, sides: str = "", share: float = 0.9, **settings: Any) -> None:
-        self.folder, self.log = folder, folder / "log"
-        self.log.touch()
-        officials = sides.split() or [""] * len(names)
-        self.entries = [Entry(n, folder / n, official=o) for n, o in zip(names, officials, strict=True)]
-        job = Job(self.entries, measured, {"log": str(self.log)} | settings)
-        self.files = FromFiles(folder, Listing(self.entries), job, share, {})
-
-    def save(self, to: str = "data") -> dict[str, Any]:
-        (self.folder / to).mkdir(exist_ok=True)
-        return self.files.save_arrays(self.folder / to, self.folder / "workspace")
-
-    def measured(self) -> list[str]:
-        """Names of the pieces measured since the last call."""
-        names = self.log.read_text(encoding="utf-8").split("\n")[:-1]
-        self.log.write_text("")
-        return names
-
-
-NAMES = [f"{work}/0" for work in "abcdefg"]  # four chunks of two, the last of one
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extraction, "CHUNK_FILES", 2)
-
-
-def test_the_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
-    path = folder_of_songs(tmp_path / "songs")
-    for number in (1, 2, 3):
-        with workers(number):
-            melody(path, tmp_path / "data" / str(number))
-    one = contents(tmp_path / "data/1")
-    assert {"inputs.npy", "targets.npy", "mask.npy", "groups.npy", "pieces.csv", "dataset.json"} <= set(one)
-    assert one == contents(tmp_path / "data/2") == contents(tmp_path / "data/3")
-    left = [file.name for file in (tmp_path / "data").iterdir() if file.is_dir()]
-    assert sorted(left) == ["1", "2", "3"]  # no chunks are left
 
 
 @pytest.mark.parametrize("stop_at", range(len(NAMES)))
@@ -312,81 +204,6 @@ def test_files_of_which_none_suits_are_an_error_with_their_reasons(tmp_path: Pat
         Made(tmp_path, "unsuited/0", "unsuited/1").save()
 
 
-def test_of_exact_copies_the_one_on_the_test_side_is_kept(tmp_path: Path) -> None:
-    names = ["a/0/0", "a/0/1", "b/0/0", "b/0/1", "c/0/0", "c/0/1"]
-    made = Made(tmp_path, *names, sides="train test validation train train train")
-    facts = made.save()
-    assert list(groups(tmp_path / "data")) == ["a/0/1", "b/0/0", "c/0/0"]
-    assert facts["duplicates"] == [
-        {"file": "a/0/0", "same_as": "a/0/1"},
-        {"file": "b/0/1", "same_as": "b/0/0"},
-        {"file": "c/0/1", "same_as": "c/0/0"},
-    ]
-    assert facts["duplicates_left_out"] == 3
-    assert np.load(tmp_path / "data/official.npy").tolist() == ["test"] * 3 + ["validation"] * 3 + ["train"] * 3
-    assert facts["sequences_by_side"] == {"test": 3, "train": 3, "validation": 3}
-
-
-def test_copies_are_left_out_whatever_their_variations_are(tmp_path: Path) -> None:
-    for name, seed in (("a", 0), ("copy of a", 0), ("b", 1)):
-        write(tmp_path / f"music/{name}.mid", {"Piano": song(seed)})
-    own = {"window_s": None, "augmentation": {"copies": 2, "velocity": 0.2, "tempo": 0.1}}
-    settings = {name: value for name, value in MELODY.items() if name != "num_frames"} | own
-    dataset = generate(TASKS["dynamicsengine"], "midi", settings | {"path": str(tmp_path / "music")}, tmp_path / "data")
-    assert dataset.facts["duplicates"] == [{"file": "copy of a.mid", "same_as": "a.mid"}]
-
-
-def test_of_a_work_on_two_published_sides_the_last_is_kept(tmp_path: Path) -> None:
-    names = ["a/0", "a/1", "a/2", "b/0", "b/1", "c/0", "c/1"]
-    made = Made(tmp_path, *names, sides="train test validation train validation train train")
-    facts = made.save()
-    assert groups(tmp_path / "data") == {"a/1": "0", "b/1": "1", "c/0": "2", "c/1": "2"}
-    assert facts["duplicates"] == [
-        {"file": "a/0", "same_as": "a piece of the test side"},
-        {"file": "a/2", "same_as": "a piece of the test side"},
-        {"file": "b/0", "same_as": "a piece of the validation side"},
-    ]
-    assert (facts["pieces"], facts["works"]) == (4, 3)
-
-
-def test_near_duplicates_are_one_group_and_other_pieces_are_not(tmp_path: Path) -> None:
-    path, to = folder_of_songs(tmp_path / "songs", 4), tmp_path / "data"
-    write(path / "copies/0 in another key.mid", {"Piano": song(0, shift=5)}, bpm=97)
-    write(path / "copies/0 slower.mid", {"Piano": song(0)}, bpm=80)
-    one_more = [note._replace(onset=note.onset + 48) for note in song(9, num_bars=1)]
-    write(path / "copies/1 and a bar more.mid", {"Piano": song(1) + one_more})
-    write(path / "copies/2.mid", {"Strings": song(2)})
-    write(path / "copies/3 in another key.mid", {"Piano": song(3, shift=-4)})
-    facts = melody(path, to).facts
-    own = groups(to)
-    assert own["copies/0 in another key.mid"] == own["copies/0 slower.mid"] == own["0.mid"]
-    assert own["copies/1 and a bar more.mid"] == own["1.mid"]
-    assert len({own[f"{i}.mid"] for i in (0, 1)}) == 2
-    # What gives the same rows, whatever it is called and in whatever key it stands, is left out.
-    left_out = {copy["file"]: copy["same_as"] for copy in facts["duplicates"]}
-    assert left_out == {"copies/2.mid": "2.mid", "copies/3 in another key.mid": "3.mid"}
-    assert facts["duplicates_left_out"] == 2
-    assert facts["works"] == len(set(own.values())) == 4
-
-
-def test_a_hundred_songs_are_a_hundred_works(tmp_path: Path) -> None:
-    signatures = []
-    for seed in range(100):
-        signatures.append(signature(read_midi(write(tmp_path / "a.mid", {"Piano": song(seed, num_bars=4)})).notes))
-    assert same_works(signatures, [""] * 100).tolist() == list(range(100))
-
-
-def test_works_are_joined_by_name_and_at_two_removes() -> None:
-    a, b, c = (sound_signature(np.array([i], np.float32)) for i in range(3))
-    near_a = np.where(np.arange(len(a)) < 40, a, b)  # 40 of 64 runs are those of a, the others those of b
-    far = np.where(np.arange(len(a)) < 24, near_a, c)  # less than half
-    assert same_works([a, b, near_a, c, a], [""] * 5).tolist() == [0, 1, 0, 2, 0]
-    assert same_works([a, b, None, None], ["", "x", "x", ""]).tolist() == [0, 1, 1, 2]
-    assert same_works([a, far, near_a], [""] * 3).tolist() == [0, 1, 0]
-    assert same_works([a, b, None], ["song", "song", "song"]).tolist() == [0, 0, 0]
-    assert same_works([], []).tolist() == []
-
-
 def test_the_table_of_pieces_says_which_rows_are_of_which_file(tmp_path: Path) -> None:
     names = ['a/0/"quoted", with a comma', "broken/0", "b/0/Ünïcode", "c/0"]
     made = Made(tmp_path, *names, num_rows=5)
@@ -423,71 +240,3 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
     assert len(list((tmp_path / "workspace").glob("*.npz"))) == 200
     assert written > 90e6
     assert peak < 6e6
-
-
-def test_a_worker_that_is_killed_is_told_by_the_files_around_it(tmp_path: Path) -> None:
-    job = Job([Entry(name, tmp_path / name) for name in NAMES], kill, {})
-    with workers(2), pytest.raises(KellyError, match=r"killed at a file from [aceg]/0 to [bdfg]/0 or soon after"):
-        list(extraction.run(job, tmp_path / "workspace", "made"))
-
-
-def kill(_: Entry) -> Measured:
-    os._exit(9)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as local:
-        yield local
-
-
-def test_a_dask_cluster_gives_the_same_bytes(tmp_path: Path, cluster: Any) -> None:
-    path = folder_of_songs(tmp_path / "songs")
-    melody(path, tmp_path / "alone")
-    with workers(dask=cluster.scheduler_address):
-        melody(path, tmp_path / "cluster")
-    assert contents(tmp_path / "alone") == contents(tmp_path / "cluster")
-
-
-def test_workers_that_run_in_another_folder_find_files_by_a_relative_path(
-    tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder_of_songs(tmp_path / "songs")
-    monkeypatch.chdir(tmp_path)
-    with workers(dask=cluster.scheduler_address):
-        melody(Path("songs"), Path("data"))
-    assert len(table(Path("data"))) == 7
-
-
-def test_no_scheduler_at_the_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("distributed")
-    monkeypatch.setattr("kelly.datasets.extraction.workers.CONNECT_S", 0.5)
-    with pytest.raises(KellyError, match=r"no scheduler at 'tcp://127\.0\.0\.1:9'(.|\n)*set it to null"):
-        enter(dask="tcp://127.0.0.1:9")
-    with pytest.raises(KellyError, match="no scheduler at 'nonsense://'"):
-        enter(dask="nonsense://")
-
-
-def test_a_scheduler_without_workers_is_told() -> None:
-    distributed = pytest.importorskip("distributed")
-    local = distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0")
-    with local, pytest.raises(KellyError, match="has no workers; start some: dask worker"):
-        enter(dask=local.scheduler_address)
-
-
-def enter(**settings: Any) -> None:
-    with workers(**settings):
-        pass
-
-
-def test_voices_in_one_track_and_in_a_track_each_are_one_work() -> None:
-    rng = np.random.default_rng(0)
-    voices = [[Note(i / 2, 0.5, int(p)) for i, p in enumerate(rng.integers(55, 80, 40))] for _ in range(3)]
-    parts = [notes_of(voice) for voice in voices]
-    number = np.repeat(np.arange(3), 40)
-    whole = Notes(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
-    order = np.lexsort((whole.pitch, whole.onset_s))
-    apart = replace(whole, track=number, channel=number).take(order)
-    together = replace(whole, channel=number).take(order)
-    assert same_works([signature(apart), signature(together)], ["", ""]).tolist() == [0, 0]
