@@ -24,11 +24,12 @@ bench: .venv/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c requirements.lock
 	python -m benchmarks $(if $(MIDI),--midi '$(MIDI)')
 
-# The lock holds names and versions only; the build of torch (CPU, CUDA) is left to the machine. Made on Linux: the
-# fuzzer exists there only.
+# The lock holds names and versions only; the build of torch (CPU, CUDA) is left to the machine, and so is its version to
+# whoever edits the lock: another one trains other bytes. Made on Linux: the fuzzer exists there only.
 lock:
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test,fuzz,bench]'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		"$$(grep ^torch== requirements.lock)" -e '.[test,fuzz,bench]'
 	.venv/bin/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > requirements.lock
 	touch .venv/installed
 

@@ -7,12 +7,12 @@ Memory is that of all processes together (proportional set size), sampled every 
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import psutil
 import symusic
 from tqdm import tqdm
 
-from benchmarks.measure import spread
+from benchmarks.measure import in_turns, spread
 
 NETWORK = """
 import sys
@@ -51,13 +51,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = a.folder or Path(temporary)
         files = midi_files(a.path)
-        rates, memory = in_turns(files, a.rounds, folder)
+        found = rates_and_memory(files, a.rounds, folder)
         print("| files | processes | files/s (median, range) | peak memory, MB | sequences |\n|---|---|---|---|---|")
-        for workers, found in rates.items():
-            spread = f"{statistics.median(found):.0f} ({min(found):.0f} to {max(found):.0f})"
-            print(f"| {len(files):,} | {workers} | {spread} | {max(memory[workers]) / 1e6:.0f} | |")
+        for workers, (rates, memory) in found.items():
+            rate = spread(rates)
+            told = f"{rate['median']:.0f} ({rate['low']:.0f} to {rate['high']:.0f})"
+            print(f"| {len(files):,} | {workers} | {told} | {memory / 1e6:.0f} | |")
         many = write_variations(files, a.files, folder / "many")
-        workers = max(rates)
+        workers = max(found)
         seconds, peak, said = measured(many, workers, folder / "data-many")
         print(f"| {a.files:,} | {workers} | {a.files / seconds:.0f} | {peak / 1e6:.0f} | {int(said):,} |")
 
@@ -66,10 +67,10 @@ def measure(path: Path, rounds: int) -> dict[str, Any]:
     """Files a second by one process and by one a core, in turns, and peak memory, of the MIDI files in `path`."""
     with tempfile.TemporaryDirectory() as temporary:
         files = midi_files(path)
-        rates, memory = in_turns(files, rounds, Path(temporary))
+        found = rates_and_memory(files, rounds, Path(temporary))
     return {"files": len(files)} | {
-        f"{workers} processes": {"files_per_s": spread(found), "peak_memory_mb": max(memory[workers]) / 1e6}
-        for workers, found in rates.items()
+        f"{workers} processes": {"files_per_s": spread(rates), "peak_memory_mb": memory / 1e6}
+        for workers, (rates, memory) in found.items()
     }
 
 
@@ -78,17 +79,18 @@ def midi_files(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.suffix.lower() in (".mid", ".midi"))
 
 
-def in_turns(files: list[Path], rounds: int, folder: Path) -> tuple[dict[int, list[float]], dict[int, list[float]]]:
-    """Files a second, and peak memory in bytes, of each round, by the number of processes."""
+def rates_and_memory(files: list[Path], rounds: int, folder: Path) -> dict[int, tuple[list[float], float]]:
+    """By the number of processes: files a second in each round, and the peak memory of all rounds, in bytes."""
     own = write_variations(files, len(files), folder / "own")
-    rates: dict[int, list[float]] = {1: [], psutil.cpu_count() or 1: []}
-    memory: dict[int, list[float]] = {workers: [] for workers in rates}
-    for _ in range(rounds):
-        for workers in rates:
-            seconds, peak, _ = measured(own, workers, folder / "data-own")
-            rates[workers].append(len(files) / seconds)
-            memory[workers].append(peak)
-    return rates, memory
+    memory = dict.fromkeys((1, psutil.cpu_count() or 1), 0.0)
+
+    def way(workers: int) -> float:
+        seconds, peak, _ = measured(own, workers, folder / "data-own")
+        memory[workers] = max(memory[workers], peak)
+        return seconds
+
+    seconds = in_turns({workers: partial(way, workers) for workers in memory}, rounds, "extraction")
+    return {workers: ([len(files) / taken for taken in seconds[workers]], memory[workers]) for workers in memory}
 
 
 def write_variations(files: list[Path], number: int, folder: Path) -> Path:

@@ -1,12 +1,12 @@
 """The limit of an epoch: its products of matrices, and Adam's memory traffic, and nothing else."""
 
-import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from benchmarks.measure import Way
+from benchmarks.measure import Way, timed
 from benchmarks.usual_loop import Parts
 from kelly.layers import LSTM
 from kelly.networks import Network
@@ -16,7 +16,7 @@ from kelly.training.batches import Batches
 from kelly.training.runs import VALIDATION_BATCH
 
 
-def limit(s: Settings, parts: Parts, threads: int = 1) -> Way:
+def limit(s: Settings, parts: Parts) -> Way:
     """The products of matrices that live frames ask for, and Adam's memory traffic; nothing else."""
     batches = {"train": s.training.batch_size, "validation": VALIDATION_BATCH}
     generator = torch.Generator().manual_seed(s.training.seed)
@@ -39,9 +39,7 @@ def limit(s: Settings, parts: Parts, threads: int = 1) -> Way:
     parameters, gradient, mean, square = torch.rand(4, sum(p.numel() for p in Network(s.task).parameters()))
     count = torch.tensor(1.0)
 
-    def epoch() -> float:
-        torch.set_num_threads(threads)
-        start = time.perf_counter()
+    def epoch() -> None:
         begin = 0
         for end in [*steps, len(work)]:
             for a, b, out in work[begin:end]:
@@ -51,9 +49,8 @@ def limit(s: Settings, parts: Parts, threads: int = 1) -> Way:
                 [parameters], [gradient], [mean], [square], [], [count],
                 lr=0.0, beta1=0.9, beta2=0.999, weight_decay=0.0, eps=1e-8, amsgrad=False, maximize=False,
             )  # fmt: skip
-        return time.perf_counter() - start
 
-    return epoch
+    return partial(timed, epoch)
 
 
 def products(

@@ -1,18 +1,28 @@
 """Side by side in one run: ways of doing the same thing take turns, so that a busy moment meets all of them alike."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Hashable, Mapping
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from tqdm import tqdm
 
 Way = Callable[[], float]  # does the thing once and returns how long it took, in seconds
-Seconds = dict[str, list[float]]
+Name = TypeVar("Name", bound=Hashable)
 
 
-def in_turns(ways: Mapping[str, Way], rounds: int, what: str) -> Seconds:
+def timed(work: Callable[[], object], threads: int = 1) -> float:
+    """Seconds that `work` takes, with so many threads of PyTorch."""
+    torch.set_num_threads(threads)
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def in_turns(ways: Mapping[Name, Way], rounds: int, what: str) -> dict[Name, list[float]]:
     """The seconds of each way in each round, after one round that does not count."""
-    seconds: Seconds = {name: [] for name in ways}
+    seconds: dict[Name, list[float]] = {name: [] for name in ways}
     for number in tqdm(range(rounds + 1), desc=what, unit="round", disable=None):
         for name, way in ways.items():
             taken = way()

@@ -1,7 +1,6 @@
 """What each network's checkpoint, history, export, proof and playing in NumPy take, beside an epoch of its training."""
 
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.measure import Way, in_turns, spread
+from benchmarks.measure import Way, in_turns, spread, timed
 from kelly.export import document, export
 from kelly.networks import Network
 from kelly.release import as_function
@@ -84,11 +83,3 @@ def pieces(task: Task, folder: Path) -> dict[str, Way]:
         f"{FRAMES:,} frames in NumPy": lambda: model.run(inputs),
     }
     return {what: partial(timed, one) for what, one in work.items()}
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that `work` takes."""
-    torch.set_num_threads(1)
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

@@ -58,5 +58,6 @@ def by_stage(clone: Path) -> dict[str, Any]:
             "work": sum(one.seconds - start - imports for one in runs),
             "cpu_seconds": sum(one.cpu_seconds for one in runs),
             "peak_memory_mb": max(one.peak_memory for one in runs) / 1e6,
+            "networks": {name: one.seconds for name, one in zip(networks, runs, strict=True) if name},
         }
     return found

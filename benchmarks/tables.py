@@ -91,6 +91,10 @@ def stages(found: dict[str, Any]) -> str:
             f"| {row['peak_memory_mb']:,.0f} |"
         )
     lines.append(f"| DVC and the command itself | | | | {found['dvc_cpu_seconds']:.1f} | |")
+    lines += ["", f"| seconds of a stage | {' | '.join(task.title for task in TASKS.values())} |", "|---" * 6 + "|"]
+    for name, row in found["stages"].items():
+        if seconds := row["networks"]:
+            lines.append(f"| {name} | {' | '.join(f'{seconds[model]:.1f}' for model in TASKS)} |")
     lines += ["", "| the whole pipeline, one epoch of training | seconds | processor time |", "|---|---|---|"]
     for name, row in found["whole"].items():
         cpu = f"{row['cpu_seconds']:.0f}" if "cpu_seconds" in row else ""

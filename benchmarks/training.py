@@ -7,7 +7,6 @@ length, as `torch.utils.data` hands them out, and PyTorch's own LSTM; ours leave
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
 from functools import partial
 from statistics import median
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import torch
 
 from benchmarks.limit import limit
-from benchmarks.measure import Way, in_turns, ratio
+from benchmarks.measure import Way, in_turns, ratio, timed
 from benchmarks.usual_loop import Parts, usual_loop
 from benchmarks.with_lightning import with_lightning
 from kelly.chains import LONGEST_FIRST
@@ -32,15 +31,7 @@ CORES = os.cpu_count() or 1
 EPOCHS = 2  # of a round of the whole job
 
 
-def timed(work: Callable[[], Any], threads: int) -> float:
-    """Seconds that `work` takes with so many threads."""
-    torch.set_num_threads(threads)
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def ours(s: Settings, parts: Parts, threads: int = 1) -> Way:
+def ours(s: Settings, parts: Parts) -> Way:
     """What `dvc repro` runs."""
     passes = Passes(Network(s.task, s.training.seed))
     optimizer = Adam(passes.parameters, passes.gradient, s.training.learning_rate)
@@ -52,7 +43,7 @@ def ours(s: Settings, parts: Parts, threads: int = 1) -> Way:
         run_epoch(passes, s.task, train, "training", optimizer)
         run_epoch(passes, s.task, validation, "validation")
 
-    return partial(timed, epoch, threads)
+    return partial(timed, epoch)
 
 
 def prepared() -> dict[str, tuple[Settings, Parts]]:

@@ -1,12 +1,12 @@
 """One epoch of the usual loop: a row-wise data set, a DataLoader, autograd and torch.optim.Adam."""
 
-import time
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.measure import Way
+from benchmarks.measure import Way, timed
 from kelly.datasets.sequences import Sequences
 from kelly.networks import Network
 from kelly.params import Settings
@@ -49,9 +49,7 @@ def usual_loop(s: Settings, parts: Parts, threads: int = 1) -> Way:
     train = DataLoader(Rows(parts["train"]), s.training.batch_size, shuffle=True)
     validation = DataLoader(Rows(parts["validation"]), VALIDATION_BATCH)
 
-    def epoch() -> float:
-        torch.set_num_threads(threads)
-        start = time.perf_counter()
+    def epoch() -> None:
         for loader in (train, validation):
             loss_sum, metric_sum = 0.0, 0.0
             with torch.set_grad_enabled(loader is train):
@@ -63,6 +61,5 @@ def usual_loop(s: Settings, parts: Parts, threads: int = 1) -> Way:
                         optimizer.step()
                     loss_sum += loss.item()
                     metric_sum += metric.sum().item()
-        return time.perf_counter() - start
 
-    return epoch
+    return partial(timed, epoch, threads)

@@ -12,9 +12,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 
@@ -51,11 +50,7 @@ def reproduce(jobs: int) -> None:
         print("Data and pipelines are up to date.")
         return
     waiting = [name for name in LONGEST_FIRST if any(stage.endswith(f"@{name}") for stage in changed)]
-    failed = []
-    with side_by_side(min(jobs, max(1, len(waiting)))) as run:
-        for name, code in run(waiting):
-            if code:
-                failed.append(name)
+    failed = side_by_side(waiting, min(jobs, len(waiting))) if waiting else []
     if failed:
         raise KellyError(f"stages of {', '.join(failed)} failed, as told above; the other networks are finished. "
                          "Mend the cause, and the same command goes on")  # fmt: skip
@@ -71,58 +66,40 @@ def changed_stages() -> list[str]:
     return list(json.loads(asked.stdout))
 
 
-Runner = Callable[[Sequence[str]], Iterator[tuple[str, int]]]
+def side_by_side(names: Sequence[str], jobs: int) -> list[str]:
+    """Run the chains of networks, `jobs` at a time; return the names of those that failed.
 
-
-@contextmanager
-def side_by_side(jobs: int) -> Iterator[Runner]:
-    """Yield a function that runs the chains of networks, `jobs` at a time: name and exit code of each as it ends.
-
-    When the block is left early, by Ctrl-C for one, the chains are asked to end and waited for.
+    On Ctrl-C and any other error the chains are asked to end, and waited for.
     """
     slots: SimpleQueue[int] = SimpleQueue()
     for slot in range(jobs):
         slots.put(slot)
     running: set[subprocess.Popen[bytes]] = set()
-    stopping = False
 
     def chain(name: str) -> int:
-        if stopping:
-            return 0
         slot = slots.get()
-        with Screen(TASKS[name].label, slot) as screen, started(name, screen, jobs) as process:
-            running.add(process)
-            try:
+        try:
+            with Screen(TASKS[name].label, slot) as screen, started(name, screen, jobs) as process:
+                running.add(process)
                 screen.follow()
-                return process.wait()
-            finally:
-                running.discard(process)
-                slots.put(slot)
+            running.discard(process)
+            return process.returncode
+        finally:
+            slots.put(slot)
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-
-        def run(names: Sequence[str]) -> Iterator[tuple[str, int]]:
-            futures = {pool.submit(chain, name): name for name in names}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-
+        chains = {pool.submit(chain, name): name for name in names}
         try:
-            yield run
+            return [chains[done] for done in as_completed(chains) if done.result() != 0]
         except BaseException:
-            stopping = True
-            interrupt(running)
+            pool.shutdown(wait=False, cancel_futures=True)
+            # Again and again: a stage that was just ending by itself lets DVC begin the next one.
+            while unfinished := [future for future in chains if not future.done()]:
+                for process in list(running):
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGINT)
+                wait(unfinished, timeout=PATIENCE_S)
             raise
-
-
-def interrupt(running: set[subprocess.Popen[bytes]]) -> None:
-    """Send Ctrl-C to chains until they have ended: a stage that was just ending itself lets DVC begin the next one."""
-    while running:
-        for process in list(running):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGINT)
-        again = time.monotonic() + PATIENCE_S
-        while running and time.monotonic() < again:
-            time.sleep(0.05)
 
 
 class Screen:

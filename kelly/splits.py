@@ -118,9 +118,9 @@ class Side:
     def take(self, part: slice) -> Sequences:
         """A part of them, in memory."""
         own = self.sequences.take(self.rows[part])
-        return (
-            own if self.input_rows is self.rows else replace(own, inputs=self.sequences.inputs[self.input_rows[part]])
-        )
+        if self.input_rows is self.rows:
+            return own
+        return replace(own, inputs=self.sequences.inputs[self.input_rows[part]])
 
 
 def sides(dataset: Dataset, rows: dict[str, Rows], shuffle_inputs_seed: int | None = None) -> dict[str, Side]:

@@ -83,8 +83,8 @@ class Block:
         )
 
 
-class Side(Protocol):
-    """What can be trained on: Sequences, or a kelly.splits.Side, which reads from the disk."""
+class Source(Protocol):
+    """What batches are taken from: Sequences, or a kelly.splits.Side, which reads from the disk."""
 
     def __len__(self) -> int:
         """The number of sequences."""
@@ -102,27 +102,27 @@ class Batches:
 
     def __init__(
         self,
-        side: Side,
+        source: Source,
         batch_size: int,
         generator: torch.Generator | None = None,
         device: torch.device | str = "cpu",
         memory_bytes: int = MEMORY_BYTES,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
-        self.side, self.batch_size, self.generator, self.device = side, batch_size, generator, torch.device(device)
-        first = side.take(slice(0, 1))
+        self.source, self.batch_size, self.generator, self.device = source, batch_size, generator, torch.device(device)
+        first = source.take(slice(0, 1))
         arrays = (first.inputs, first.targets, first.mask)
         row_bytes = max(1, sum(array.nbytes for array in arrays if array is not None))
-        per_block = len(side)
-        if len(side) * row_bytes > memory_bytes:
+        per_block = len(source)
+        if len(source) * row_bytes > memory_bytes:
             # Whole batches, so that an epoch has as many steps as it would have in one block.
             per_block = max(1, block_bytes // row_bytes // batch_size) * batch_size
-        self.blocks = [slice(start, start + per_block) for start in range(0, len(side), max(1, per_block))]
+        self.blocks = [slice(start, start + per_block) for start in range(0, len(source), max(1, per_block))]
         self.kept = self._read(self.blocks[0]) if len(self.blocks) == 1 else None
         self.per_chunk = max(1, CHUNK_FRAMES // (batch_size * max(1, first.inputs.shape[1]))) * batch_size
 
     def __len__(self) -> int:
-        return -(-len(self.side) // self.batch_size)
+        return -(-len(self.source) // self.batch_size)
 
     def __iter__(self) -> Iterator[Chunk]:
         for block in self._in_order():
@@ -146,7 +146,7 @@ class Batches:
                 yield block
 
     def _read(self, rows: slice) -> Block:
-        part = self.side.take(rows)
+        part = self.source.take(rows)
         inputs, targets = as_tensor(part.inputs), as_tensor(part.targets)
         return Block(inputs, targets, None if part.mask is None else as_tensor(part.mask), self.device)
 

@@ -15,7 +15,7 @@ from kelly.exclusive import claim
 from kelly.networks import Network
 from kelly.params import Training
 from kelly.tasks import Task
-from kelly.training.batches import Batches, Side
+from kelly.training.batches import Batches, Source
 from kelly.training.checkpoints import CheckpointManager
 from kelly.training.history import TrainingMetrics
 from kelly.training.loop import train
@@ -27,7 +27,7 @@ VALIDATION_BATCH = 256
 def train_model(
     task: Task,
     settings: Training,
-    sides: Mapping[str, Side],
+    sides: Mapping[str, Source],
     data: Mapping[str, Any],
     output: Path,
     *,

@@ -24,7 +24,7 @@ def cut(
         return array.reshape(num_sequences, num_frames, array.shape[1])
 
     rows = {
-        # Past its end a piece stays as it was: a state that goes on from here is one that it could have left.
+        # Past its end a piece stays as it was; nothing is learned or scored there.
         "inputs": folded(np.pad(inputs, missing, mode="edge")),
         "targets": folded(np.pad(targets, missing)),
         "mask": folded(np.pad(np.ones(targets.shape, dtype=np.bool_), missing)),
