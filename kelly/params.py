@@ -18,6 +18,7 @@ from kelly.errors import KellyError
 from kelly.tasks import TASKS, Task
 
 PARAMS_FILE = Path("params.yaml")
+ScheduleKind = Literal["constant", "cosine"]
 MOST = 10_000_000  # epochs or sequences: beyond any use, and far from where integers overflow
 DEVICES = ("auto", "cpu", "cuda", "mps")
 SERVED_BY = {
@@ -37,6 +38,10 @@ class Model(Block):
     early_stopping_patience: int | None = Field(ge=1, le=MOST)
     early_stopping_min_delta: float | None = Field(ge=0)
     early_stopping_min_delta_mode: Literal["abs", "rel"] | None
+    weight_decay: float | None = Field(ge=0, le=1000)
+    max_gradient_norm: float | None = Field(ge=0)
+    learning_rate_schedule: ScheduleKind | None
+    warmup_epochs: int | None = Field(ge=0, le=MOST)
 
 
 class Training(Block):
@@ -49,6 +54,10 @@ class Training(Block):
     early_stopping_patience: int = Field(ge=1, le=MOST)
     early_stopping_min_delta: float = Field(ge=0)
     early_stopping_min_delta_mode: Literal["abs", "rel"]
+    weight_decay: float = Field(ge=0, le=1000)
+    max_gradient_norm: float = Field(ge=0)
+    learning_rate_schedule: ScheduleKind
+    warmup_epochs: int = Field(ge=0, le=MOST)
     device: Literal["auto", "cpu", "cuda", "mps"]
     num_threads: int = Field(ge=1, le=256)
 
@@ -79,6 +88,7 @@ class Extraction(Block):
 class Shared(Training, Splitting):
     """The settings at the top level of params.yaml, for all networks that do not say otherwise."""
 
+    training_seed: int | None = Field(ge=0, lt=2**32)
     extraction: Extraction
 
 
@@ -172,10 +182,18 @@ def settings(params: Params, task: Task) -> Settings:
         names = kind.model_fields
         return kind(**{n: v if (v := getattr(own, n, None)) is not None else getattr(params, n) for n in names})
 
+    training, splitting = resolved(Training), resolved(Splitting)
+    if params.training_seed is not None:
+        training = training.model_copy(update={"seed": params.training_seed})
+    if training.warmup_epochs >= training.epochs:
+        raise KellyError(
+            f"{task.title}: warmup_epochs is {training.warmup_epochs}, expected fewer than epochs, {training.epochs}; "
+            "change either in params.yaml"
+        )
     data = getattr(own.data, own.data.source).model_dump()
     if data.get("seed", 0) is None:
         data["seed"] = params.seed
-    return Settings(task, resolved(Training), resolved(Splitting), own.data.source, data, params.extraction)
+    return Settings(task, training, splitting, own.data.source, data, params.extraction)
 
 
 def explain(error: ValidationError) -> list[str]:

@@ -32,6 +32,10 @@ def settings(**changes: Any) -> Training:
         "early_stopping_patience": 10,
         "early_stopping_min_delta": 0.0,
         "early_stopping_min_delta_mode": "abs",
+        "weight_decay": 0.0,
+        "max_gradient_norm": 0.0,
+        "learning_rate_schedule": "constant",
+        "warmup_epochs": 0,
         "device": "cpu",
         "num_threads": 1,
     }

@@ -122,7 +122,7 @@ def test_a_missing_or_foreign_checkpoint_or_one_of_another_version_is_named(mana
     with pytest.raises(KellyError, match="is a checkpoint of 'dynamicsengine', expected 'groovepredictor'"):
         manager.load_best("groovepredictor")
     torch.save({**state, "version": 1}, best)
-    with pytest.raises(KellyError, match="has version 1, expected 3; delete it and train again"):
+    with pytest.raises(KellyError, match="has version 1, expected 4; delete it and train again"):
         manager.load_best("groovepredictor")
     best.unlink()
     with pytest.raises(KellyError, match=r"is missing \(.*: it holds groovepredictor_latest\.pt\); train gr"):

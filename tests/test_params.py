@@ -53,6 +53,21 @@ def test_a_networks_own_value_wins_over_the_shared_one(tmp_path: Path, content: 
     assert known["emotionrecognizer"].training.epochs == 50
 
 
+def test_a_seed_of_training_alone_leaves_data_and_split_as_they_are(tmp_path: Path, content: dict[str, Any]) -> None:
+    before = load(tmp_path, content)["groovepredictor"]
+    content["training_seed"] = 7
+    after = load(tmp_path, content)["groovepredictor"]
+    assert (before.training.seed, after.training.seed) == (42, 7)
+    assert (before.splitting, before.data) == (after.splitting, after.data)
+
+
+def test_a_warm_up_longer_than_training_is_refused_before_anything_starts(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    content["models"]["groovepredictor"]["warmup_epochs"] = 50
+    assert "GroovePredictor: warmup_epochs is 50, expected fewer than epochs, 50" in mistakes(tmp_path, content)
+
+
 def test_a_command_lines_value_wins_over_both(tmp_path: Path, content: dict[str, Any]) -> None:
     content["models"]["groovepredictor"]["epochs"] = 300
     path = tmp_path / "params.yaml"

@@ -89,7 +89,7 @@ def test_after_an_update_a_stage_trains_afresh_and_a_resume_is_refused(
     run(tmp_path, epochs=2)
     path = CheckpointManager(tmp_path / "checkpoints").latest_path("groovepredictor")
     torch.save({**torch.load(path), "version": 2}, path)
-    with pytest.raises(KellyError, match="has version 2, expected 3; delete it and train again"):
+    with pytest.raises(KellyError, match="has version 2, expected 4; delete it and train again"):
         run(tmp_path, epochs=2, resume="always")
     run(tmp_path, epochs=2, resume="unfinished")
     assert "trained afresh, since" in capsys.readouterr().out
@@ -165,6 +165,41 @@ def test_a_run_that_has_gone_further_than_the_settings_say_is_refused(tmp_path: 
     with pytest.raises(KellyError, match=r"come to epoch 6; with these settings .* after epoch 4\. Raise epochs"):
         run(tmp_path, epochs=4, resume="always")
     assert files(tmp_path) == before
+
+
+RECIPE = {
+    "learning_rate_schedule": "cosine",
+    "warmup_epochs": 2,
+    "weight_decay": 0.1,
+    "max_gradient_norm": 0.05,
+}
+
+
+@pytest.mark.parametrize("killed_after", [1, 2, 4])
+def test_schedule_weight_decay_and_clipping_go_on_exactly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
+) -> None:
+    run(tmp_path / "unbroken", epochs=5, **RECIPE)
+    epochs = iter(range(1, 10))
+
+    def killed(*_: Any) -> None:
+        if next(epochs) == killed_after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingMetrics, "save_csv", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "killed", epochs=5, **RECIPE)
+    run(tmp_path / "killed", epochs=5, resume="unfinished", **RECIPE)
+    assert files(tmp_path / "killed") == files(tmp_path / "unbroken")
+    run(tmp_path / "plain", epochs=5)
+    assert files(tmp_path / "plain") != files(tmp_path / "unbroken")
+
+
+def test_a_cosine_that_was_to_end_elsewhere_is_not_gone_on_with(tmp_path: Path) -> None:
+    run(tmp_path, epochs=3, learning_rate_schedule="cosine")
+    with pytest.raises(KellyError, match="epochs: checkpoint 3, now 6"):
+        run(tmp_path, epochs=6, learning_rate_schedule="cosine", resume="always")
 
 
 def test_every_epoch_is_one_to_go_on_from(tmp_path: Path) -> None:

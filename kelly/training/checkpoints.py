@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from kelly.atomic import replacing
 from kelly.errors import KellyError
 
-VERSION = 3
+VERSION = 4
 MAX_BYTES = 2**31  # a hundred times what the largest of the five needs
 
 Weights = dict[str, Tensor]
@@ -47,7 +47,7 @@ class State(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
-    version: Literal[3]
+    version: Literal[4]
     model: str
     epoch: int = Field(ge=1)
     model_state_dict: Weights
@@ -70,11 +70,14 @@ class Seen(BaseModel):
 
 
 class Optimizer(BaseModel):
-    """Adam's learning rate, its steps so far, and its moments of all parameters in one row."""
+    """How Adam steps, its steps so far, and its moments of all parameters in one row."""
 
     model_config = State.model_config
 
     learning_rate: Finite
+    weight_decay: Finite
+    max_gradient_norm: Finite
+    schedule: str
     num_steps: Tensor
     exp_avg: Tensor
     exp_avg_sq: Tensor

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from kelly.errors import KellyError
 from kelly.networks import Network
+from kelly.params import ScheduleKind
 from kelly.tasks import Task
 from kelly.training.adam import Adam, fading_to_zero
 from kelly.training.backpropagation import Passes, State
@@ -20,6 +21,7 @@ from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import TrainingMetrics
 from kelly.training.objectives import LOSSES, METRICS
 from kelly.training.resume import take_up
+from kelly.training.schedules import over_epochs
 
 
 def train(
@@ -29,6 +31,10 @@ def train(
     *,
     epochs: int = 50,
     learning_rate: float = 0.001,
+    weight_decay: float = 0.0,
+    max_gradient_norm: float = 0.0,
+    learning_rate_schedule: ScheduleKind = "constant",
+    warmup_epochs: int = 0,
     early_stopping: EarlyStopping | None = None,
     metrics: TrainingMetrics | None = None,
     checkpoint_manager: CheckpointManager | None = None,
@@ -38,10 +44,13 @@ def train(
     before_saving: Callable[[], None] | None = None,
     after_epoch: Callable[[TrainingMetrics], None] | None = None,
 ) -> TrainingMetrics:
-    """Train `network` with Adam; it ends with the weights of its best epoch. Returns the history.
+    """Train `network` with Adam, or AdamW where there is weight decay. Returns the history.
+
+    The network ends with the weights of its best epoch.
 
     train_loader, val_loader: Batches, or what yields (inputs, targets) or (inputs, targets, mask), a DataLoader. A
         `generator` attribute is part of the checkpoint. Without a val_loader the training loss says what is best.
+    weight_decay, max_gradient_norm: see Adam; learning_rate_schedule, warmup_epochs: see Schedule
     about: plain values that are kept in the checkpoints, to tell what they were trained with
     resume_from: what CheckpointManager.load_latest returned; training continues after its last epoch
     before_saving: called before each epoch is saved
@@ -53,7 +62,8 @@ def train(
     task = network.task
     network.to(device)
     passes = Passes(network)
-    optimizer = Adam(passes.parameters, passes.gradient, learning_rate)
+    schedule = over_epochs(learning_rate_schedule, warmup_epochs, epochs, train_loader)
+    optimizer = Adam(passes.parameters, passes.gradient, learning_rate, weight_decay, max_gradient_norm, schedule)
     stopper = early_stopping if early_stopping is not None else EarlyStopping(patience=epochs)
     metrics = metrics if metrics is not None else TrainingMetrics()
     generator = getattr(train_loader, "generator", None)

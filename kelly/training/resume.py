@@ -58,7 +58,8 @@ def earlier_run(
     before = state["about"]
     if data_keys is not None and isinstance(before.get("data"), dict):
         before = before | {"data": {key: value for key, value in before["data"].items() if key in data_keys}}
-    changed = "\n".join(f"  {line}" for line in differences(before, about))
+    stopping = STOPPING if settings.learning_rate_schedule == "constant" else STOPPING[1:]  # it ends with the epochs
+    changed = "\n".join(f"  {line}" for line in differences(before, about, stopping))
     end = last_epoch(state, settings)
     if changed:
         what = f"was trained with other settings:\n{changed}\nGive the settings back their former values"
@@ -91,14 +92,17 @@ def last_epoch(state: dict[str, Any], settings: Training) -> int | None:
     return None
 
 
-def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
-    """What keeps two runs from being the same one, a line each: 'learning_rate: checkpoint 0.001, now 0.0005'."""
+def differences(before: dict[str, Any], now: dict[str, Any], but: Collection[str] = (), prefix: str = "") -> list[str]:
+    """What keeps two runs from being the same one, a line each: 'learning_rate: checkpoint 0.001, now 0.0005'.
+
+    but: keys that may differ
+    """
     lines = []
     for key in sorted(before.keys() | now.keys(), key=str):
         old, new = before.get(key), now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
-            lines += differences(old, new, "" if key == "training" else f"{prefix}{key}.")
-        elif old != new and key not in STOPPING:
+            lines += differences(old, new, but, "" if key == "training" else f"{prefix}{key}.")
+        elif old != new and key not in but:
             lines.append(f"{prefix}{key}: checkpoint {old!s:.200}, now {new!s:.200}")
     return lines
 
