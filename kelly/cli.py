@@ -17,10 +17,11 @@ from kelly.datasets.layouts import LAYOUTS
 from kelly.errors import KellyError
 from kelly.params import PARAMS_FILE, load
 from kelly.prepared import DATA, datasets_folder
-from kelly.tasks import Made
+from kelly.tasks import TASKS, Made
 
 BEGIN = "<!-- results: made by the pipeline, do not edit -->"
 END = "<!-- end of results -->"
+EXPERIMENTS = Path("experiments")  # where what is no stage of the pipeline writes
 
 
 def main() -> NoReturn:
@@ -37,6 +38,21 @@ def main() -> NoReturn:
     make = commands.add_parser("repro", help="bring the whole pipeline up to date, several networks at a time")
     make.add_argument("--jobs", type=int, help="how many (one a core)")
     make.set_defaults(command=lambda a: reproduce(a.jobs))
+    find = commands.add_parser("search", help="find settings that train a network to a smaller validation loss")
+    find.add_argument("--model", required=True, type=str.lower, choices=TASKS, help="the network")
+    find.add_argument("--trials", type=int, default=30, help="how many choices of settings (%(default)s)")
+    find.add_argument("--sampler", choices=("tpe", "random"), default="tpe", help="what chooses them (%(default)s)")
+    find.add_argument("--jobs", type=int, help="how many at a time (one a core)")
+    find.add_argument("--no-pruning", action="store_true", help="train all to their end")
+    find.add_argument("--write", action="store_true", help="put the best into params.yaml")
+    find.add_argument("--storage", help="address of a database that several machines share (an SQLite file)")
+    find.add_argument("--output", type=folder, default=EXPERIMENTS / "search", help="(%(default)s)")
+    find.set_defaults(
+        command=lambda a: resolve_name("kelly.experiments.search_results:search")(
+            load()[a.model], a.trials, a.output, sampler=a.sampler, num_jobs=a.jobs, prune=not a.no_pruning,
+            storage=a.storage, write=a.write,
+        )
+    )  # fmt: skip
     see = commands.add_parser("inspect", help="say what is in a folder of music, and what could be learned from it")
     see.add_argument("path", type=folder, metavar="PATH", help="a published data set, or any folder of MIDI files")
     see.add_argument("--layout", choices=LAYOUTS, help="what the folder is (as it is found)")

@@ -105,6 +105,7 @@ ModelTable = create_model(
 class Params(Shared):
     """The whole of params.yaml."""
 
+    search: dict[str, Any]  # see kelly.experiments.space
     models: ModelTable  # type: ignore[valid-type]
 
 
@@ -112,7 +113,7 @@ class Params(Shared):
 class Settings:
     """Everything that is set for one network: the shared settings with its own in their place.
 
-    data: the arguments of the chosen source
+    data: the arguments of the chosen source; search: what may be tried, see kelly.experiments.space
     """
 
     task: Task
@@ -121,6 +122,7 @@ class Settings:
     source: str
     data: Mapping[str, Any]
     extraction: Extraction
+    search: Mapping[str, Any]
 
 
 def load(path: Path = PARAMS_FILE, overrides: Mapping[str, Any] | None = None) -> dict[str, Settings]:
@@ -193,7 +195,7 @@ def settings(params: Params, task: Task) -> Settings:
     data = getattr(own.data, own.data.source).model_dump()
     if data.get("seed", 0) is None:
         data["seed"] = params.seed
-    return Settings(task, training, splitting, own.data.source, data, params.extraction)
+    return Settings(task, training, splitting, own.data.source, data, params.extraction, params.search)
 
 
 def explain(error: ValidationError) -> list[str]:

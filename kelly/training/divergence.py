@@ -12,6 +12,11 @@ from kelly.training.backpropagation import Passes
 from kelly.training.batches import Chunk, Loader, chunks
 from kelly.training.objectives import LOSSES, constant_logits
 
+
+class DivergedError(KellyError):
+    """Training left the range in which anything can be learned: its settings are to blame."""
+
+
 DIVERGED = 2.0  # times the loss of the best constant
 ROUNDING = 1e-4  # in sums of one order or another: an epoch of one batch has just the loss of the untrained network
 NUM_BATCHES = 100  # of the first epoch, to measure on
@@ -57,7 +62,7 @@ def check_converging(batch_losses: list[float], loss: float, limit: float, where
     if loss <= limit:
         return
     batch = next(i for i, value in enumerate(batch_losses, start=1) if value > limit)
-    raise KellyError(
+    raise DivergedError(
         f"{where}, batch {batch} of {len(batch_losses)}: training diverges, the loss is {batch_losses[batch - 1]:.4g} "
         f"and {loss:.4g} over the epoch, more than an untrained network and {DIVERGED:g} times the best constant give "
         f"({limit:.4g}). The best checkpoint is as it was. Lower learning_rate"

@@ -16,7 +16,7 @@ from kelly.training.adam import Adam, fading_to_zero
 from kelly.training.backpropagation import Passes, State
 from kelly.training.batches import Chunk, Loader, chunks, moved
 from kelly.training.checkpoints import CheckpointManager
-from kelly.training.divergence import check_converging, loss_limit
+from kelly.training.divergence import DivergedError, check_converging, loss_limit
 from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import TrainingMetrics
 from kelly.training.objectives import LOSSES, METRICS
@@ -157,7 +157,7 @@ def run_epoch(
     totals, number = (torch.cat(parts).cpu().double() for parts in (costs, numbers))
     broken = (~totals.isfinite()).nonzero()
     if len(broken):
-        raise KellyError(
+        raise DivergedError(
             f"{where}, batch {int(broken[0]) + 1} of {len(totals)}: the loss is {float(totals[broken[0]])}; the best "
             "checkpoint is as it was. Lower learning_rate, or look for values in the data that are not finite"
         )

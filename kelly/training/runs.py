@@ -3,7 +3,7 @@
 The DVC stage and the command line both call `train_model`, so that they cannot come to differ.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,12 @@ def train_model(
     resume: Resume = "never",
     save_history: bool = True,
     save_plots: bool = True,
+    after_epoch: Callable[[TrainingMetrics], None] | None = None,
 ) -> TrainingMetrics:
     """Train one network and leave checkpoints, histories and plots under `output`, in the tree that README shows.
 
     sides: 'train' and 'validation'; data: what identifies the data (source, settings, hash), kept in the checkpoints
+    after_epoch: called with the history when an epoch is recorded and saved
     resume: see kelly.training.resume; raises KellyError as `earlier_run` does, and where another run is at work there
     """
     device = choose_device(settings.device)
@@ -55,6 +57,8 @@ def train_model(
             if save_history and (at_once or is_due(len(metrics))):
                 metrics.save_json(output / "history" / f"{task.name}_history.json")
                 metrics.save_csv(output / "history" / f"{task.name}_history.csv")
+            if after_epoch is not None and not at_once:
+                after_epoch(metrics)
 
         metrics = train(
             Network(task, settings.seed),

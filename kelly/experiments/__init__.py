@@ -1,0 +1,1 @@
+"""Beyond the pipeline: searching, cross-validating, averaging, comparing."""

@@ -1,0 +1,211 @@
+"""`kelly search`: settings that train a network to a smaller validation loss, found by Optuna.
+
+Everything lies in one study, by default an SQLite file: it survives a kill, the same command goes on, and several
+processes, on several machines with a database of their own, may work on it at once. A trial trains as the pipeline
+does, so that `dvc exp run` with its settings gives the same network. The test side takes no part.
+"""
+
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import optuna
+from filelock import FileLock
+from optuna.trial import FrozenTrial, TrialState
+
+from kelly.errors import KellyError
+from kelly.exclusive import claim
+from kelly.experiments import space
+from kelly.experiments.side_by_side import each, stop_if_orphaned
+from kelly.params import Settings
+from kelly.prepared import DATA, load_sides
+from kelly.training.divergence import DivergedError
+from kelly.training.history import TrainingMetrics
+from kelly.training.resume import differences
+from kelly.training.runs import best_epoch, identity, train_model
+
+Sampler = Literal["tpe", "random"]
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+BEFORE_PRUNING = 5  # whole trials to compare with, and epochs of each that are always trained
+
+HOST = socket.gethostname()
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search of one network's settings.
+
+    folder: of the trials' checkpoints while they train; storage: address of the study's database
+    """
+
+    settings: Settings
+    folder: Path
+    storage: str
+    sampler: Sampler = "tpe"
+    prune: bool = True
+
+    @property
+    def model(self) -> str:
+        """The network's name."""
+        return self.settings.task.name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the study lies in an SQLite file, which one machine alone works on."""
+        return self.storage.startswith("sqlite:")
+
+    @cached_property
+    def spaces(self) -> dict[str, optuna.distributions.BaseDistribution]:
+        """What may be tried."""
+        return space.spaces(self.settings.search)
+
+    @property
+    def lock(self) -> FileLock:
+        """Held while a trial is given out, so that none is given twice."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.folder / ".study.lock")
+
+    def study(self, index: int = 0) -> optuna.Study:
+        """The study as it is now, with what draws the trial number `index`, counted from 0.
+
+        Each has a seed of its own: a search that was interrupted draws what an unbroken one would have.
+        """
+        seed = int(np.random.SeedSequence([self.settings.training.seed, index]).generate_state(1)[0])
+        engine = {"connect_args": {"timeout": 60}} if self.is_local else {}
+        return optuna.create_study(
+            storage=optuna.storages.RDBStorage(self.storage, engine_kwargs=engine),
+            study_name=self.model,
+            load_if_exists=True,
+            sampler=optuna.samplers.RandomSampler(seed) if self.sampler == "random"
+            else optuna.samplers.TPESampler(seed=seed),
+            pruner=optuna.pruners.MedianPruner(BEFORE_PRUNING, BEFORE_PRUNING) if self.prune
+            else optuna.pruners.NopPruner(),
+        )  # fmt: skip
+
+    def identity(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """What all trials have in common."""
+        about = identity(self.settings.task, self.settings.training, data)
+        fixed = {name: value for name, value in about["training"].items() if name not in self.spaces}
+        spaces = {name: str(one) for name, one in self.spaces.items()}
+        return {**about, "training": fixed, "search": spaces, "sampler": self.sampler, "prune": self.prune}
+
+    def begin(self) -> None:
+        """Make the study, whose first trial has the present settings, unless it is there.
+
+        Raises KellyError where it was begun with other data or settings.
+        """
+        about = self.identity(load_sides(self.settings, DATA)[1])
+        with self.lock:
+            study = self.study()
+            if before := study.user_attrs.get("about"):
+                if changed := differences(before, about):
+                    lines = "\n".join(f"  {line}" for line in changed).replace("checkpoint", "study")
+                    raise KellyError(
+                        f"the study in {self.storage} was begun with other settings; give them back their former "
+                        f"values, or begin another one with --output:\n{lines}"
+                    )
+                return
+            study.set_user_attr("about", about)
+            if values := space.present(self.settings, self.spaces):
+                study.enqueue_trial(values)
+
+    def run(self, num_trials: int, num_jobs: int) -> Iterator[FrozenTrial]:
+        """Have the study come to `num_trials` ended trials; yields each as it ends."""
+        missing = num_trials - len(ended(self.study()))
+        work = ((self, num_trials) for _ in range(missing))
+        for number in each(try_one, work, missing, min(num_jobs, max(1, missing)), "trial"):
+            if number is not None:
+                yield self.study().trials[number]
+
+
+def ended(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that came to an end: trained, pruned or diverged."""
+    return study.get_trials(deepcopy=False, states=ENDED)
+
+
+def used(trial: FrozenTrial) -> dict[str, Any]:
+    """The settings that a trial was trained with."""
+    return dict(trial.user_attrs["settings"])
+
+
+def try_one(search: Search, num_trials: int) -> int | None:
+    """Train with one more choice of settings; the number of its trial, or None where others do the rest."""
+    with ExitStack() as held:
+        with search.lock:
+            study = search.study()
+            give_back_abandoned(search, study)
+            index = sum(trial.state in (*ENDED, TrialState.RUNNING) for trial in study.get_trials(deepcopy=False))
+            if index >= num_trials:
+                return None
+            study = search.study(index)
+            trial = study.ask(search.spaces)
+            values = space.rounded(trial.params)
+            folder = search.folder / trial.user_attrs.get("folder", f"trial{trial.number:04}")
+            for name, value in (("settings", values), ("folder", folder.name), ("host", HOST)):
+                trial.set_user_attr(name, value)
+            held.enter_context(claim(folder, search.model))
+        sides, data = load_sides(search.settings, DATA)
+        training = space.with_values(search.settings, values)
+        report = Report(trial)
+        loss, state = None, TrialState.PRUNED
+        try:
+            metrics = train_model(
+                search.settings.task, training, sides, data, folder,
+                resume="unfinished", save_history=False, save_plots=False, after_epoch=report,
+            ).to_dict()  # fmt: skip
+            best = best_epoch(metrics)
+            trial.set_user_attr("best_epoch", best)
+            loss, state = metrics["val_loss"][best - 1], TrialState.COMPLETE
+        except optuna.TrialPruned:
+            pass
+        except DivergedError as error:
+            trial.set_user_attr("diverged", str(error))
+        study.tell(trial, loss, state)
+        shutil.rmtree(folder)
+    return trial.number
+
+
+class Report:
+    """Tells a study the validation loss of each epoch, and ends a trial that is not worth going on with."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self.trial, self.told = trial, 0
+
+    def __call__(self, metrics: TrainingMetrics) -> None:
+        """Called when an epoch is recorded and saved; the first call may be for many, where a trial goes on."""
+        stop_if_orphaned()
+        losses = metrics.columns["val_loss"]
+        for epoch in range(self.told + 1, len(losses) + 1):
+            loss = losses[epoch - 1]
+            assert loss is not None
+            self.trial.report(loss, epoch)
+        self.told = len(losses)
+        if self.trial.should_prune():
+            raise optuna.TrialPruned
+
+
+def give_back_abandoned(search: Search, study: optuna.Study) -> None:
+    """Queue the trials again whose process was killed: they go on where they were, from their checkpoints.
+
+    A process that trains holds its trial's folder, and the operating system lets go of it when the process ends. Of
+    trials on other machines it cannot be told.
+    """
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        # Without a host it was killed as it was given out: by this machine, which alone opens an SQLite file.
+        if trial.user_attrs.get("host", HOST if search.is_local else None) != HOST:
+            continue
+        at = trial.user_attrs.get("folder", f"trial{trial.number:04}")
+        try:
+            with claim(search.folder / at, search.model):
+                study.tell(trial.number, state=TrialState.FAIL)
+                study.enqueue_trial(trial.params, user_attrs={"folder": at})
+        except KellyError:
+            continue  # another process is at work on it
