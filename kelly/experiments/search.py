@@ -205,6 +205,8 @@ def give_back_abandoned(search: Search, study: optuna.Study) -> None:
         at = trial.user_attrs.get("folder", f"trial{trial.number:04}")
         try:
             with claim(search.folder / at, search.model):
+                if search.study().trials[trial.number].state is not TrialState.RUNNING:
+                    continue  # it ended a moment ago
                 study.tell(trial.number, state=TrialState.FAIL)
                 study.enqueue_trial(trial.params, user_attrs={"folder": at})
         except KellyError:

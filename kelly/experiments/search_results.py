@@ -1,24 +1,24 @@
-"""What a search found: in words, as a picture, and written to params.yaml where that is asked for."""
+"""`kelly search` from its options to what it found: in words, as a picture, and in params.yaml where that is asked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import optuna
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import RoundTripRepresenter
 from tqdm import tqdm
 
-from kelly.atomic import replacing, write_text
+from kelly.atomic import write_text
 from kelly.errors import KellyError
 from kelly.experiments import space
 from kelly.experiments.search import Sampler, Search, ended, used
+from kelly.experiments.search_picture import draw
 from kelly.experiments.side_by_side import jobs
 from kelly.params import PARAMS_FILE, Settings, load
-from kelly.plots import LOSS_NAMES, MARK, TRAIN, VALIDATION
+from kelly.plots import LOSS_NAMES
 
 WIDEST = 10_000  # characters of a line of params.yaml: none is to be broken
 
@@ -98,45 +98,17 @@ def summary(settings: Settings, study: optuna.Study) -> list[str]:
     return lines
 
 
-def draw(settings: Settings, study: optuna.Study, path: Path) -> None:
-    """Draw the losses in the order of the trials, with the best so far, and beside it against each setting."""
-    trials = [trial for trial in ended(study) if trial.state is TrialState.COMPLETE and trial.value is not None]
-    losses = [trial.value for trial in trials if trial.value is not None]
-    spaces = space.spaces(settings.search)
-    figure = Figure(figsize=(3.2 * (1 + len(spaces)), 3.4), layout="constrained")
-    first, *others = figure.subplots(1, 1 + len(spaces), sharey=True)
-    at = [trial.number for trial in trials]
-    first.plot(at, losses, "o", color=VALIDATION, markersize=4, label="trial")
-    first.step(at, [min(losses[: i + 1]) for i in range(len(losses))], where="post", color=TRAIN, label="best so far")
-    first.set(xlabel="trial", ylabel=f"validation loss, {LOSS_NAMES[settings.task.loss]}")
-    first.xaxis.set_major_locator(MaxNLocator(integer=True))
-    first.legend(edgecolor="none", framealpha=0.9)
-    best = study.best_trial
-    for axes, (name, one) in zip(others, spaces.items(), strict=True):
-        place: Callable[[Any], Any] = lambda value: value  # noqa: E731
-        scale = "log" if getattr(one, "log", False) else "linear"
-        if isinstance(one, optuna.distributions.CategoricalDistribution):
-            places = [str(choice) for choice in one.choices]
-            axes.set_xticks(range(len(places)), places)
-            axes.set_xlim(-0.5, len(places) - 0.5)
-            place = one.choices.index
-        axes.plot([place(used(trial)[name]) for trial in trials], losses, "o", color=VALIDATION, markersize=4)
-        axes.plot([place(used(best)[name])], [best.value], "o", color=MARK, label="best")
-        axes.set(xlabel=name.replace("_", " "), xscale=scale)
-    # Losses of settings that hardly learn would press all others together.
-    middle = sorted(losses)[len(losses) // 2]
-    first.set_ylim(min(losses) - 0.1 * (middle - min(losses) or 1e-6), middle + 2 * (middle - min(losses) or 1e-6))
-    for axes in (first, *others):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", alpha=0.3)
-    figure.suptitle(f"{settings.task.title}: {len(ended(study))} trials, {len(trials)} to their end")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})
+class AsWritten(RoundTripRepresenter):
+    """Writes null as `null`, as params.yaml does, and not as nothing."""
+
+
+AsWritten.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
 def put_into(path: Path, model: str, values: Mapping[str, Any]) -> None:
     """Set values of one network in params.yaml; all else stays as it is, comments too. Checked before it is written."""
     yaml = YAML()
+    yaml.Representer = AsWritten
     yaml.preserve_quotes, yaml.width = True, WIDEST
     content = yaml.load(path.read_text(encoding="utf-8"))
     content["models"][model].update(values)

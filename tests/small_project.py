@@ -1,0 +1,22 @@
+"""A folder with small settings and the data of one network, for what reads params.yaml and data/."""
+
+from pathlib import Path
+
+from clone import SMALL
+
+from kelly import params
+from kelly.params import Settings
+from kelly.prepared import DATA
+from kelly.train_all import prepare
+
+
+def prepared(project: Path, model: str = "groovepredictor", changes: dict[str, str] | None = None) -> Settings:
+    """The settings of one network from a params.yaml in the present folder, where its data is made."""
+    text = (project / "params.yaml").read_text()
+    for before, after in {**SMALL, "num_workers: -1": "num_workers: 1", **(changes or {})}.items():
+        assert before in text
+        text = text.replace(before, after)
+    Path("params.yaml").write_text(text)
+    settings = params.load()[model]
+    prepare(settings, DATA)
+    return settings

@@ -1,0 +1,174 @@
+"""Searching settings: what is tried, what survives a kill, what is refused."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from small_project import prepared
+
+from kelly.errors import KellyError
+from kelly.experiments import search as searching
+from kelly.experiments import space
+from kelly.experiments.search import ended, used
+from kelly.experiments.search_results import put_into, search
+from kelly.params import PARAMS_FILE, Settings, load
+from kelly.prepared import DATA, load_sides
+from kelly.training.runs import best_epoch, train_model
+
+OUTPUT = Path("experiments")
+
+
+@pytest.fixture
+def settings(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(tmp_path)
+    return prepared(project)
+
+
+def study(settings: Settings, output: Path = OUTPUT) -> optuna.Study:
+    name = settings.task.name
+    return optuna.load_study(study_name=name, storage=f"sqlite:///{output / name / 'study.db'}")
+
+
+def found(settings: Settings, output: Path = OUTPUT) -> list[tuple[dict[str, Any], float | None]]:
+    return [(used(trial), trial.value) for trial in ended(study(settings, output))]
+
+
+def test_the_present_settings_are_tried_first_and_the_best_is_told(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search(settings, 4, OUTPUT, num_jobs=1)
+    trials = found(settings)
+    assert len(trials) == 4
+    assert trials[0][0] == space.present(settings, space.spaces(settings.search))
+    best = study(settings).best_trial
+    printed = capsys.readouterr().out
+    assert f"present settings  {trials[0][1]:.6f}" in printed
+    assert f"best, trial {best.number}" in printed
+    assert f"dvc exp run -S models.groovepredictor.learning_rate={used(best)['learning_rate']}" in printed
+    assert (OUTPUT / "groovepredictor/search.png").stat().st_size > 10_000
+    assert not list(OUTPUT.glob("groovepredictor/trial*"))
+
+
+def test_a_trial_trains_what_the_pipeline_trains_with_its_settings(settings: Settings) -> None:
+    search(settings, 3, OUTPUT, num_jobs=1, prune=False)
+    values, loss = found(settings)[2]
+    sides, data = load_sides(settings, DATA)
+    history = train_model(settings.task, space.with_values(settings, values), sides, data, Path("alone")).to_dict()
+    assert history["val_loss"][best_epoch(history) - 1] == loss
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_an_interrupted_search_goes_on_and_finds_what_an_unbroken_one_does(
+    settings: Settings, sampler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search(settings, 4, Path("unbroken"), sampler=sampler, num_jobs=1)
+    calls = iter(range(100))
+
+    def killed(*_: Any) -> None:
+        if next(calls) == 3:  # in the midst of the second trial of two epochs each
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(searching, "stop_if_orphaned", killed)
+        with pytest.raises(KeyboardInterrupt):
+            search(settings, 4, OUTPUT, sampler=sampler, num_jobs=1)
+    assert len(found(settings)) == 1
+    assert list(OUTPUT.glob("groovepredictor/trial0001"))
+    search(settings, 4, OUTPUT, sampler=sampler, num_jobs=1)
+    assert found(settings) == found(settings, Path("unbroken"))
+    assert not list(OUTPUT.glob("groovepredictor/trial*"))
+
+
+def test_two_processes_share_a_study(settings: Settings) -> None:
+    search(settings, 6, OUTPUT, num_jobs=2)
+    assert len(found(settings)) == 6
+
+
+def test_what_another_machine_works_on_is_left_to_it(settings: Settings) -> None:
+    search(settings, 1, OUTPUT, num_jobs=1)
+    elsewhere = study(settings).ask(space.spaces(settings.search))
+    elsewhere.set_user_attr("host", "another")
+    search(settings, 3, OUTPUT, num_jobs=1)
+    trials = study(settings).trials
+    assert trials[elsewhere.number].state is optuna.trial.TrialState.RUNNING
+    assert len(found(settings)) == 2  # it counts as the third
+
+
+def test_settings_that_diverge_are_told_and_passed_over(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    wild = replace(settings, search={"learning_rate": {"choices": [0.001, 900.0]}})
+    search(wild, 4, OUTPUT, num_jobs=1)
+    assert "diverged" in capsys.readouterr().out
+    assert used(study(wild).best_trial) == {"learning_rate": 0.001}
+
+
+def test_a_search_of_which_nothing_came_says_so(settings: Settings) -> None:
+    wild = replace(settings, search={"learning_rate": {"choices": [900.0]}})
+    with pytest.raises(KellyError, match="none of 2 trials of GroovePredictor came to its end"):
+        search(wild, 2, OUTPUT, num_jobs=1)
+
+
+def test_a_study_of_other_settings_is_not_gone_on_with(settings: Settings) -> None:
+    search(settings, 1, OUTPUT, num_jobs=1)
+    changed = replace(settings, training=settings.training.model_copy(update={"epochs": 3}))
+    with pytest.raises(KellyError, match="epochs: study 2, now 3"):
+        search(changed, 2, OUTPUT, num_jobs=1)
+    other = replace(settings, search={**settings.search, "warmup_epochs": {"low": 0, "high": 1}})
+    with pytest.raises(KellyError, match=r"search\.warmup_epochs: study None, now IntDistribution"):
+        search(other, 2, OUTPUT, num_jobs=1)
+    assert len(found(settings)) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"epochs": {"low": 1, "high": 2}}, "search.epochs: cannot be searched; known here: batch_size"),
+        ({"learning_rate": {"low": 0.1}}, "expected low and high, or choices"),
+        ({"learning_rate": {"low": 0.1, "high": 0.01}}, "expected a low that is less than high"),
+        ({"learning_rate": {"low": 0, "high": 0.01, "log": True}}, "expected a low above 0"),
+        ({"learning_rate": {"low": -1.0, "high": 0.01}}, "found -1.0, expected Input should be greater than 0"),
+        ({"batch_size": {"choices": [16, 1.5]}}, "found 1.5"),
+        ({"learning_rate_schedule": {"choices": ["constant", "linear"]}}, "found 'linear'"),
+        ({"learning_rate": 0.1}, "search.learning_rate: found 0.1"),
+        ({}, "names no setting"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused(settings: Settings, content: dict[str, Any], message: str) -> None:
+    with pytest.raises(KellyError) as error:
+        search(replace(settings, search=content), 1, OUTPUT)
+    assert message in str(error.value)
+    assert not OUTPUT.exists()
+
+
+def test_whole_numbers_are_drawn_whole() -> None:
+    one = space.spaces({"batch_size": {"low": 8, "high": 128, "log": True}})["batch_size"]
+    assert one == optuna.distributions.IntDistribution(8, 128, log=True)
+    assert space.rounded({"learning_rate": 0.00123456, "batch_size": 17}) == {
+        "learning_rate": 0.00123,
+        "batch_size": 17,
+    }
+
+
+def test_the_best_is_written_where_that_is_asked_for_and_nothing_else(settings: Settings) -> None:
+    before = PARAMS_FILE.read_text().splitlines()
+    search(settings, 3, OUTPUT, num_jobs=1, write=True)
+    after = PARAMS_FILE.read_text().splitlines()
+    changed = {line.strip().split(":")[0] for line, was in zip(after, before, strict=True) if line != was}
+    assert changed <= settings.search.keys()
+    assert load()["groovepredictor"].training == space.with_values(settings, used(study(settings).best_trial))
+    assert load()["emotionrecognizer"].training == load()["dynamicsengine"].training
+
+
+def test_settings_that_would_break_the_file_are_not_written(settings: Settings) -> None:
+    before = PARAMS_FILE.read_text()
+    with pytest.raises(KellyError, match=r"models\.groovepredictor\.batch_size: found -1"):
+        put_into(PARAMS_FILE, "groovepredictor", {"batch_size": -1})
+    assert PARAMS_FILE.read_text() == before
+    assert sorted(path.name for path in Path.cwd().iterdir()) == ["data", "params.yaml"]
+
+
+@pytest.mark.parametrize(("trials", "jobs"), [(0, 1), (1, 0)])
+def test_numbers_below_one_are_refused(settings: Settings, trials: int, jobs: int) -> None:
+    with pytest.raises(KellyError, match="expected 1 or more"):
+        search(settings, trials, OUTPUT, num_jobs=jobs)
