@@ -53,6 +53,27 @@ def main() -> NoReturn:
             storage=a.storage, write=a.write,
         )
     )  # fmt: skip
+    fold = commands.add_parser("crossval", help="train and score without one part of the pieces after another")
+    fold.add_argument("--folds", type=int, default=5, help="how many parts (%(default)s)")
+    fold.add_argument("--models", nargs="+", type=str.lower, choices=TASKS, default=list(TASKS), help="(all)")
+    fold.add_argument("--jobs", type=int, help="how many at a time (one a core)")
+    fold.add_argument("--output", type=folder, default=EXPERIMENTS / "crossval", help="(%(default)s)")
+    fold.set_defaults(
+        command=lambda a: resolve_name("kelly.experiments.crossval:crossval")(
+            [s for name, s in load().items() if name in a.models], a.folds, a.output, a.jobs
+        )
+    )
+    many = commands.add_parser("ensemble", help="several networks made one: averaged, distilled, exported, compared")
+    many.add_argument("--model", required=True, type=str.lower, choices=TASKS, help="the network")
+    many.add_argument("--members", type=int, default=5, help="how many (%(default)s)")
+    many.add_argument("--by", choices=("seeds", "folds"), default="seeds", help="what they differ in (%(default)s)")
+    many.add_argument("--jobs", type=int, help="how many at a time (one a core)")
+    many.add_argument("--output", type=folder, default=EXPERIMENTS / "ensemble", help="(%(default)s)")
+    many.set_defaults(
+        command=lambda a: resolve_name("kelly.experiments.ensemble_results:ensemble")(
+            load()[a.model], a.members, a.by, a.output, a.jobs
+        )
+    )
     see = commands.add_parser("inspect", help="say what is in a folder of music, and what could be learned from it")
     see.add_argument("path", type=folder, metavar="PATH", help="a published data set, or any folder of MIDI files")
     see.add_argument("--layout", choices=LAYOUTS, help="what the folder is (as it is found)")

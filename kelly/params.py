@@ -70,6 +70,11 @@ class Splitting(Block):
     test_split: float = Field(gt=0, lt=1)
     shuffle_inputs: bool
 
+    @property
+    def shuffle_seed(self) -> int | None:
+        """What inputs are shuffled by, where they are."""
+        return self.seed if self.shuffle_inputs else None
+
 
 class Extraction(Block):
     """How files of music are read."""

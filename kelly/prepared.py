@@ -28,7 +28,7 @@ def load_sides(settings: Settings, root: Path) -> tuple[dict[str, splits.Side], 
     folder, rows = _folder_and_rows(settings, root)
     whole = Dataset.load(folder).sequences
     data = Dataset(Sequences(whole.inputs, whole.targets, whole.groups, whole.mask))
-    sides = splits.sides(data, rows, _shuffle_seed(settings.splitting))
+    sides = splits.sides(data, rows, settings.splitting.shuffle_seed)
     return sides, identified(folder, rows, settings.splitting)
 
 
@@ -39,11 +39,7 @@ def load_parts(settings: Settings, root: Path) -> dict[str, Sequences]:
 
 def divided(folder: Path, rows: dict[str, splits.Rows], splitting: Splitting) -> dict[str, Sequences]:
     """The data set in `folder` as sides, divided by `rows`."""
-    return splits.divide(Dataset.load(folder), rows, _shuffle_seed(splitting))
-
-
-def _shuffle_seed(splitting: Splitting) -> int | None:
-    return splitting.seed if splitting.shuffle_inputs else None
+    return splits.divide(Dataset.load(folder), rows, splitting.shuffle_seed)
 
 
 def _folder_and_rows(settings: Settings, root: Path) -> tuple[Path, dict[str, splits.Rows]]:

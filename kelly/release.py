@@ -40,16 +40,21 @@ class Data(Block):
     num_train: int
     num_validation: int
     num_test: int
+    fold: str | None = None
 
 
 class Identity(Block):
-    """What a checkpoint says of its run, as kelly.training.runs.identity tells it."""
+    """What a checkpoint says of its run, as kelly.training.runs.identity tells it.
+
+    origin: how it came about where it was not simply trained, as an average or from other networks
+    """
 
     training: Training
     data: Data
     network: str
     code: str
     torch: str
+    origin: str | None = None
 
 
 def load_best(task: Task, checkpoint_dir: Path) -> tuple[Network, dict[str, Any]]:
@@ -117,6 +122,7 @@ def release(task: Task, output: Path, parts: Mapping[str, Sequences]) -> Model:
             "data": about["data"],
             "torch_version": about["torch"],
             "code": about["code"],
+            **({"origin": about["origin"]} if about.get("origin") else {}),
             "revision": source_revision(),
             "checkpoint": {
                 "sha256": hashlib.sha256(checkpoint_file.read_bytes()).hexdigest(),

@@ -49,6 +49,8 @@ class Task:
         short name in console output
     scores: `module:name` of the function that scores predictions, and headline: the score that the report shows
     references: what else it must beat, by name, beside those of kelly.references; each a `module:name`
+    emotion: where a piece's emotion can be read: in its inputs or its targets, from which number on a block of the
+        embedding stands there (kelly.emotion), and which one
     data: what params.yaml may say of the data; sources: for each source, what is done with it; those that are folders
         are rows of kelly.datasets.layouts
     """
@@ -63,6 +65,7 @@ class Task:
     metric_label: str
     scores: str
     headline: str
+    emotion: tuple[Literal["inputs", "targets"], int, int]
     data: type[Block]
     sources: Mapping[str, Source]
     references: Mapping[str, str] = field(default_factory=dict)
@@ -101,6 +104,7 @@ ROWS = (
         metric_label="Sim",
         scores="kelly.scoring:emotion",
         headline="cosine_similarity",
+        emotion=("targets", 0, 0),
         data=EmotionData,
         sources={
             "synthetic": Made("kelly.datasets.synthetic.emotion:emotion"),
@@ -120,6 +124,7 @@ ROWS = (
         metric_label="Top-10",
         scores="kelly.scoring:melody",
         headline="top_10_accuracy",
+        emotion=("inputs", 0, 0),
         data=MelodyData,
         sources={
             "corpus": Made("kelly.datasets.corpus:melody"),
@@ -138,6 +143,7 @@ ROWS = (
         metric_label="Top-1",
         scores="kelly.scoring:harmony",
         headline="top_1_accuracy",
+        emotion=("inputs", 0, 0),
         data=HarmonyData,
         sources={
             "corpus": Made("kelly.datasets.corpus:harmony"),
@@ -161,6 +167,7 @@ ROWS = (
         metric_label="R2",
         scores="kelly.scoring:dynamics",
         headline="r2",
+        emotion=("inputs", 0, 0),
         data=DynamicsData,
         sources={
             "synthetic": Made("kelly.datasets.synthetic.dynamics:dynamics"),
@@ -180,6 +187,7 @@ ROWS = (
         metric_label="R2",
         scores="kelly.scoring:groove",
         headline="r2",
+        emotion=("inputs", 32, 1),
         data=GrooveData,
         sources={
             "synthetic": Made("kelly.datasets.synthetic.groove:groove"),

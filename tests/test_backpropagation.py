@@ -56,7 +56,7 @@ def gradients(network: Network, inputs: Tensor, targets: Tensor, mask: Tensor | 
         logits = torch.empty(len(chunk.inputs), network.task.num_outputs)
         passes.forward(chunk.inputs, chunk.sizes[0], logits)
         gradient = loss.gradient(logits, chunk.targets, torch.empty_like(logits))
-        passes.backward(gradient.mul_(shares(chunk, loss.factor)[2]))
+        passes.backward(gradient.mul_(shares(chunk, loss)[2]))
     return {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
 
 

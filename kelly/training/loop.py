@@ -19,7 +19,7 @@ from kelly.training.checkpoints import CheckpointManager
 from kelly.training.divergence import DivergedError, check_converging, loss_limit
 from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import TrainingMetrics
-from kelly.training.objectives import LOSSES, METRICS
+from kelly.training.objectives import LOSSES, METRICS, Loss
 from kelly.training.resume import take_up
 from kelly.training.schedules import over_epochs
 
@@ -131,7 +131,7 @@ def run_epoch(
     with torch.no_grad(), fading_to_zero(), bar:
         for chunk in chunks(loader, passes.device):
             logits = torch.empty(len(chunk.inputs), task.num_outputs, device=passes.device)
-            counts, batch_of, weights = shares(chunk, loss.factor)
+            counts, batch_of, weights = shares(chunk, loss)
             gradient = torch.empty_like(logits)
             parts = (chunk.inputs, chunk.targets, weights, logits, gradient)
             batches = zip(*(torch.split(part, chunk.num_frames) for part in parts), strict=True)
@@ -165,19 +165,19 @@ def run_epoch(
     return losses, float(totals.sum() / number.sum()), metric.value(scores.cpu())
 
 
-def shares(chunk: Chunk, factor: float) -> tuple[Tensor, Tensor, Tensor]:
-    """How many targets of each batch are there, int64[batches]; the batch of each frame, int64[frames]; and `factor`
-    times the share of each target in its batch's mean loss, float32[frames, 1], or [frames, out] where some lack.
+def shares(chunk: Chunk, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+    """How many costs of each batch are there, int64[batches]; the batch of each frame, int64[frames]; and the loss's
+    factor times the share of each target in its batch's mean loss: float32[frames, 1], [frames, out] where some lack.
     """
     device = chunk.inputs.device
     frames = moved(torch.tensor(chunk.num_frames), device)
     batches = torch.arange(len(frames), device=device)
     batch_of = batches.repeat_interleave(frames, output_size=len(chunk.inputs))
     if chunk.mask is None:
-        counts = frames * chunk.targets[0].numel()
+        counts = frames * (1 if loss.one_a_frame else chunk.targets[0].numel())
     else:
         counts = torch.zeros_like(frames).index_add_(0, batch_of, chunk.mask.view(len(batch_of), -1).sum(dim=1))
-    share = (factor / counts.clamp(min=1))[batch_of][:, None]
+    share = (loss.factor / counts.clamp(min=1))[batch_of][:, None]
     return counts, batch_of, share if chunk.mask is None else share * chunk.mask.view(len(share), -1)
 
 

@@ -1,7 +1,8 @@
 """What training minimises and what the history follows, as sums that add up to the whole set's value.
 
-logits: float[..., out], what Network.logits gives; targets: the same shape, or int64[...] where a class is predicted;
-mask: bool, shape of targets, False where a target is missing; None: all are there.
+logits: float[..., out], what Network.logits gives; targets: the same shape, or int64[...] where a class is predicted,
+for which its probabilities, float[..., out], may stand as well; mask: bool, shape of targets ([...] where a class is
+predicted), False where a target is missing; None: all are there.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ Mask = Tensor | None
 
 @dataclass(frozen=True)
 class Loss:
-    """What is minimised is the mean of `costs`, which have the shape of the targets.
+    """What is minimised is the mean of `costs`, one an output, or one a frame.
 
     gradient: logits, targets, out → d cost / d logits of each, over `factor`, written to `out`, in their shape
     """
@@ -24,6 +25,7 @@ class Loss:
     costs: Callable[[Tensor, Tensor], Tensor]
     gradient: Callable[[Tensor, Tensor, Tensor], Tensor]
     factor: float = 1.0
+    one_a_frame: bool = False
 
     def sums(self, logits: Tensor, targets: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
         """Sum of the costs of what is there, and how many that are."""
@@ -56,20 +58,24 @@ def of_binary_cross_entropies(logits: Tensor, targets: Tensor, out: Tensor) -> T
 
 
 def cross_entropies(logits: Tensor, targets: Tensor) -> Tensor:
-    """In nats, of each frame."""
+    """In nats, of each frame; of probabilities without their own entropy, as PyTorch has it."""
+    if targets.is_floating_point():
+        return -(targets * functional.log_softmax(logits, dim=-1)).sum(dim=-1)
     return functional.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none").view(targets.shape)
 
 
 def of_cross_entropies(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
-    """softmax(z) − 1 for the true class, softmax(z) for the others."""
+    """softmax(z) − 1 for the true class, softmax(z) for the others; softmax(z) − y for probabilities."""
     torch.softmax(logits, dim=-1, out=out)
+    if targets.is_floating_point():
+        return out.sub_(targets)
     return out.scatter_add_(-1, targets[..., None], out.new_full((1, 1), -1.0).expand(len(out), 1))
 
 
 LOSSES = {
     "mse": Loss(squared_errors, of_squared_errors, factor=2.0),
     "bce": Loss(binary_cross_entropies, of_binary_cross_entropies),
-    "cross_entropy": Loss(cross_entropies, of_cross_entropies),
+    "cross_entropy": Loss(cross_entropies, of_cross_entropies, one_a_frame=True),
 }
 
 
@@ -81,7 +87,7 @@ def constant_logits(loss: str, targets: Sequence[tuple[Tensor, Mask]], num_outpu
     total, number = torch.zeros(2, num_outputs, dtype=torch.float64)
     for y, mask in targets:
         if loss == "cross_entropy":
-            y = functional.one_hot(y, num_outputs)
+            y = y if y.is_floating_point() else functional.one_hot(y, num_outputs)
             mask = None if mask is None else mask[..., None].expand_as(y)
         there = torch.ones_like(y, dtype=torch.bool) if mask is None else mask
         total += wide(torch.where(there, y, 0).flatten(0, -2)).sum(dim=0).cpu()
@@ -134,8 +140,9 @@ def top_10_accuracy(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
 
 
 def top_1_accuracy(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
-    """Whether the highest ranked class is the true one, a frame."""
-    return mean_of(wide(logits.argmax(dim=-1) == targets), mask)
+    """Whether the highest ranked class is the true one, or the most probable, a frame."""
+    classes = targets.argmax(dim=-1) if targets.is_floating_point() else targets
+    return mean_of(wide(logits.argmax(dim=-1) == classes), mask)
 
 
 def r2_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:

@@ -21,8 +21,8 @@ from kelly.training.history import COLUMNS, TrainingMetrics
 STOPPING = ("epochs", "early_stopping_patience", "early_stopping_min_delta", "early_stopping_min_delta_mode")
 
 # never: train afresh. unfinished: go on with a run of the same settings that was stopped, else train afresh.
-# always: go on with what is there, or refuse.
-Resume = Literal["never", "unfinished", "always"]
+# same: so too where that run came to its end. always: go on with what is there, or refuse.
+Resume = Literal["never", "unfinished", "same", "always"]
 
 
 def earlier_run(
@@ -40,7 +40,7 @@ def earlier_run(
     further than it would have with these settings; and, unless `resume` is 'never', where the file is not usable.
     """
     path = manager.latest_path(task.name)
-    if resume == "never" or (resume == "unfinished" and not path.exists()):
+    if resume == "never" or (resume != "always" and not path.exists()):
         return None
     try:
         state = manager.load_latest(task.name)

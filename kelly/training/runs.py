@@ -34,18 +34,21 @@ def train_model(
     resume: Resume = "never",
     save_history: bool = True,
     save_plots: bool = True,
+    origin: str | None = None,
+    before_saving: Callable[[Network, TrainingMetrics], None] | None = None,
     after_epoch: Callable[[TrainingMetrics], None] | None = None,
 ) -> TrainingMetrics:
     """Train one network and leave checkpoints, histories and plots under `output`, in the tree that README shows.
 
     sides: 'train' and 'validation'; data: what identifies the data (source, settings, hash), kept in the checkpoints
-    after_epoch: called with the history when an epoch is recorded and saved
+    origin: what else than data the network learned from, in words, where there is such
+    before_saving, after_epoch: called when an epoch is recorded, before and after its checkpoint is written
     resume: see kelly.training.resume; raises KellyError as `earlier_run` does, and where another run is at work there
     """
     device = choose_device(settings.device)
     torch.set_num_threads(settings.num_threads)
     manager = CheckpointManager(output / "checkpoints")
-    about = identity(task, settings, data)
+    about = identity(task, settings, data, origin)
     with claim(output, task.name) as (held,):
         state = earlier_run(manager, task, settings, about, resume)
         if state is not None:
@@ -60,8 +63,15 @@ def train_model(
             if after_epoch is not None and not at_once:
                 after_epoch(metrics)
 
-        metrics = train(
-            Network(task, settings.seed),
+        network, metrics = Network(task, settings.seed), TrainingMetrics()
+
+        def before() -> None:
+            held.renew()
+            if before_saving is not None:
+                before_saving(network, metrics)
+
+        train(
+            network,
             Batches(sides["train"], settings.batch_size, generator, device),
             Batches(sides["validation"], VALIDATION_BATCH, None, device),
             epochs=settings.epochs,
@@ -75,7 +85,8 @@ def train_model(
             device=device,
             about=about,
             resume_from=state,
-            before_saving=held.renew,
+            metrics=metrics,
+            before_saving=before,
             after_epoch=write,
         )
         held.renew()
@@ -95,7 +106,7 @@ def is_due(epoch: int) -> bool:
     return epoch % max(1, epoch // 100) == 0
 
 
-def identity(task: Task, settings: Training, data: Mapping[str, Any]) -> dict[str, Any]:
+def identity(task: Task, settings: Training, data: Mapping[str, Any], origin: str | None = None) -> dict[str, Any]:
     """What a run is told by: two runs of which this is the same compute the same."""
     return {
         "training": settings.model_dump(),
@@ -103,6 +114,7 @@ def identity(task: Task, settings: Training, data: Mapping[str, Any]) -> dict[st
         "network": f"{task.num_inputs} inputs, {task.layers}, {task.loss}",
         "code": code_hash(),
         "torch": str(torch.__version__),
+        **({} if origin is None else {"origin": origin}),
     }
 
 

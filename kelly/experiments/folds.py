@@ -1,0 +1,63 @@
+"""Folds of the pieces that are not test: whole pieces, each fold with the same mix of emotions."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from kelly.datasets.sequences import Dataset, Sequences
+from kelly.emotion import BLOCK_SIZE, decode_block
+from kelly.errors import KellyError
+from kelly.params import Splitting
+from kelly.splits import Rows, split
+from kelly.tasks import Task
+
+FEWEST = 2
+
+
+def folds(task: Task, dataset: Dataset, own: dict[str, Rows], splitting: Splitting, number: int) -> list[Rows]:
+    """The rows of each of `number` folds of the pieces on the sides 'train' and 'validation' of `own`, ascending.
+
+    Raises KellyError where there are fewer pieces than folds.
+    """
+    rows = np.sort(np.concatenate([own["train"], own["validation"]]))
+    part = dataset.sequences.take(rows)
+    pieces = len(np.unique(part.groups))
+    if not FEWEST <= number <= pieces:
+        raise KellyError(
+            f"--folds {number}: expected {FEWEST} to {pieces}, the pieces of {task.title} that are not test"
+        )
+    found = StratifiedGroupKFold(number, shuffle=True, random_state=splitting.seed)
+    return [rows[held_out] for _, held_out in found.split(rows, common(quadrants(task, part), number), part.groups)]
+
+
+def sides(dataset: Dataset, held_out: Rows, own: dict[str, Rows], splitting: Splitting) -> dict[str, Rows]:
+    """The sides of one fold: what is held out is 'test', and of the rest pieces are chosen for 'validation'.
+
+    The data set's own test side is on none of them.
+    """
+    chosen = np.full(len(dataset.sequences), "", dtype="<U10")
+    chosen[np.concatenate([own["train"], own["validation"]])] = "train"
+    chosen[held_out] = "test"
+    fold = Dataset(replace(dataset.sequences, official=chosen))
+    return split(fold, splitting.seed, splitting.validation_split, splitting.test_split)
+
+
+def quadrants(task: Task, sequences: Sequences) -> NDArray[np.intp]:
+    """In which quarter of the valence-arousal plane each sequence lies, 0..3; 1: arousal, 2: valence above 0."""
+    where, start, block = task.emotion
+    values = (sequences.inputs if where == "inputs" else sequences.targets)[..., start : start + BLOCK_SIZE]
+    total, weight = decode_block(np.asarray(values, dtype=np.float64), block)
+    coordinates: NDArray[np.float64] = total / weight
+    if sequences.mask is not None:
+        there = np.asarray(sequences.mask if sequences.mask.ndim == 2 else sequences.mask.any(axis=-1))
+        coordinates = np.where(there[..., None], coordinates, 0.0)  # the mean's sign is that of the sum
+    valence, arousal = coordinates[..., :2].sum(axis=1).T > 0
+    return np.asarray(2 * valence + arousal, dtype=np.intp)
+
+
+def common(strata: NDArray[np.intp], number: int) -> NDArray[np.intp]:
+    """The same strata, those with fewer than `number` members joined to the largest: they cannot be on every fold."""
+    sizes = np.bincount(strata)
+    return np.where(sizes[strata] < number, sizes.argmax(), strata)
