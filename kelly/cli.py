@@ -80,6 +80,13 @@ def main() -> NoReturn:
     see.add_argument("--max-files", type=int, help="look at so many files, spread over the folder (all)")
     see.add_argument("--picture", type=Path, default=Path("inspection.png"), help="draw it here (%(default)s)")
     see.set_defaults(command=lambda a: look_at(a.path, a.layout, a.max_files, a.picture))
+    beside = commands.add_parser("compare", help="say how networks of revisions differ, and what may be chance")
+    beside.add_argument("revisions", nargs="+", metavar="REV",
+                        help="a git revision, an experiment of DVC, or workspace; others are compared with the first, "
+                        "and one alone with the workspace")  # fmt: skip
+    beside.add_argument("--models", nargs="+", choices=TASKS, help="these networks alone (those that differ)")
+    beside.add_argument("--picture", type=Path, default=Path("comparison.png"), help="draw it here (%(default)s)")
+    beside.set_defaults(command=lambda a: compare(a.revisions, a.models, a.picture))
     arguments = parser.parse_args()
     run(partial(arguments.command, arguments))
 
@@ -114,11 +121,22 @@ def look_at(path: Path, layout: str | None, max_files: int | None, picture: Path
     """Inspect a folder of music with as many processes as params.yaml says."""
     if max_files is not None and max_files < 1:
         raise KellyError(f"--max-files {max_files}: expected 1 or more")
-    if picture.suffix.lower() != ".png":
-        raise KellyError(f"--picture {picture}: expected a name that ends with .png")
+    check_picture(picture)
     extraction = next(iter(load().values())).extraction
     with workers(extraction.num_workers, extraction.dask):
         resolve_name("kelly.inspection:inspect")(path, layout, max_files, picture)
+
+
+def compare(revisions: list[str], models: list[str] | None, picture: Path) -> None:
+    """Compare revisions. Raises KellyError before anything is read where the picture has no name of a picture."""
+    check_picture(picture)
+    resolve_name("kelly.experiments.compare:compare")(revisions, models, picture)
+
+
+def check_picture(path: Path) -> None:
+    """Raise KellyError where a picture is to have another name than that of a PNG."""
+    if path.suffix.lower() != ".png":
+        raise KellyError(f"--picture {path}: expected a name that ends with .png")
 
 
 def results(report: Path, readme: Path | None = None) -> None:
