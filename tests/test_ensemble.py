@@ -1,0 +1,177 @@
+"""Several networks made one: what members are, what is averaged, what is taught, and what the report says of it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_project import prepared
+from torch.nn import functional
+
+from kelly import rtneural
+from kelly.errors import KellyError
+from kelly.experiments.ensemble import MOST_AVERAGED, Ensemble, average, teach, together
+from kelly.experiments.ensemble_results import ensemble, outcome, report
+from kelly.networks import Network
+from kelly.params import Settings
+from kelly.prepared import DATA, load_parts, load_sides
+from kelly.release import as_function, load_best
+from kelly.scoring import Predicted, cost
+from kelly.training import TrainingMetrics
+from kelly.training.objectives import LOSSES
+from kelly.training.runs import train_model
+
+OUTPUT = Path("experiments")
+
+
+@pytest.fixture(params=["groovepredictor", "harmonypredictor"])
+def settings(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Settings:
+    monkeypatch.chdir(tmp_path)
+    return prepared(project, request.param)
+
+
+def group(settings: Settings, by: Any = "seeds") -> Ensemble:
+    made = Ensemble(settings, OUTPUT / settings.task.name, 3, by)
+    made.train(1)
+    return made
+
+
+def test_the_first_member_is_the_pipelines_own_network_and_the_others_are_not(settings: Settings) -> None:
+    made = group(settings)
+    sides, data = load_sides(settings, DATA)
+    train_model(settings.task, settings.training, sides, data, Path("pipeline"))
+    own = load_best(settings.task, Path("pipeline/checkpoints"))[0].state_dict()
+    members = [load_best(settings.task, made.member(i) / "checkpoints")[0].state_dict() for i in range(3)]
+    assert all(torch.equal(own[name], members[0][name]) for name in own)
+    assert not any(torch.equal(members[1][name], members[2][name]) for name in own)
+
+
+def test_members_are_trained_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = group(settings)
+
+    def trained(*_: Any, **__: Any) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(TrainingMetrics, "add", trained)
+    made.train(1)
+
+
+def test_members_by_folds_learned_from_other_pieces(settings: Settings) -> None:
+    made = group(settings, "folds")
+    abouts = [load_best(settings.task, made.member(i) / "checkpoints")[1]["about"]["data"] for i in range(3)]
+    assert [about["fold"] for about in abouts] == ["1 of 3", "2 of 3", "3 of 3"]
+    assert made.single.is_dir()
+
+
+def test_an_ensemble_says_the_mean_of_what_its_members_say(settings: Settings) -> None:
+    functions = group(settings).functions()
+    inputs = load_parts(settings, DATA)["test"].inputs
+    said = [member(inputs) for member in functions]
+    np.testing.assert_allclose(together(functions)(inputs), np.mean(said, axis=0), atol=1e-7)
+    assert np.ptp(said, axis=0).max() > 1e-3
+
+
+def test_what_is_taught_is_what_the_members_say_of_the_training_side(settings: Settings) -> None:
+    made = group(settings)
+    side = load_sides(settings, DATA)[0]["train"]
+    taught = teach(made, side).take(slice(3, 9))
+    np.testing.assert_allclose(taught.targets, together(made.functions())(side.take(slice(3, 9)).inputs), atol=1e-6)
+    np.testing.assert_array_equal(taught.inputs, side.take(slice(3, 9)).inputs)
+
+
+def test_an_average_loses_no_more_on_the_validation_side_than_its_best_epoch(settings: Settings) -> None:
+    longer = replace(settings, training=settings.training.model_copy(update={"epochs": 14}))
+    made = group(longer)
+    validation = load_parts(longer, DATA)["validation"]
+    network, epochs = average(made, validation)
+    kept = {int(path.stem) for path in (made.single / "epochs").glob("*.pt")}
+    assert len(kept) == MOST_AVERAGED
+    assert set(epochs) <= kept
+    weights = [torch.load(made.single / "epochs" / f"{epoch}.pt") for epoch in epochs]
+    for name, weight in network.state_dict().items():
+        torch.testing.assert_close(weight, torch.stack([w[name] for w in weights]).mean(dim=0))
+
+    def loss(one: Network) -> float:
+        return cost(longer.task.loss, Predicted(validation, as_function(one)(validation.inputs))).mean
+
+    best, checkpoint = load_best(longer.task, made.single / "checkpoints")
+    assert loss(network) <= loss(best)
+    assert checkpoint["epoch"] in epochs
+
+
+def test_all_are_exported_proven_scored_and_told_apart(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    ensemble(settings, 3, "seeds", OUTPUT, 1)
+    name = settings.task.name
+    for kind, origin in (
+        ("average", "mean of the weights after the epochs"),
+        ("distilled", "distilled from 3 networks"),
+    ):
+        model = rtneural.read(OUTPUT / name / kind / f"{name}.json")
+        assert model.metadata["origin"].startswith(origin)
+        assert model.metadata["parity_error"] < 1e-5
+    scores = json.loads((OUTPUT / name / "scores.json").read_text())
+    parts = load_parts(settings, DATA)
+    distilled = rtneural.read(OUTPUT / name / "distilled" / f"{name}.json").run(parts["test"].inputs)
+    assert scores["distilled"]["loss"] == pytest.approx(
+        cost(settings.task.loss, Predicted(parts["test"], distilled)).mean
+    )
+    assert scores["distilled"]["gain"] == pytest.approx(scores["single"]["loss"] - scores["distilled"]["loss"])
+    assert scores["distilled"]["gain_low"] < scores["distilled"]["gain"] < scores["distilled"]["gain_high"]
+    printed = capsys.readouterr().out
+    assert "ensemble of 3" in printed
+    assert "**Distilled**: it" in printed
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.1, 0.2, "it helps"),
+        (-0.1, 0.2, "it does **not** help: it cannot"),
+        (-0.2, -0.1, "it does **not** help: more"),
+    ],
+)
+def test_the_report_says_whether_it_helps(settings: Settings, low: float, high: float, said: str) -> None:
+    one = {
+        "validation_loss": 1.0,
+        "loss": 1.0,
+        "skill": 0.5,
+        "gain": (low + high) / 2,
+        "gain_low": low,
+        "gain_high": high,
+    }
+    scores = dict.fromkeys(("single", "ensemble", "average", "distilled"), one)
+    text = report(settings, Ensemble(settings, OUTPUT, 3, "seeds"), scores, [1.0, 1.3, 0.7], [3, 4])
+    assert f"**Distilled**: {said}" in text
+    assert ("Its gain lies within the spread" in text) == (said == "it helps")
+
+
+def test_without_an_interval_nothing_is_claimed() -> None:
+    assert outcome({"gain": 1.0}) == "even"
+
+
+def test_a_single_member_is_no_ensemble(settings: Settings) -> None:
+    with pytest.raises(KellyError, match="--members 1: expected 2 or more"):
+        ensemble(settings, 1, "seeds", OUTPUT)
+    assert not OUTPUT.exists()
+
+
+def test_probabilities_may_stand_for_classes() -> None:
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(7, 64, generator=generator)
+    classes = torch.randint(64, (7,), generator=generator)
+    certain, unsure = functional.one_hot(classes, 64).float(), torch.rand(7, 64, generator=generator).softmax(-1)
+    loss = LOSSES["cross_entropy"]
+    torch.testing.assert_close(loss.costs(logits, certain), loss.costs(logits, classes))
+    gradients = [loss.gradient(logits, y, torch.empty_like(logits)) for y in (certain, classes)]
+    torch.testing.assert_close(*gradients)
+    of_autograd = logits.clone().requires_grad_()
+    functional.cross_entropy(of_autograd, unsure, reduction="sum").backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(loss.gradient(logits, unsure, torch.empty_like(logits)), of_autograd.grad)
+    torch.testing.assert_close(
+        loss.costs(logits, unsure).sum(), functional.cross_entropy(logits, unsure, reduction="sum")
+    )
