@@ -25,7 +25,7 @@ from kelly.tasks import Task
 WORKSPACE = "workspace"
 EXPECTED = f"expected a git revision, an experiment that has run (dvc exp show), or {WORKSPACE}"
 GO = "git checkout, or dvc exp apply"
-APART = ("models", "extraction", "training_seed")  # extraction changes no result; seeds are told by themselves
+APART = ("models", "search", "extraction", "training_seed")  # which change no result; seeds are told by themselves
 
 
 class Setting(NamedTuple):
