@@ -22,7 +22,8 @@ from kelly.scoring import Predicted, Scores, cost
 from kelly.verdicts import fixed, significant
 
 OUTCOMES = {
-    "better": "it helps: less loss than the single network",
+    "better": "it helps: less loss than the single network, by more than another seed may give",
+    "lucky": "**not certain** to help: less loss than the single network, but within what another seed may give",
     "worse": "it does **not** help: more loss than the single network",
     "even": "it does **not** help: it cannot be told apart from the single network",
 }
@@ -111,20 +112,24 @@ def report(
     spread = float(np.std(losses, ddof=1))
     lines.append(
         f"\nThe members alone: test loss {np.mean(losses):.6f} in the mean, {min(losses):.6f} to {max(losses):.6f}, "
-        f"standard deviation {spread:.2g}. A gain below that, another seed may give as well.\n"
+        f"standard deviation {spread:.2g}.\n"
     )
-    for name in ("average", "distilled"):
-        lines.append(f"**{name.title()}**: {OUTCOMES[outcome(scores[name])]}.")
-        if outcome(scores[name]) == "better" and scores[name]["gain"] < spread:
-            lines.append("Its gain lies within the spread of the members.")
+    # Members by folds learned from less; what they lose says nothing of another seed.
+    typical = float(np.mean(losses)) - spread if group.by == "seeds" else np.inf
+    lines += [f"**{name.title()}**: {OUTCOMES[outcome(scores[name], typical)]}." for name in ("average", "distilled")]
     return "\n".join(lines) + "\n"
 
 
-def outcome(one: Scores) -> str:
-    """Whether a network is better than the single one: where the whole interval of its gain is above 0."""
-    if "gain_low" not in one:
+def outcome(one: Scores, typical: float) -> str:
+    """Whether a network is better than the single one: where the whole interval of its gain is above 0.
+
+    typical: the loss that a network which is better must stay below, or it may owe it to the luck of a seed
+    """
+    if "gain_low" not in one or one["gain_low"] <= 0 <= one["gain_high"]:
         return "even"
-    return "better" if one["gain_low"] > 0 else "worse" if one["gain_high"] < 0 else "even"
+    if one["gain_high"] < 0:
+        return "worse"
+    return "better" if one["loss"] < typical else "lucky"
 
 
 def between(one: Scores, name: str, written: Any) -> str:
