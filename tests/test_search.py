@@ -168,6 +168,15 @@ def test_settings_that_would_break_the_file_are_not_written(settings: Settings) 
     assert sorted(path.name for path in Path.cwd().iterdir()) == ["data", "params.yaml"]
 
 
+@pytest.mark.parametrize("storage", ["nonsense", "oracle://nobody@localhost/x", "sqlite:////dev/null/study.db", None])
+def test_a_database_that_cannot_be_opened_is_told(settings: Settings, storage: str | None) -> None:
+    if storage is None:
+        (OUTPUT / "groovepredictor").mkdir(parents=True)
+        (OUTPUT / "groovepredictor/study.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(KellyError, match="cannot be opened"):
+        search(settings, 1, OUTPUT, num_jobs=1, storage=storage)
+
+
 @pytest.mark.parametrize(("trials", "jobs"), [(0, 1), (1, 0)])
 def test_numbers_below_one_are_refused(settings: Settings, trials: int, jobs: int) -> None:
     with pytest.raises(KellyError, match="expected 1 or more"):

@@ -17,7 +17,9 @@ from typing import Any, Literal
 import numpy as np
 import optuna
 from filelock import FileLock
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from kelly.errors import KellyError
 from kelly.exclusive import claim
@@ -77,15 +79,24 @@ class Search:
         """The study as it is now, with what draws the trial number `index`, counted from 0.
 
         Each has a seed of its own: a search that was interrupted draws what an unbroken one would have.
+        Raises KellyError where the database cannot be opened.
         """
         seed = int(np.random.SeedSequence([self.settings.training.seed, index]).generate_state(1)[0])
         engine = {"connect_args": {"timeout": 60}} if self.is_local else {}
+        try:
+            storage = optuna.storages.RDBStorage(self.storage, engine_kwargs=engine)
+        except (ImportError, RuntimeError, SQLAlchemyError, StorageInternalError) as error:
+            raise KellyError(
+                f"the study at {self.storage} cannot be opened: {error}; expected the address of a database, as "
+                "sqlite:///study.db or postgresql+psycopg2://user:password@host/name with its driver installed, and a "
+                "study that this version of Optuna made"
+            ) from None
+        random = self.sampler == "random"
         return optuna.create_study(
-            storage=optuna.storages.RDBStorage(self.storage, engine_kwargs=engine),
+            storage=storage,
             study_name=self.model,
             load_if_exists=True,
-            sampler=optuna.samplers.RandomSampler(seed) if self.sampler == "random"
-            else optuna.samplers.TPESampler(seed=seed),
+            sampler=optuna.samplers.RandomSampler(seed) if random else optuna.samplers.TPESampler(seed=seed),
             pruner=optuna.pruners.MedianPruner(BEFORE_PRUNING, BEFORE_PRUNING) if self.prune
             else optuna.pruners.NopPruner(),
         )  # fmt: skip
