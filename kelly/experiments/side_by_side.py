@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
@@ -34,6 +35,10 @@ def each(
                 f"a process that worked on a {what} was killed (perhaps the memory of this machine is full); what was "
                 "finished is kept, and the same command goes on"
             ) from None
+        except BaseException:
+            if num_jobs > 1:  # or they would train on for nobody
+                get_reusable_executor().shutdown(kill_workers=True)
+            raise
 
 
 def silent(parent: int, work: Callable[..., T], *arguments: Any) -> T:
