@@ -25,10 +25,35 @@ def terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
-def run(main: Callable[[], None], interrupted: str = "the same command goes on from there") -> NoReturn:
-    """Run `main` and exit: 0; 1 with the message of a mistake; 130 on Ctrl-C, 143 on SIGTERM, saying how to go on."""
+def launched() -> tuple[int, int]:
+    """The number of this process among those that torchrun started, and how many those are; 0 of 1 without torchrun."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def check_alone() -> None:
+    """Raise KellyError where torchrun started several processes; all but the first end, so that it is told once."""
+    rank, size = launched()
+    if size == 1:
+        return
+    if rank:
+        sys.exit(0)  # with any other code torchrun might end the first before it has told
+    raise KellyError(f"torchrun started {size} processes of a command that is one process; several train one network "
+                     f"with: torchrun --nproc-per-node={size} -m stages.train melodytransformer")  # fmt: skip
+
+
+def run(
+    main: Callable[[], None],
+    interrupted: str = "the same command goes on from there",
+    several: bool = False,
+) -> NoReturn:
+    """Run `main` and exit: 0; 1 with the message of a mistake; 130 on Ctrl-C, 143 on SIGTERM, saying how to go on.
+
+    several: whether `main` may be several processes that torchrun started
+    """
     signal.signal(signal.SIGTERM, terminate)
     try:
+        if not several:
+            check_alone()
         main()
         sys.stdout.flush()
     except KellyError as error:
@@ -55,7 +80,8 @@ def answer_interrupts() -> None:
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
-            print("\ninterrupted: nothing was begun", file=sys.stderr)
+            if launched()[0] == 0:
+                print("\ninterrupted: nothing was begun", file=sys.stderr)
         else:
             sys.__excepthook__(kind, error, trace)
 

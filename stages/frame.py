@@ -1,7 +1,8 @@
 """The frame of a stage: its one argument is the network's name, and it works on that network alone."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,11 +18,21 @@ def run(work: Callable[[params.Settings], None]) -> NoReturn:
     """Do `work` with the settings of the network that the command line names, and exit as kelly.console says."""
 
     def main() -> None:
-        s = settings()
-        with claim(TRAINED, s.task.name):
+        with claimed() as s:
             work(s)
 
     console.run(main)
+
+
+@contextmanager
+def claimed(by_this_process: bool = True) -> Iterator[params.Settings]:
+    """The settings of the network that the command line names; no other run may work on it as long as the block lasts.
+
+    by_this_process: false where another process of the same run claims it
+    """
+    s = settings()
+    with claim(TRAINED, *([s.task.name] if by_this_process else [])):
+        yield s
 
 
 def settings() -> params.Settings:

@@ -1,19 +1,22 @@
 """Train one network: `python -m stages.train emotionrecognizer` → trained_models/{checkpoints,history,plots}/.
 
-A run that was killed goes on where it was, if its settings and data are still the same.
+A run that was killed goes on where it was, if its settings and data are still the same. Several processes train one
+network together: `torchrun --nproc-per-node=2 -m stages.train emotionrecognizer`.
 """
 
-from kelly.params import Settings
+from kelly.console import run
 from kelly.prepared import DATA, load_sides
+from kelly.training.processes import joined
 from kelly.training.runs import train_model
-from stages.frame import TRAINED, run
+from stages.frame import TRAINED, claimed
 
 
-def main(s: Settings) -> None:
+def main() -> None:
     """Write checkpoints, history and plots of one network."""
-    sides, about = load_sides(s, DATA)
-    train_model(s.task, s.training, sides, about, TRAINED, resume="unfinished")
+    with joined() as together, claimed(together.is_first) as s:
+        sides, about = load_sides(s, DATA)
+        train_model(s.task, s.training, sides, about, TRAINED, resume="unfinished", together=together)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, several=True)

@@ -9,7 +9,7 @@ from kill_anywhere import exact
 
 from kelly.datasets.sequences import Sequences
 from kelly.params import Training
-from kelly.tasks import TASKS
+from kelly.tasks import TASKS, Task
 from kelly.training import TrainingMetrics
 from kelly.training.runs import train_model
 
@@ -21,6 +21,21 @@ def small_data(name: str = "groovepredictor", n: int = 96) -> dict[str, Sequence
     targets = np.tanh(inputs @ weights / 8).astype(np.float32)
     sequences = Sequences(inputs, targets, np.array([str(i) for i in range(n)]))
     return {"train": sequences.take(np.arange(n // 2)), "validation": sequences.take(np.arange(n // 2, n))}
+
+
+def drawn(task: Task, n: int = 60, num_frames: int = 5, ragged: bool = True, gaps: bool = False) -> Sequences:
+    """Random sequences of a task; `ragged`: of 1 to num_frames frames; `gaps`: with targets missing before an end."""
+    rng = np.random.default_rng(0)
+    inputs = rng.uniform(-1, 1, (n, num_frames, task.num_inputs)).astype(np.float32)
+    targets = rng.integers(0, 2, (n, num_frames, task.num_outputs)).astype(np.float32)
+    if task.loss == "cross_entropy":
+        targets = targets.argmax(axis=-1)
+    there = np.arange(num_frames) < rng.integers(1, num_frames + 1, n)[:, None]
+    mask = np.broadcast_to(there if targets.ndim == 2 else there[..., None], targets.shape).copy()
+    if gaps:
+        mask &= rng.random(mask.shape) < 0.7
+    groups = np.array([str(i) for i in range(n)])
+    return Sequences(inputs, targets, groups, mask if ragged else None)
 
 
 def settings(**changes: Any) -> Training:

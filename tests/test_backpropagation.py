@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
+from small_runs import drawn
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -25,21 +25,6 @@ LOSS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "bce": nn.functional.binary_cross_entropy_with_logits,
     "cross_entropy": nn.functional.cross_entropy,
 }
-
-
-def drawn(task: Task, n: int = 60, num_frames: int = 5, ragged: bool = True, gaps: bool = False) -> Sequences:
-    """Random sequences of a task; `ragged`: of 1 to num_frames frames; `gaps`: with targets missing before an end."""
-    rng = np.random.default_rng(0)
-    inputs = rng.uniform(-1, 1, (n, num_frames, task.num_inputs)).astype(np.float32)
-    targets = rng.integers(0, 2, (n, num_frames, task.num_outputs)).astype(np.float32)
-    if task.loss == "cross_entropy":
-        targets = targets.argmax(axis=-1)
-    there = np.arange(num_frames) < rng.integers(1, num_frames + 1, n)[:, None]
-    mask = np.broadcast_to(there if targets.ndim == 2 else there[..., None], targets.shape).copy()
-    if gaps:
-        mask &= rng.random(mask.shape) < 0.7
-    groups = np.array([str(i) for i in range(n)])
-    return Sequences(inputs, targets, groups, mask if ragged else None)
 
 
 def autograd_gradients(network: Network, inputs: Tensor, targets: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
@@ -96,10 +81,11 @@ def ordinary_epochs(network: Network, part: Sequences, batch_size: int, seed: in
     x, y, there = torch.tensor(part.inputs), torch.tensor(part.targets), torch.tensor(part.mask)
     lengths = (there if there.dim() == 2 else there.any(-1)).sum(1)
     for _ in range(epochs):
-        total, number, state = 0.0, 0, None
+        total, number, before, state = 0.0, 0, 0, None
         for rows in torch.split(torch.randperm(len(x), generator=generator), batch_size):
             rows = rows[lengths[rows].sort(descending=True, stable=True).indices]
-            logits, state = padded_logits(network, x[rows], lengths[rows], inherited(state, len(rows)))
+            logits, state = padded_logits(network, x[rows], lengths[rows], inherited(state, before, len(rows)))
+            before = len(rows)
             live = there[rows] if there.dim() == 2 else there[rows].any(-1)
             cost = LOSS[task.loss](logits[live], y[rows][live])
             optimizer.zero_grad()

@@ -159,14 +159,14 @@ def test_shuffled_inputs_teach_nothing() -> None:
 
 def test_an_lstm_learns_to_go_on_in_a_state_that_another_sequence_left() -> None:
     ended = [(torch.rand(6, 3), torch.rand(6, 3)), (torch.rand(6, 5), torch.rand(6, 5))]
-    start = inherited(ended, 4)
+    start = inherited(ended, 6, 4)
     assert start is not None
     for begun, before in zip(start, ended, strict=True):
         for part, end in zip(begun, before, strict=True):
             assert not part[::2].any()
             torch.testing.assert_close(part[1::2], end[1:4:2])
-    assert inherited(ended, 7) is None  # a first batch, or a larger one, starts from zero
-    assert inherited(None, 4) is None
+    assert inherited(ended, 6, 7) is None  # a first batch, or a larger one, starts from zero
+    assert inherited(None, 0, 4) is None
 
 
 def test_masked_targets_teach_nothing() -> None:

@@ -3,6 +3,9 @@
 Frames lie packed, as kelly.training.backpropagation wants them: what is past a sequence's end is left out. Data of up
 to MEMORY_BYTES is kept in memory and permuted freely. Of more, BLOCK_BYTES at a time are read in order while training
 goes on; each epoch takes the blocks in another order, and the rows of each in another.
+
+Of several processes each gathers its share of every batch: of N processes number r has, after the sort by length, the
+sequences r, r + N, r + 2N …, so that all have long and short ones. A share may be empty.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kelly.datasets.sequences import Sequences
+from kelly.training.processes import ALONE, Processes
 
 MEMORY_BYTES = 2**30
 BLOCK_BYTES = 2**28
@@ -24,12 +28,13 @@ CHUNK_FRAMES = 8_192  # gathered at once: enough to hide what a call costs, few 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some batches, one after another, their frames packed.
+    """Some batches, one after another, or a process's shares of them, their frames packed.
 
     inputs: float32[frames, in]; targets: float32[frames, out] or int64[frames]
     mask: bool, shape of targets, False where a target is missing; None: all are there
     sizes: of each batch, how many sequences go on at each time step
     last_frames: of each batch, int64[sequences], the rows of its sequences' last frames, counted in the batch
+    num_sequences: of each batch, in all processes
     """
 
     inputs: Tensor
@@ -37,6 +42,7 @@ class Chunk:
     mask: Tensor | None
     sizes: list[list[int]]
     last_frames: list[Tensor]
+    num_sequences: list[int]
 
     @cached_property
     def num_frames(self) -> list[int]:
@@ -59,8 +65,8 @@ class Block:
         self.inputs, self.targets = moved(inputs.flatten(0, 1), device), moved(targets.flatten(0, 1), device)
         self.mask = None if mask is None else moved(mask.flatten(0, 1), device)
 
-    def packed(self, rows: Tensor, batch_size: int) -> Chunk:
-        """The sequences at rows: int64[m] in batches of batch_size, the last one of what is left."""
+    def packed(self, rows: Tensor, batch_size: int, together: Processes = ALONE) -> Chunk:
+        """The sequences at rows: int64[m] in batches of batch_size, the last one of what is left; shares of them."""
         number = -(-len(rows) // batch_size)
         padding = number * batch_size - len(rows)
         rows = torch.nn.functional.pad(rows, (0, padding))
@@ -69,6 +75,7 @@ class Block:
         lengths, order = lengths.view(number, batch_size).sort(dim=1, descending=True, stable=True)
         rows = rows.view(number, batch_size).gather(1, order)
         steps = torch.arange(int(lengths.max()))[:, None]
+        lengths, rows = (part[:, together.rank :: together.size] for part in (lengths, rows))
         goes_on = steps < lengths[:, None]  # [batches, time steps, sequences]
         frames = moved((rows[:, None] * self.num_frames + steps)[goes_on], self.inputs.device)
         position = goes_on.flatten(1).cumsum(dim=1).view(goes_on.shape) - 1
@@ -79,7 +86,8 @@ class Block:
             self.targets.index_select(0, frames),
             None if self.mask is None else self.mask.index_select(0, frames),
             sizes,
-            [rows_of[: batch[0]] for rows_of, batch in zip(last, sizes, strict=True)],
+            [rows_of[: batch[0] if batch else 0] for rows_of, batch in zip(last, sizes, strict=True)],
+            [batch_size] * (number - 1) + [batch_size - padding],
         )
 
 
@@ -125,9 +133,13 @@ class Batches:
         return -(-len(self.source) // self.batch_size)
 
     def __iter__(self) -> Iterator[Chunk]:
+        return self.shared(ALONE)
+
+    def shared(self, together: Processes) -> Iterator[Chunk]:
+        """The shares of one of several processes, which all have the same data and the same generator."""
         for block in self._in_order():
             for rows in torch.split(self._order(block.n), self.per_chunk):
-                yield block.packed(rows, self.batch_size)
+                yield block.packed(rows, self.batch_size, together)
 
     def _order(self, number: int) -> Tensor:
         return torch.arange(number) if self.generator is None else torch.randperm(number, generator=self.generator)
@@ -167,22 +179,22 @@ def moved(tensor: Tensor, device: torch.device) -> Tensor:
 Loader = Iterable[Any]
 
 
-def chunks(loader: Loader, device: torch.device | str) -> Iterator[Chunk]:
-    """The chunks of a loader; of one that is not of Batches, each batch is a chunk.
+def chunks(loader: Loader, device: torch.device | str, together: Processes = ALONE) -> Iterator[Chunk]:
+    """The chunks of a loader, or a process's shares of them; of one that is not of Batches, each batch is a chunk.
 
     Rows without a time axis become sequences of one frame.
     """
     if isinstance(loader, Batches):
-        yield from loader
+        yield from loader.shared(together)
         return
     for batch in loader:
-        yield packed(batch, device)
+        yield packed(batch, device, together)
 
 
-def packed(batch: Sequence[Any], device: torch.device | str) -> Chunk:
-    """One batch (inputs, targets, mask or None) as a chunk on `device`."""
+def packed(batch: Sequence[Any], device: torch.device | str, together: Processes = ALONE) -> Chunk:
+    """One batch (inputs, targets, mask or None), or a process's share of it, as a chunk on `device`."""
     inputs, targets = batch[:2]
     mask = batch[2] if len(batch) > 2 else None
     if inputs.dim() == 2:
         inputs, targets, mask = inputs[:, None], targets[:, None], None if mask is None else mask[:, None]
-    return Block(inputs, targets, mask, torch.device(device)).packed(torch.arange(len(inputs)), len(inputs))
+    return Block(inputs, targets, mask, torch.device(device)).packed(torch.arange(len(inputs)), len(inputs), together)

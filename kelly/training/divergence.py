@@ -11,6 +11,7 @@ from kelly.tasks import Task
 from kelly.training.backpropagation import Passes
 from kelly.training.batches import Chunk, Loader, chunks
 from kelly.training.objectives import LOSSES, constant_logits
+from kelly.training.processes import ALONE, Processes
 
 
 class DivergedError(KellyError):
@@ -22,7 +23,13 @@ ROUNDING = 1e-4  # in sums of one order or another: an epoch of one batch has ju
 NUM_BATCHES = 100  # of the first epoch, to measure on
 
 
-def loss_limit(passes: Passes, task: Task, loader: Loader, generator: torch.Generator | None) -> float:
+def loss_limit(
+    passes: Passes,
+    task: Task,
+    loader: Loader,
+    generator: torch.Generator | None,
+    together: Processes = ALONE,
+) -> float:
     """The loss that an epoch must not exceed: that before the first step, and DIVERGED times that of the best constant.
 
     Sound training stays far below: its first epoch is better than the untrained network, and soon than any constant.
@@ -30,7 +37,7 @@ def loss_limit(passes: Passes, task: Task, loader: Loader, generator: torch.Gene
     """
     before = generator.get_state() if generator is not None else None
     first: list[Chunk] = []
-    for chunk in chunks(loader, passes.device):
+    for chunk in chunks(loader, passes.device, together):
         first.append(chunk)
         if sum(len(earlier.sizes) for earlier in first) >= NUM_BATCHES:
             break
@@ -39,7 +46,8 @@ def loss_limit(passes: Passes, task: Task, loader: Loader, generator: torch.Gene
     if generator is not None and before is not None:
         generator.set_state(before)
     loss, device = LOSSES[task.loss], passes.device
-    constant = constant_logits(task.loss, [(chunk.targets, chunk.mask) for chunk in first], task.num_outputs)
+    targets = [(chunk.targets, chunk.mask) for chunk in first]
+    constant = constant_logits(task.loss, targets, task.num_outputs, together)
     costs, number = torch.zeros(2, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
     with torch.no_grad():
         for chunk in first:
@@ -49,10 +57,13 @@ def loss_limit(passes: Passes, task: Task, loader: Loader, generator: torch.Gene
                 *(torch.split(part, chunk.num_frames) for part in (chunk.inputs, logits)), chunk.sizes, strict=True
             )
             for inputs, out, sizes in parts:
-                passes.forward(inputs, sizes, out)
+                if sizes:
+                    passes.forward(inputs, sizes, out)
             both = [loss.sums(out, chunk.targets, chunk.mask) for out in (logits, constant.expand_as(logits))]
             costs += torch.stack([cost for cost, _ in both]).cpu()
             number += torch.as_tensor(both[0][1]).cpu()
+    together.sum_(costs)
+    together.sum_(number)
     untrained, best_constant = costs / number.clamp(min=1)
     return float(torch.maximum((1 + ROUNDING) * untrained, DIVERGED * best_constant))
 

@@ -20,6 +20,7 @@ from kelly.training.divergence import DivergedError, check_converging, loss_limi
 from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import TrainingMetrics
 from kelly.training.objectives import LOSSES, METRICS, Loss
+from kelly.training.processes import ALONE, Processes
 from kelly.training.resume import take_up
 from kelly.training.schedules import over_epochs
 
@@ -43,6 +44,7 @@ def train(
     resume_from: dict[str, Any] | None = None,
     before_saving: Callable[[], None] | None = None,
     after_epoch: Callable[[TrainingMetrics], None] | None = None,
+    together: Processes = ALONE,
 ) -> TrainingMetrics:
     """Train `network` with Adam, or AdamW where there is weight decay. Returns the history.
 
@@ -55,6 +57,8 @@ def train(
     resume_from: what CheckpointManager.load_latest returned; training continues after its last epoch
     before_saving: called before each epoch is saved
     after_epoch: called with the history when an epoch is recorded and saved
+    together: the processes that train this network, all with the same data and settings; each takes its share of every
+        batch of both loaders, and the checkpoint_manager is the first one's alone
 
     Raises KellyError naming model, epoch and batch where a loss is not finite, or an epoch's is beyond
     `loss_limit`; the checkpoints stay as they were.
@@ -72,16 +76,16 @@ def train(
         take_up(resume_from, path, network, optimizer, stopper, metrics, generator)
         limit = resume_from["loss_limit"]
     else:
-        limit = loss_limit(passes, task, train_loader, generator)
+        limit = loss_limit(passes, task, train_loader, generator, together)
 
     while len(metrics) < epochs and not stopper.should_stop:
         epoch = len(metrics) + 1
         where = f"{task.title}, epoch {epoch}"
-        batch_losses, train_loss, train_metric = run_epoch(passes, task, train_loader, where, optimizer)
+        batch_losses, train_loss, train_metric = run_epoch(passes, task, train_loader, where, optimizer, together)
         check_converging(batch_losses, train_loss, limit, where)
         val_loss, val_metric = (None, None)
         if val_loader is not None:
-            _, val_loss, val_metric = run_epoch(passes, task, val_loader, f"{where}, validation")
+            _, val_loss, val_metric = run_epoch(passes, task, val_loader, f"{where}, validation", None, together)
         metrics.add(epoch, train_loss, val_loss, train_metric, val_metric)
         stopper(train_loss if val_loss is None else val_loss, network)
         if before_saving is not None:
@@ -115,35 +119,49 @@ def train(
 
 
 def run_epoch(
-    passes: Passes, task: Task, loader: Loader, where: str, optimizer: Adam | None = None
+    passes: Passes,
+    task: Task,
+    loader: Loader,
+    where: str,
+    optimizer: Adam | None = None,
+    together: Processes = ALONE,
 ) -> tuple[list[float], float, float]:
     """One pass over `loader`, learning if an optimizer is given: loss of each batch, loss and metric of the whole set.
 
-    Nothing is read back from the device before the pass is over. Raises KellyError where a batch's loss is not finite.
+    Of several processes all return the same. Nothing is read back from the device before the pass is over. Raises
+    KellyError where a batch's loss is not finite.
     """
     loss, metric = LOSSES[task.loss], METRICS[task.metric]
     costs: list[Tensor] = []
     numbers: list[Tensor] = []
     scores: Tensor | None = None
     state: State = None
+    num_before = 0
     total = len(loader) if isinstance(loader, Sized) else None
-    bar = tqdm(desc=where, total=total, unit="batch", leave=False, disable=None)
+    bar = tqdm(desc=where, total=total, unit="batch", leave=False, disable=None if together.is_first else True)
     with torch.no_grad(), fading_to_zero(), bar:
-        for chunk in chunks(loader, passes.device):
+        for chunk in chunks(loader, passes.device, together):
             logits = torch.empty(len(chunk.inputs), task.num_outputs, device=passes.device)
-            counts, batch_of, weights = shares(chunk, loss)
+            counts, batch_of, weights = shares(chunk, loss, together)
             gradient = torch.empty_like(logits)
             parts = (chunk.inputs, chunk.targets, weights, logits, gradient)
             batches = zip(*(torch.split(part, chunk.num_frames) for part in parts), strict=True)
             for i, (inputs, targets, weight, out, of_logits) in enumerate(batches):
-                if passes.recurrent:
-                    passes.start(inherited(state, chunk.sizes[i][0]))
-                passes.forward(inputs, chunk.sizes[i], out)
-                if optimizer is not None:
-                    passes.backward(loss.gradient(out, targets, of_logits).mul_(weight))
-                    optimizer.step()
+                sizes, num_sequences = chunk.sizes[i], chunk.num_sequences[i]
+                if sizes:
                     if passes.recurrent:
+                        passes.start(inherited(state, num_before, num_sequences, together))
+                    passes.forward(inputs, sizes, out)
+                if optimizer is not None:
+                    if sizes:
+                        passes.backward(loss.gradient(out, targets, of_logits).mul_(weight))
+                    else:
+                        passes.gradient.zero_()
+                    together.sum_(passes.gradient)
+                    optimizer.step()
+                    if sizes and passes.recurrent:
                         state = passes.ends(chunk.last_frames[i])
+                    num_before = num_sequences
             cost = loss.costs(logits, chunk.targets)
             cost = cost if chunk.mask is None else torch.where(chunk.mask, cost, 0.0)
             of_frames = cost if cost.dim() == 1 else cost.sum(dim=1)
@@ -154,7 +172,10 @@ def run_epoch(
             bar.update(len(chunk.sizes))
     if scores is None:
         raise KellyError(f"{where}: there is no data; expected at least one batch")
+    scores = scores.cpu()
     totals, number = (torch.cat(parts).cpu().double() for parts in (costs, numbers))
+    together.sum_(totals)
+    together.sum_(scores)
     broken = (~totals.isfinite()).nonzero()
     if len(broken):
         raise DivergedError(
@@ -162,36 +183,44 @@ def run_epoch(
             "checkpoint is as it was. Lower learning_rate, or look for values in the data that are not finite"
         )
     losses = (totals / number.clamp(min=1)).tolist()
-    return losses, float(totals.sum() / number.sum()), metric.value(scores.cpu())
+    return losses, float(totals.sum() / number.sum()), metric.value(scores)
 
 
-def shares(chunk: Chunk, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+def shares(chunk: Chunk, loss: Loss, together: Processes = ALONE) -> tuple[Tensor, Tensor, Tensor]:
     """How many costs of each batch are there, int64[batches]; the batch of each frame, int64[frames]; and the loss's
     factor times the share of each target in its batch's mean loss: float32[frames, 1], [frames, out] where some lack.
+
+    Batches are those of all processes, frames those of this one.
     """
     device = chunk.inputs.device
     frames = moved(torch.tensor(chunk.num_frames), device)
     batches = torch.arange(len(frames), device=device)
     batch_of = batches.repeat_interleave(frames, output_size=len(chunk.inputs))
     if chunk.mask is None:
-        counts = frames * (1 if loss.one_a_frame else chunk.targets[0].numel())
+        counts = frames * (1 if loss.one_a_frame else chunk.targets.shape[1:].numel())
     else:
-        counts = torch.zeros_like(frames).index_add_(0, batch_of, chunk.mask.view(len(batch_of), -1).sum(dim=1))
+        mask = chunk.mask if chunk.mask.dim() > 1 else chunk.mask[:, None]
+        counts = torch.zeros_like(frames).index_add_(0, batch_of, mask.sum(dim=1))
+    together.sum_(counts)
     share = (loss.factor / counts.clamp(min=1))[batch_of][:, None]
-    return counts, batch_of, share if chunk.mask is None else share * chunk.mask.view(len(share), -1)
+    return counts, batch_of, share if chunk.mask is None else share * mask
 
 
-def inherited(state: State, num_sequences: int) -> State:
+def inherited(state: State, num_before: int, num_sequences: int, together: Processes = ALONE) -> State:
     """The state that the next sequences start in: every other one as a sequence before it ended, the rest from zero.
+
+    state: in which those of this process ended; num_before, num_sequences: how many all processes had in the batch
+        before, and have in this one
 
     The plugin never resets an LSTM. A network that only ever started from zero is lost in the state that an earlier
     piece left behind; one that knows both starts serves after a reset and without.
     """
-    if state is None or any(len(hidden) < num_sequences for hidden, _ in state):
+    if state is None or num_before < num_sequences:
         return None
-    every_other = (torch.arange(num_sequences, device=state[0][0].device) % 2 == 1)[:, None]
+    places = torch.arange(together.rank, num_sequences, together.size, device=state[0][0].device)
+    every_other, own = (places % 2 == 1)[:, None], len(places)
     return [
-        (torch.where(every_other, hidden[:num_sequences], 0.0), torch.where(every_other, cell[:num_sequences], 0.0))
+        (torch.where(every_other, hidden[:own], 0.0), torch.where(every_other, cell[:own], 0.0))
         for hidden, cell in state
     ]
 

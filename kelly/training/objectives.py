@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from kelly.training.processes import ALONE, Processes
+
 Mask = Tensor | None
 
 
@@ -79,10 +81,12 @@ LOSSES = {
 }
 
 
-def constant_logits(loss: str, targets: Sequence[tuple[Tensor, Mask]], num_outputs: int) -> Tensor:
+def constant_logits(
+    loss: str, targets: Sequence[tuple[Tensor, Mask]], num_outputs: int, together: Processes = ALONE
+) -> Tensor:
     """The logits float[num_outputs] that give the least `loss` where every frame gets the same.
 
-    targets: of each batch, with its mask
+    targets: of each batch, or of this process's share of it, with its mask
     """
     total, number = torch.zeros(2, num_outputs, dtype=torch.float64)
     for y, mask in targets:
@@ -92,6 +96,8 @@ def constant_logits(loss: str, targets: Sequence[tuple[Tensor, Mask]], num_outpu
         there = torch.ones_like(y, dtype=torch.bool) if mask is None else mask
         total += wide(torch.where(there, y, 0).flatten(0, -2)).sum(dim=0).cpu()
         number += there.flatten(0, -2).sum(dim=0).cpu()
+    together.sum_(total)
+    together.sum_(number)
     mean: Tensor = (total / number.clamp(min=1)).float().to(targets[0][0].device)
     if loss == "mse":
         return mean

@@ -19,7 +19,8 @@ from kelly.training.batches import Batches, Source
 from kelly.training.checkpoints import CheckpointManager
 from kelly.training.history import TrainingMetrics
 from kelly.training.loop import train
-from kelly.training.resume import Resume, code_hash, earlier_run, early_stopping, last_epoch
+from kelly.training.processes import ALONE, Processes
+from kelly.training.resume import Resume, code_hash, differences, earlier_run, early_stopping, last_epoch
 
 VALIDATION_BATCH = 256
 
@@ -37,6 +38,7 @@ def train_model(
     origin: str | None = None,
     before_saving: Callable[[Network, TrainingMetrics], None] | None = None,
     after_epoch: Callable[[TrainingMetrics], None] | None = None,
+    together: Processes = ALONE,
 ) -> TrainingMetrics:
     """Train one network and leave checkpoints, histories and plots under `output`, in the tree that README shows.
 
@@ -44,20 +46,30 @@ def train_model(
     origin: what else than data the network learned from, in words, where there is such
     before_saving, after_epoch: called when an epoch is recorded, before and after its checkpoint is written
     resume: see kelly.training.resume; raises KellyError as `earlier_run` does, and where another run is at work there
+    together: the processes that train it, of which the first alone reads and writes `output`; raises KellyError where
+        they were not given the same
     """
-    device = choose_device(settings.device)
+    device = choose_device(settings.device, together)
     torch.set_num_threads(settings.num_threads)
     manager = CheckpointManager(output / "checkpoints")
     about = identity(task, settings, data, origin)
-    with claim(output, task.name) as (held,):
-        state = earlier_run(manager, task, settings, about, resume)
+    with claim(output, *([task.name] if together.is_first else [])) as claims:
+        agreed, state = together.agreed(lambda: (about, earlier_run(manager, task, settings, about, resume)))
+        if unlike := differences(agreed, about):
+            what = ", ".join(line.partition(":")[0] for line in unlike)
+            raise KellyError(f"process {together.rank} of this run was given another {what} than the first; "
+                             "give all of them the same")  # fmt: skip
         if state is not None:
             done = last_epoch(state, settings) is not None
             print(f"{task.title}: {'finished' if done else 'going on'} after epoch {state['epoch']}", flush=True)
         generator = torch.Generator().manual_seed(settings.seed)
 
+        def renew() -> None:
+            for held in claims:
+                held.renew()
+
         def write(metrics: TrainingMetrics, at_once: bool = False) -> None:
-            if save_history and (at_once or is_due(len(metrics))):
+            if together.is_first and save_history and (at_once or is_due(len(metrics))):
                 metrics.save_json(output / "history" / f"{task.name}_history.json")
                 metrics.save_csv(output / "history" / f"{task.name}_history.csv")
             if after_epoch is not None and not at_once:
@@ -66,7 +78,7 @@ def train_model(
         network, metrics = Network(task, settings.seed), TrainingMetrics()
 
         def before() -> None:
-            held.renew()
+            renew()
             if before_saving is not None:
                 before_saving(network, metrics)
 
@@ -81,19 +93,21 @@ def train_model(
             learning_rate_schedule=settings.learning_rate_schedule,
             warmup_epochs=settings.warmup_epochs,
             early_stopping=early_stopping(settings),
-            checkpoint_manager=manager,
+            checkpoint_manager=manager if together.is_first else None,
             device=device,
             about=about,
             resume_from=state,
             metrics=metrics,
             before_saving=before,
             after_epoch=write,
+            together=together,
         )
-        held.renew()
-        write(metrics, at_once=True)
-        if save_plots:
-            plots.training_curves(task, metrics.to_dict(), output / "plots")
-        finish(manager, task, metrics, about)
+        if together.is_first:
+            renew()
+            write(metrics, at_once=True)
+            if save_plots:
+                plots.training_curves(task, metrics.to_dict(), output / "plots")
+            finish(manager, task, metrics, about)
     return metrics
 
 
@@ -141,15 +155,26 @@ def best_epoch(columns: Mapping[str, list[Any]]) -> int:
     return min(range(len(losses)), key=lambda i: losses[i]) + 1
 
 
-def choose_device(name: str) -> torch.device:
-    """The device called auto, cpu, cuda or mps. Raises KellyError, listing those that are there, where it is not."""
+def choose_device(name: str, together: Processes = ALONE) -> torch.device:
+    """The device called auto, cpu, cuda or mps; of several processes each gets a GPU of its own.
+
+    Raises KellyError, listing those that are there, where it is not.
+    """
     there = ["cpu"]
     if torch.backends.mps.is_available():
         there.insert(0, "mps")
     if torch.cuda.is_available():
         there.insert(0, "cuda")
     if name == "auto":
-        return torch.device(there[0])
+        name = there[0]
     if name not in there:
         raise KellyError(f"device {name!r} is not on this machine; there is: {', '.join(there)} (or auto)")
-    return torch.device(name)
+    if together.size == 1 or name == "cpu":
+        return torch.device(name)
+    number = torch.cuda.device_count() if name == "cuda" else 0  # Apple's cannot add up over processes
+    if together.local_rank >= number:
+        raise KellyError(
+            f"device {name!r} serves {number} of the processes of one run here, expected {together.local_rank + 1}; "
+            "start fewer, or set device: cpu"
+        )
+    return torch.device(name, together.local_rank)
