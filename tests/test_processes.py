@@ -133,9 +133,9 @@ def start(project: Path, command: list[str]) -> "subprocess.Popen[str]":
 
 
 def finished(started: "subprocess.Popen[str]", code: int = 0) -> str:
-    """What a job printed, which must end by itself within a minute."""
+    """What a job printed, which must end by itself within three minutes."""
     try:
-        printed, _ = started.communicate(timeout=60)
+        printed, _ = started.communicate(timeout=180)
     except subprocess.TimeoutExpired:
         for child in psutil.Process(started.pid).children():  # each has a group of its own
             child.kill()
