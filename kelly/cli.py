@@ -99,7 +99,10 @@ def check(path: Path) -> None:
     for line in dvc_notes.mend():
         print(line)
     outdated = []
-    for s in load(path).values():
+    known = load(path)
+    if search := next(iter(known.values())).search:
+        resolve_name("kelly.experiments.space:spaces")(search)
+    for s in known.values():
         print(f"{s.task.title}: {s.source}, {s.training.epochs} epochs at most")
         is_folder = not isinstance(s.task.sources[s.source], Made)
         if is_folder and is_outdated(s.task, s.source, s.data, datasets_folder(DATA, s.task.name)):

@@ -122,3 +122,10 @@ def test_the_projects_readme_holds_the_committed_report(project: Path) -> None:
     table = (project / "metrics/report.md").read_text()
     remedy = "bring it up to date: kelly results --readme README.md"
     assert f"{BEGIN}\n{table}{END}" in (project / "README.md").read_text(), remedy
+
+
+def test_check_tells_what_of_a_search_cannot_be_tried(project: Path, tmp_path: Path) -> None:
+    text = (project / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("low: 0.0001, high: 0.01", "low: 0.1, high: 0.01"))
+    with pytest.raises(KellyError, match=r"search\.learning_rate: .* expected a low that is less than high"):
+        check(tmp_path / "params.yaml")
