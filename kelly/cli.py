@@ -100,9 +100,9 @@ def check(path: Path) -> None:
         print(line)
     outdated = []
     known = load(path)
-    if search := next(iter(known.values())).search:
-        resolve_name("kelly.experiments.space:spaces")(search)
     for s in known.values():
+        if s.search:
+            resolve_name("kelly.experiments.space:spaces")(s.search, s.training.epochs)
         print(f"{s.task.title}: {s.source}, {s.training.epochs} epochs at most")
         is_folder = not isinstance(s.task.sources[s.source], Made)
         if is_folder and is_outdated(s.task, s.source, s.data, datasets_folder(DATA, s.task.name)):

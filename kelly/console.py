@@ -26,8 +26,19 @@ def terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def launched() -> tuple[int, int]:
-    """The number of this process among those that torchrun started, and how many those are; 0 of 1 without torchrun."""
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    """The number of this process among those that torchrun started, and how many those are; 0 of 1 without torchrun.
+
+    Raises KellyError where the environment says what cannot be.
+    """
+    found = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+    try:
+        rank, size = (int(text) for text in found)
+    except ValueError:
+        rank, size = -1, 0
+    if not 0 <= rank < size:
+        raise KellyError(f"RANK is {found[0]} and WORLD_SIZE {found[1]}, expected whole numbers, the first less than "
+                         "the second, as torchrun sets them; unset both")  # fmt: skip
+    return rank, size
 
 
 def check_alone() -> None:
@@ -35,10 +46,12 @@ def check_alone() -> None:
     rank, size = launched()
     if size == 1:
         return
-    if rank:
+    if rank and "TORCHELASTIC_RUN_ID" in os.environ:
         sys.exit(0)  # with any other code torchrun might end the first before it has told
-    raise KellyError(f"torchrun started {size} processes of a command that is one process; several train one network "
-                     f"with: torchrun --nproc-per-node={size} -m stages.train melodytransformer")  # fmt: skip
+    raise KellyError(
+        f"torchrun started {size} processes (WORLD_SIZE) of a command that is one process; several train one network "
+        f"with: torchrun --nproc-per-node={size} -m stages.train melodytransformer"
+    )
 
 
 def run(
@@ -80,7 +93,7 @@ def answer_interrupts() -> None:
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
-            if launched()[0] == 0:
+            if os.environ.get("RANK", "0") == "0":
                 print("\ninterrupted: nothing was begun", file=sys.stderr)
         else:
             sys.__excepthook__(kind, error, trace)

@@ -17,6 +17,7 @@ from kelly.experiments.crossval import all_folds, crossval
 from kelly.experiments.folds import common, folds, quadrants, sides
 from kelly.params import Settings, Splitting
 from kelly.prepared import DATA, datasets_folder
+from kelly.release import load_best
 from kelly.tasks import TASKS
 from kelly.training import TrainingMetrics
 
@@ -115,6 +116,16 @@ def test_a_finished_fold_is_kept_and_an_interrupted_one_goes_on(
     assert epochs == []
     crossval([replace(settings, training=settings.training.model_copy(update={"learning_rate": 0.002}))], 3, OUTPUT, 1)
     assert epochs == [1, 2] * 3
+
+
+def test_a_fold_of_other_pieces_is_trained_anew(settings: Settings) -> None:
+    first, second, _ = all_folds(settings, 3)
+    first.train(OUTPUT)
+    before = load_best(settings.task, OUTPUT / "checkpoints")[1]["about"]["data"]["fold"]
+    replace(first, held_out=second.held_out).train(OUTPUT)
+    after = load_best(settings.task, OUTPUT / "checkpoints")[1]["about"]["data"]["fold"]
+    assert before.partition(",")[0] == after.partition(",")[0] == "1 of 3"
+    assert before != after
 
 
 def test_the_table_has_the_mean_and_the_spread_of_what_stands_above(

@@ -1,6 +1,7 @@
 """Several networks made one: what members are, what is averaged, what is taught, and what the report says of it."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from torch.nn import functional
 
 from kelly import rtneural
 from kelly.errors import KellyError
-from kelly.experiments.ensemble import MOST_AVERAGED, Ensemble, average, teach, together
-from kelly.experiments.ensemble_results import ensemble, outcome, report
+from kelly.experiments.ensemble import MOST_AVERAGED, Ensemble, average, distil, teach, together
+from kelly.experiments.ensemble_results import ensemble, least_by_luck, outcome, report
 from kelly.networks import Network
 from kelly.params import Settings
 from kelly.prepared import DATA, load_parts, load_sides
@@ -61,10 +62,36 @@ def test_members_are_trained_once(settings: Settings, monkeypatch: pytest.Monkey
     made.train(1)
 
 
+def test_what_was_learned_from_other_members_is_not_taken_for_current(settings: Settings) -> None:
+    made = group(settings)
+    distil(made, OUTPUT / "distilled")
+    before = load_best(settings.task, OUTPUT / "distilled/checkpoints")[1]
+    longer = replace(settings, training=settings.training.model_copy(update={"epochs": 4}))
+    taught_more = replace(made, settings=longer)
+    taught_more.train(1)
+    distil(taught_more, OUTPUT / "distilled")
+    distil(taught_more, Path("afresh"))
+    after, afresh = (load_best(settings.task, at / "checkpoints")[1] for at in (OUTPUT / "distilled", Path("afresh")))
+    assert before["about"]["origin"] != after["about"]["origin"] == afresh["about"]["origin"]
+    weights = [checkpoint["model_state_dict"] for checkpoint in (after, afresh)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_without_the_weights_of_epochs_there_is_no_average(settings: Settings) -> None:
+    made = group(settings)
+    validation = load_parts(settings, DATA)["validation"]
+    next((made.single / "epochs").glob("*.pt")).write_bytes(b"broken")
+    with pytest.raises(KellyError, match="cannot be read as weights"):
+        average(made, validation)
+    shutil.rmtree(made.single / "epochs")
+    with pytest.raises(KellyError, match="holds no weights, expected those of the best epochs"):
+        average(made, validation)
+
+
 def test_members_by_folds_learned_from_other_pieces(settings: Settings) -> None:
     made = group(settings, "folds")
     abouts = [load_best(settings.task, made.member(i) / "checkpoints")[1]["about"]["data"] for i in range(3)]
-    assert [about["fold"] for about in abouts] == ["1 of 3", "2 of 3", "3 of 3"]
+    assert [about["fold"].partition(",")[0] for about in abouts] == ["1 of 3", "2 of 3", "3 of 3"]
     assert made.single.is_dir()
 
 
@@ -130,8 +157,8 @@ def test_all_are_exported_proven_scored_and_told_apart(settings: Settings, capsy
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [
-        (0.1, 0.2, "it helps"),
-        (0.01, 0.02, "**not certain** to help"),
+        (0.6, 0.8, "it helps"),
+        (0.1, 0.2, "**not certain** to help"),
         (-0.1, 0.2, "it does **not** help: it cannot"),
         (-0.2, -0.1, "it does **not** help: more"),
     ],
@@ -148,6 +175,14 @@ def test_the_report_says_whether_it_helps(settings: Settings, low: float, high: 
     scores = dict.fromkeys(("single", "ensemble", "average", "distilled"), one)
     text = report(settings, Ensemble(settings, OUTPUT, 3, "seeds"), scores, [1.0, 1.1, 0.9], [3, 4])
     assert f"**Distilled**: {said}" in text
+
+
+def test_another_seed_falls_below_the_limit_as_seldom_as_is_said() -> None:
+    rng = np.random.default_rng(5)
+    draws = rng.normal(size=(4000, 6))
+    below = np.mean([least_by_luck(list(row[:5])) > row[5] for row in draws])
+    assert below == pytest.approx(0.025, abs=0.008)  # one side of 95 %
+    assert outcome({"gain": 1.0, "gain_low": 0.5, "gain_high": 1.5, "loss": 1.0}, None) == "alone"
 
 
 def test_without_an_interval_nothing_is_claimed() -> None:

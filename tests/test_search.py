@@ -1,5 +1,7 @@
 """Searching settings: what is tried, what survives a kill, what is refused."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,21 @@ from small_project import prepared
 from kelly.errors import KellyError
 from kelly.experiments import search as searching
 from kelly.experiments import space
-from kelly.experiments.search import ended, used
+from kelly.experiments.search import Search, ended, used
 from kelly.experiments.search_results import put_into, search
 from kelly.params import PARAMS_FILE, Settings, load
 from kelly.prepared import DATA, load_sides
 from kelly.training.runs import best_epoch, train_model
 
 OUTPUT = Path("experiments")
+HOLD = """
+import sys, time
+from pathlib import Path
+from kelly.exclusive import claim
+with claim(Path(sys.argv[1]), "groovepredictor"):
+    print("h", flush=True)
+    time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -41,7 +51,7 @@ def test_the_present_settings_are_tried_first_and_the_best_is_told(
     search(settings, 4, OUTPUT, num_jobs=1)
     trials = found(settings)
     assert len(trials) == 4
-    assert trials[0][0] == space.present(settings, space.spaces(settings.search))
+    assert trials[0][0] == space.present(settings, space.spaces(settings.search, 2))
     best = study(settings).best_trial
     printed = capsys.readouterr().out
     assert f"present settings  {trials[0][1]:.6f}" in printed
@@ -86,14 +96,45 @@ def test_two_processes_share_a_study(settings: Settings) -> None:
     assert len(found(settings)) == 6
 
 
-def test_what_another_machine_works_on_is_left_to_it(settings: Settings) -> None:
-    search(settings, 1, OUTPUT, num_jobs=1)
-    elsewhere = study(settings).ask(space.spaces(settings.search))
-    elsewhere.set_user_attr("host", "another")
-    search(settings, 3, OUTPUT, num_jobs=1)
-    trials = study(settings).trials
-    assert trials[elsewhere.number].state is optuna.trial.TrialState.RUNNING
-    assert len(found(settings)) == 2  # it counts as the third
+def test_two_folders_share_a_study_and_take_nothing_from_each_other(settings: Settings) -> None:
+    storage = "sqlite:///shared.db"
+    search(settings, 1, Path("a"), num_jobs=1, storage=storage)
+    shared = optuna.load_study(study_name="groovepredictor", storage=storage)
+    running = shared.ask(space.spaces(settings.search, 2))
+    at = Path("a/groovepredictor/trial0001").resolve()
+    running.set_user_attr("folder", str(at))
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(at)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    with holder:
+        assert holder.stdout.read(1) == b"h"
+        search(settings, 2, Path("b"), num_jobs=1, storage=storage)  # the second is at work elsewhere
+        assert shared.trials[running.number].state is optuna.trial.TrialState.RUNNING
+        holder.kill()
+    search(settings, 3, Path("b"), num_jobs=1, storage=storage)  # nobody is any more
+    assert shared.trials[running.number].state is optuna.trial.TrialState.FAIL
+    assert len(ended(shared)) == 3
+
+
+def test_a_trial_that_was_killed_as_it_was_given_out_is_not_lost(settings: Settings) -> None:
+    folder = OUTPUT / "groovepredictor"
+    folder.mkdir(parents=True)
+    begun = Search(settings, folder, f"sqlite:///{folder / 'study.db'}")
+    begun.begin()
+    begun.study().ask()  # and killed before it was told what to try
+    search(settings, 2, OUTPUT, num_jobs=1)
+    assert found(settings)[0][0] == space.present(settings, begun.spaces)
+    assert len(found(settings)) == 2
+
+
+def test_data_that_the_settings_no_longer_describe_is_not_searched_with(settings: Settings) -> None:
+    other = replace(settings, data={**settings.data, "num_sequences": 300})
+    with pytest.raises(
+        KellyError, match=r"made with other settings than params\.yaml has now; bring it up to date: dvc"
+    ):
+        search(other, 2, OUTPUT, num_jobs=1)
+    divided = replace(settings, splitting=settings.splitting.model_copy(update={"seed": 7}))
+    with pytest.raises(KellyError, match=r"was divided otherwise than params\.yaml says now"):
+        search(divided, 2, OUTPUT, num_jobs=1)
 
 
 def test_settings_that_diverge_are_told_and_passed_over(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,6 +172,7 @@ def test_a_study_of_other_settings_is_not_gone_on_with(settings: Settings) -> No
         ({"batch_size": {"choices": [16, 1.5]}}, "found 1.5"),
         ({"learning_rate_schedule": {"choices": ["constant", "linear"]}}, "found 'linear'"),
         ({"learning_rate": 0.1}, "search.learning_rate: found 0.1"),
+        ({"warmup_epochs": {"low": 0, "high": 2}}, "search.warmup_epochs: found 2, expected fewer than epochs, 2"),
         ({}, "names no setting"),
     ],
 )
@@ -142,12 +184,19 @@ def test_a_space_that_cannot_be_searched_is_refused(settings: Settings, content:
 
 
 def test_whole_numbers_are_drawn_whole() -> None:
-    one = space.spaces({"batch_size": {"low": 8, "high": 128, "log": True}})["batch_size"]
+    one = space.spaces({"batch_size": {"low": 8, "high": 128, "log": True}}, 50)["batch_size"]
     assert one == optuna.distributions.IntDistribution(8, 128, log=True)
-    assert space.rounded({"learning_rate": 0.00123456, "batch_size": 17}) == {
-        "learning_rate": 0.00123,
-        "batch_size": 17,
-    }
+
+
+def test_what_is_drawn_has_digits_that_can_be_typed_and_what_is_listed_stays(settings: Settings) -> None:
+    ranges = space.spaces({"learning_rate": {"low": 0.0001, "high": 0.1}, "batch_size": {"low": 8, "high": 99}}, 2)
+    drawn = {"learning_rate": 0.00123456, "batch_size": 17}
+    assert space.rounded(drawn, ranges, but=()) == {"learning_rate": 0.00123, "batch_size": 17}
+    assert space.rounded(drawn, ranges, but=("learning_rate",)) == drawn
+    odd = {"learning_rate": {"choices": [0.0012345, 0.0023456]}}
+    search(replace(settings, search=odd), 3, OUTPUT, num_jobs=1)
+    assert {values["learning_rate"] for values, _ in found(settings)} <= {0.0012345, 0.0023456}
+    assert (OUTPUT / "groovepredictor/search.png").exists()
 
 
 def test_the_best_is_written_where_that_is_asked_for_and_nothing_else(settings: Settings) -> None:
@@ -168,7 +217,7 @@ def test_settings_that_would_break_the_file_are_not_written(settings: Settings) 
     assert sorted(path.name for path in Path.cwd().iterdir()) == ["data", "params.yaml"]
 
 
-@pytest.mark.parametrize("storage", ["nonsense", "oracle://nobody@localhost/x", "sqlite:////dev/null/study.db", None])
+@pytest.mark.parametrize("storage", ["nonsense", "oracle://nobody@localhost/x", None])
 def test_a_database_that_cannot_be_opened_is_told(settings: Settings, storage: str | None) -> None:
     if storage is None:
         (OUTPUT / "groovepredictor").mkdir(parents=True)

@@ -5,6 +5,7 @@ own, and is scored on the fold that it never saw. The test side takes no part, s
 A fold that was trained with the same settings, data and code is taken as it is; one that was interrupted goes on.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kelly.atomic import write_text
 from kelly.datasets.sequences import Dataset, read_about
 from kelly.evaluation import core_scores
 from kelly.experiments.folds import folds, sides
+from kelly.experiments.prepared_data import check_prepared
 from kelly.experiments.side_by_side import each, jobs, stop_if_orphaned
 from kelly.params import Settings
 from kelly.prepared import DATA, datasets_folder, divided, identified, splits_folder
@@ -47,7 +49,9 @@ class Fold:
         folder = datasets_folder(DATA, s.task.name)
         dataset = Dataset.load(folder)
         rows = sides(dataset, self.held_out, self.own, s.splitting)
-        data = identified(folder, rows, s.splitting) | {"fold": self.name}
+        # Its rows are part of what it is: dealt otherwise, it would be scored on what it learned from.
+        digest = hashlib.sha256(b"".join(rows[side].tobytes() for side in splits.SIDES)).hexdigest()
+        data = identified(folder, rows, s.splitting) | {"fold": f"{self.name}, {digest[:12]}"}
         train_model(
             s.task, s.training, splits.sides(dataset, rows, s.splitting.shuffle_seed), data, output,
             resume="same", save_history=False, save_plots=False, after_epoch=stop_if_orphaned,
@@ -57,6 +61,7 @@ class Fold:
 
 def all_folds(settings: Settings, number: int) -> list[Fold]:
     """The folds of one network's prepared data. Raises KellyError where it is not prepared, or has too few pieces."""
+    check_prepared(settings)
     name = settings.task.name
     dataset = Dataset.load(datasets_folder(DATA, name))
     own = splits.load(splits_folder(DATA, name))

@@ -6,6 +6,7 @@ slow. Two ways lead back to one network: the mean of the weights of one member's
 to say what all members say together (Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015).
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch import Tensor
 from kelly import splits
 from kelly.atomic import replacing
 from kelly.datasets.sequences import Sequences
+from kelly.errors import KellyError
 from kelly.evaluation import Network as Function
 from kelly.experiments.crossval import all_folds
 from kelly.experiments.side_by_side import each, stop_if_orphaned
@@ -34,6 +36,7 @@ from kelly.training.runs import train_model
 
 By = Literal["seeds", "folds"]
 MOST_AVERAGED = 10  # epochs of one member
+TAUGHT = "taught.npy"
 BLOCK = 256  # sequences that members hear at a time
 
 
@@ -118,12 +121,18 @@ def average(ensemble: Ensemble, validation: Sequences) -> tuple[Network, list[in
     task, at = ensemble.settings.task, ensemble.single
     history = CheckpointManager(at / "checkpoints").load_latest(task.name)["metrics"]["val_loss"]
     epochs = sorted((int(path.stem) for path in (at / "epochs").glob("[0-9]*.pt")), key=lambda e: history[e - 1])
+    again = f"delete {at} and run the same command"
+    if not epochs:
+        raise KellyError(f"{at / 'epochs'} holds no weights, expected those of the best epochs; {again}")
     taken: list[int] = []
     held: list[Mapping[str, Tensor]] = []
     network, least = Network(task).eval(), np.inf
     for epoch in epochs:
         path = at / "epochs" / f"{epoch}.pt"
-        tried = [*held, torch.load(path, weights_only=True)]
+        try:
+            tried = [*held, torch.load(path, weights_only=True)]
+        except Exception as error:  # of a broken file anything may come out
+            raise KellyError(f"{path} cannot be read as weights ({type(error).__name__}); {again}") from None
         candidate = Network(task).eval()
         load_weights(candidate, {name: torch.stack([w[name] for w in tried]).mean(dim=0) for name in tried[0]}, path)
         loss = cost(task.loss, Predicted(validation, as_function(candidate)(validation.inputs))).mean
@@ -164,7 +173,7 @@ class Taught:
 def teach(ensemble: Ensemble, side: splits.Side) -> Taught:
     """What the members say together of each sequence of a side; kept on the disk, it may be more than memory holds."""
     task, say = ensemble.settings.task, together(ensemble.functions())
-    path = ensemble.folder / "taught.npy"
+    path = ensemble.folder / TAUGHT
     with replacing(path) as temporary:
         shape = (len(side), side.sequences.inputs.shape[1], task.num_outputs)
         outputs = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
@@ -179,9 +188,14 @@ def distil(ensemble: Ensemble, output: Path) -> None:
     """Train one network of the same shape, below `output`, on what the members say; it stops by the true targets."""
     s = ensemble.settings
     sides, data = load_sides(s, DATA)
+    taught = teach(ensemble, sides["train"])
+    # What was said is part of what it is: members that went on teach anew.
+    with (ensemble.folder / TAUGHT).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    origin = f"distilled from {ensemble.describe()}, whose outputs have the SHA-256 {digest[:12]}"
     train_model(
-        s.task, s.training, {**sides, "train": teach(ensemble, sides["train"])}, data, output,
-        resume="same", save_history=False, save_plots=False, origin=f"distilled from {ensemble.describe()}",
+        s.task, s.training, {**sides, "train": taught}, data, output,
+        resume="same", save_history=False, save_plots=False, origin=origin,
     )  # fmt: skip
 
 

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from kelly.atomic import write_text
 from kelly.errors import KellyError
 from kelly.evaluation import Network, as_scores, costs
 from kelly.exclusive import claim
 from kelly.experiments.ensemble import By, Ensemble, distil, save_average, together
+from kelly.experiments.prepared_data import check_prepared
 from kelly.experiments.side_by_side import jobs
 from kelly.intervals import intervals
 from kelly.params import Settings
@@ -23,6 +25,7 @@ from kelly.verdicts import fixed, significant
 
 OUTCOMES = {
     "better": "it helps: less loss than the single network, by more than another seed may give",
+    "alone": "it helps: less loss than the single network; whether another seed gives as much was not measured",
     "lucky": "**not certain** to help: less loss than the single network, but within what another seed may give",
     "worse": "it does **not** help: more loss than the single network",
     "even": "it does **not** help: it cannot be told apart from the single network",
@@ -39,6 +42,7 @@ def ensemble(settings: Settings, num_members: int, by: By, output: Path, num_job
     task, folder = settings.task, output / settings.task.name
     group = Ensemble(settings, folder, num_members, by)
     at_a_time = jobs(num_jobs, settings.training.num_threads)
+    check_prepared(settings)
     parts = load_parts(settings, DATA)
     with claim(folder, task.name):
         print(f"{task.title}: training {group.describe()}", flush=True)
@@ -104,9 +108,11 @@ def report(
     }
     for name, one in scores.items():
         files = len(losses) if name == "ensemble" else 1
+        # Members by folds have learned from all pieces of the validation side.
+        validation = "–" if (name, group.by) == ("ensemble", "folds") else f"{one['validation_loss']:.6f}"
         gain = "–" if name == "single" else f"{significant(one['gain'])}{between(one, 'gain', significant)}"
         lines.append(
-            f"| {names[name]} | {files} | {one['validation_loss']:.6f} | {one['loss']:.6f} "
+            f"| {names[name]} | {files} | {validation} | {one['loss']:.6f} "
             f"| {fixed(one['skill'])}{between(one, 'skill', fixed)} | {gain} |"
         )
     spread = float(np.std(losses, ddof=1))
@@ -114,21 +120,29 @@ def report(
         f"\nThe members alone: test loss {np.mean(losses):.6f} in the mean, {min(losses):.6f} to {max(losses):.6f}, "
         f"standard deviation {spread:.2g}.\n"
     )
-    # Members by folds learned from less; what they lose says nothing of another seed.
-    typical = float(np.mean(losses)) - spread if group.by == "seeds" else np.inf
+    typical = least_by_luck(losses) if group.by == "seeds" else None  # by folds they learned from less
     lines += [f"**{name.title()}**: {OUTCOMES[outcome(scores[name], typical)]}." for name in ("average", "distilled")]
     return "\n".join(lines) + "\n"
 
 
-def outcome(one: Scores, typical: float) -> str:
+def least_by_luck(losses: list[float]) -> float:
+    """The lower end of the 95 % prediction interval for one more seed, from the losses of some, after Student."""
+    n = len(losses)
+    return float(np.mean(losses) - stdtrit(n - 1, 0.975) * np.std(losses, ddof=1) * np.sqrt(1 + 1 / n))
+
+
+def outcome(one: Scores, typical: float | None) -> str:
     """Whether a network is better than the single one: where the whole interval of its gain is above 0.
 
-    typical: the loss that a network which is better must stay below, or it may owe it to the luck of a seed
+    typical: the loss that a network which is better must stay below, or it may owe it to the luck of a seed; None:
+        not known
     """
     if "gain_low" not in one or one["gain_low"] <= 0 <= one["gain_high"]:
         return "even"
     if one["gain_high"] < 0:
         return "worse"
+    if typical is None:
+        return "alone"
     return "better" if one["loss"] < typical else "lucky"
 
 

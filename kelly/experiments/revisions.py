@@ -129,7 +129,11 @@ class Revision:
                 export, fault = read_export(task, data), ""
             except KellyError as error:
                 fault = f"its export cannot be used, {error}"
-        return Run(self.name, settings(self.params, task.name), scores, history, export, fault)
+        try:
+            own = settings(self.params, task.name)
+        except (AttributeError, TypeError):
+            raise KellyError(f"{self.name}: params.yaml has no settings of {task.title}, see kelly check") from None
+        return Run(self.name, own, scores, history, export, fault)
 
     def _json(self, path: str) -> Mapping[str, Any]:
         try:

@@ -19,11 +19,13 @@ import optuna
 from filelock import FileLock
 from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from kelly.errors import KellyError
 from kelly.exclusive import claim
 from kelly.experiments import space
+from kelly.experiments.prepared_data import check_prepared
 from kelly.experiments.side_by_side import each, stop_if_orphaned
 from kelly.params import Settings
 from kelly.prepared import DATA, load_sides
@@ -36,6 +38,10 @@ Sampler = Literal["tpe", "random"]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 BEFORE_PRUNING = 5  # whole trials to compare with, and epochs of each that are always trained
 
+EXPECTED = (
+    "expected the address of a database, as sqlite:///study.db or postgresql+psycopg2://user:password@host/name with "
+    "its driver installed, and a study that this version of Optuna made"
+)
 HOST = socket.gethostname()
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -59,38 +65,46 @@ class Search:
         """The network's name."""
         return self.settings.task.name
 
+    @cached_property
+    def address(self) -> URL:
+        """Where the study lies; as text it hides the password. Raises KellyError where it is no address."""
+        try:
+            return make_url(self.storage)
+        except ArgumentError:
+            raise KellyError(f"--storage {self.storage} cannot be opened: it is no address, {EXPECTED}") from None
+
     @property
     def is_local(self) -> bool:
         """Whether the study lies in an SQLite file, which one machine alone works on."""
-        return self.storage.startswith("sqlite:")
+        return self.address.get_backend_name() == "sqlite"
 
     @cached_property
     def spaces(self) -> dict[str, optuna.distributions.BaseDistribution]:
         """What may be tried."""
-        return space.spaces(self.settings.search)
+        return space.spaces(self.settings.search, self.settings.training.epochs)
 
     @property
     def lock(self) -> FileLock:
-        """Held while a trial is given out, so that none is given twice."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder / ".study.lock")
+        """Held while a trial is given out or ends, so that none is given twice; of an SQLite file, beside it."""
+        database = self.address.database if self.is_local else None
+        at = self.folder / "study" if database is None else Path(database)
+        at.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(at.with_name(f".{at.name}.lock"))
 
     def study(self, index: int = 0) -> optuna.Study:
         """The study as it is now, with what draws the trial number `index`, counted from 0.
 
-        Each has a seed of its own: a search that was interrupted draws what an unbroken one would have.
+        Each has a seed of its own: a search that was interrupted draws what an unbroken one would have. Machines that
+        share a database do not know each other's trials at once, and must not draw the same: there, chance decides.
         Raises KellyError where the database cannot be opened.
         """
-        seed = int(np.random.SeedSequence([self.settings.training.seed, index]).generate_state(1)[0])
+        own = [self.settings.training.seed, index] if self.is_local else None
+        seed = int(np.random.SeedSequence(own).generate_state(1)[0])
         engine = {"connect_args": {"timeout": 60}} if self.is_local else {}
         try:
             storage = optuna.storages.RDBStorage(self.storage, engine_kwargs=engine)
         except (ImportError, RuntimeError, SQLAlchemyError, StorageInternalError) as error:
-            raise KellyError(
-                f"the study at {self.storage} cannot be opened: {error}; expected the address of a database, as "
-                "sqlite:///study.db or postgresql+psycopg2://user:password@host/name with its driver installed, and a "
-                "study that this version of Optuna made"
-            ) from None
+            raise KellyError(f"the study at {self.address} cannot be opened: {error}; {EXPECTED}") from None
         random = self.sampler == "random"
         return optuna.create_study(
             storage=storage,
@@ -113,6 +127,7 @@ class Search:
 
         Raises KellyError where it was begun with other data or settings.
         """
+        check_prepared(self.settings)
         about = self.identity(load_sides(self.settings, DATA)[1])
         with self.lock:
             study = self.study()
@@ -120,13 +135,13 @@ class Search:
                 if changed := differences(before, about):
                     lines = "\n".join(f"  {line}" for line in changed).replace("checkpoint", "study")
                     raise KellyError(
-                        f"the study in {self.storage} was begun with other settings; give them back their former "
+                        f"the study at {self.address} was begun with other settings; give them back their former "
                         f"values, or begin another one with --output:\n{lines}"
                     )
                 return
-            study.set_user_attr("about", about)
             if values := space.present(self.settings, self.spaces):
-                study.enqueue_trial(values)
+                study.enqueue_trial(values, user_attrs={"given": values}, skip_if_exists=True)
+            study.set_user_attr("about", about)
 
     def run(self, num_trials: int, num_jobs: int) -> Iterator[FrozenTrial]:
         """Have the study come to `num_trials` ended trials; yields each as it ends."""
@@ -158,9 +173,9 @@ def try_one(search: Search, num_trials: int) -> int | None:
                 return None
             study = search.study(index)
             trial = study.ask(search.spaces)
-            values = space.rounded(trial.params)
-            folder = search.folder / trial.user_attrs.get("folder", f"trial{trial.number:04}")
-            for name, value in (("settings", values), ("folder", folder.name), ("host", HOST)):
+            values = space.rounded(trial.params, search.spaces, trial.user_attrs.get("given", {}))
+            folder = Path(trial.user_attrs.get("folder", search.folder.resolve() / f"trial{trial.number:04}"))
+            for name, value in (("settings", values), ("folder", str(folder)), ("host", HOST)):
                 trial.set_user_attr(name, value)
             held.enter_context(claim(folder, search.model))
         sides, data = load_sides(search.settings, DATA)
@@ -168,10 +183,12 @@ def try_one(search: Search, num_trials: int) -> int | None:
         report = Report(trial)
         loss, state = None, TrialState.PRUNED
         try:
-            metrics = train_model(
+            history = train_model(
                 search.settings.task, training, sides, data, folder,
                 resume="unfinished", save_history=False, save_plots=False, after_epoch=report,
-            ).to_dict()  # fmt: skip
+            )  # fmt: skip
+            report(history)  # where it was killed between its last checkpoint and this
+            metrics = history.to_dict()
             best = best_epoch(metrics)
             trial.set_user_attr("best_epoch", best)
             loss, state = metrics["val_loss"][best - 1], TrialState.COMPLETE
@@ -179,8 +196,9 @@ def try_one(search: Search, num_trials: int) -> int | None:
             pass
         except DivergedError as error:
             trial.set_user_attr("diverged", str(error))
-        study.tell(trial, loss, state)
-        shutil.rmtree(folder)
+        with search.lock:
+            study.tell(trial, loss, state)
+            shutil.rmtree(folder)
     return trial.number
 
 
@@ -198,27 +216,31 @@ class Report:
             loss = losses[epoch - 1]
             assert loss is not None
             self.trial.report(loss, epoch)
-        self.told = len(losses)
-        if self.trial.should_prune():
-            raise optuna.TrialPruned
+            self.told = epoch
+            if self.trial.should_prune():
+                raise optuna.TrialPruned
 
 
 def give_back_abandoned(search: Search, study: optuna.Study) -> None:
     """Queue the trials again whose process was killed: they go on where they were, from their checkpoints.
 
     A process that trains holds its trial's folder, and the operating system lets go of it when the process ends. Of
-    trials on other machines it cannot be told.
+    trials on other machines it cannot be told. Called while the lock is held.
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        # Without a host it was killed as it was given out: by this machine, which alone opens an SQLite file.
-        if trial.user_attrs.get("host", HOST if search.is_local else None) != HOST:
+        # A machine may have got another name; an SQLite file has one machine alone.
+        if not search.is_local and trial.user_attrs.get("host") != HOST:
             continue
-        at = trial.user_attrs.get("folder", f"trial{trial.number:04}")
-        try:
-            with claim(search.folder / at, search.model):
-                if search.study().trials[trial.number].state is not TrialState.RUNNING:
-                    continue  # it ended a moment ago
-                study.tell(trial.number, state=TrialState.FAIL)
-                study.enqueue_trial(trial.params, user_attrs={"folder": at})
-        except KellyError:
-            continue  # another process is at work on it
+        folder = Path(trial.user_attrs.get("folder", ""))
+        if folder.is_absolute() and folder.is_dir():
+            try:
+                with claim(folder, search.model):
+                    pass
+            except KellyError:
+                continue  # another process is at work on it
+        elif not search.is_local:
+            continue  # a machine of the same name, with other disks
+        study.tell(trial.number, state=TrialState.FAIL)
+        given = trial.user_attrs.get("given", {})
+        kept = {"folder": str(folder)} if folder.is_absolute() and folder.is_dir() else {}
+        study.enqueue_trial(given | trial.params, user_attrs=kept | ({"given": given} if given else {}))

@@ -24,7 +24,7 @@ def draw(settings: Settings, study: optuna.Study, path: Path) -> None:
     """Draw the losses in the order of the trials, with the best so far, and beside it against each setting."""
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     losses = [loss_of(trial) for trial in trials]
-    spaces = space.spaces(settings.search)
+    spaces = space.spaces(settings.search, settings.training.epochs)
     rows = -(-(1 + len(spaces)) // COLUMNS)
     figure = Figure(figsize=(3.2 * COLUMNS, 2.8 * rows), layout="constrained")
     first, *others = figure.subplots(rows, COLUMNS, sharey=True, squeeze=False).flat

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RoundTripRepresenter
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
 from kelly.atomic import write_text
@@ -44,16 +47,25 @@ def search(
     at_a_time = jobs(num_jobs, settings.training.num_threads)
     if num_trials < 1:
         raise KellyError(f"--trials {num_trials}: expected 1 or more")
-    space.spaces(settings.search)  # its mistakes, before anything is made
+    space.spaces(settings.search, settings.training.epochs)  # its mistakes, before anything is made
     folder.mkdir(parents=True, exist_ok=True)
-    a_search = Search(settings, folder, storage or f"sqlite:///{folder / 'study.db'}", sampler, prune)
-    a_search.begin()
-    if before := len(ended(a_search.study())):
-        print(f"{task.title}: going on after {before} trials", flush=True)
-    for trial in a_search.run(num_trials, at_a_time):
-        tqdm.write(line(trial))
+    own = URL.create("sqlite", database=str(folder / "study.db")).render_as_string()
+    a_search = Search(settings, folder, storage or own, sampler, prune)
+    try:
+        a_search.begin()
+        if before := len(ended(a_search.study())):
+            print(f"{task.title}: going on after {before} trials", flush=True)
+        for trial in a_search.run(num_trials, at_a_time):
+            tqdm.write(line(trial))
+    except (SQLAlchemyError, StorageInternalError, UpdateFinishedTrialError) as error:
+        raise KellyError(
+            f"the study at {a_search.address} did not answer ({error!s:.200}); what was finished is kept, and the same "
+            "command goes on"
+        ) from None
     study = a_search.study()
     print("\n".join(summary(settings, study)))
+    if (missing := num_trials - len(ended(study))) > 0:
+        print(f"{missing} of {num_trials} trials are at work in other processes, or were on a machine that is lost")
     draw(settings, study, folder / "search.png")
     print(f"Picture: {folder / 'search.png'}")
     if write:
@@ -86,7 +98,7 @@ def summary(settings: Settings, study: optuna.Study) -> list[str]:
         f"\n{task.title}: {len(trials)} trials, {len(whole)} trained to their end, "
         f"{len(trials) - len(whole) - diverged} pruned, {diverged} diverged; validation loss ({LOSS_NAMES[task.loss]})"
     ]
-    present = space.present(settings, space.spaces(settings.search))
+    present = space.present(settings, space.spaces(settings.search, settings.training.epochs))
     lines += [f"  present settings  {trial.value:.6f}" for trial in whole if used(trial) == present][:1]
     lines.append(f"  best, trial {best.number:<4}  {best.value:.6f}  " + ", ".join(
         f"{name} {value}" for name, value in used(best).items()))  # fmt: skip

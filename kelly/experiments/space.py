@@ -1,6 +1,6 @@
 """What a search may try, `search:` in params.yaml: checked, drawn from, and turned into settings."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -49,8 +49,8 @@ class Space(Block):
         return FloatDistribution(self.low, self.high, log=self.log)
 
 
-def spaces(search: Mapping[str, Any]) -> dict[str, BaseDistribution]:
-    """What may be tried, by setting. Raises KellyError with a line for every mistake."""
+def spaces(search: Mapping[str, Any], epochs: int) -> dict[str, BaseDistribution]:
+    """What may be tried, by setting, in a training of at most `epochs`. KellyError with a line for every mistake."""
     found, mistakes = {}, []
     for name, content in search.items():
         if name not in NAMES:
@@ -62,6 +62,8 @@ def spaces(search: Mapping[str, Any]) -> dict[str, BaseDistribution]:
             space = Space.model_validate(content)
             for value in space.named:
                 values.validate_python(value, strict=True)
+                if name == "warmup_epochs" and not isinstance(value, str) and value >= epochs:
+                    mistakes.append(f"search.{name}: found {value}, expected fewer than epochs, {epochs}")
         except ValidationError as error:
             mistakes += [
                 f"search.{name}: found {e['input']!r:.60}, expected {e['msg'].removeprefix('Value error, ')}"
@@ -76,9 +78,12 @@ def spaces(search: Mapping[str, Any]) -> dict[str, BaseDistribution]:
     return found
 
 
-def rounded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Drawn values with as many digits as are typed again."""
-    return {n: float(f"{v:.{DIGITS}g}") if isinstance(v, float) else v for n, v in values.items()}
+def rounded(values: Mapping[str, Any], search: Mapping[str, BaseDistribution], but: Collection[str]) -> dict[str, Any]:
+    """Values drawn from a range with as many digits as are typed again; `but` were not drawn."""
+    return {
+        name: float(f"{value:.{DIGITS}g}") if isinstance(search[name], FloatDistribution) and name not in but else value
+        for name, value in values.items()
+    }
 
 
 def with_values(settings: Settings, values: Mapping[str, Any]) -> Training:
