@@ -84,7 +84,9 @@ def main() -> NoReturn:
     beside.add_argument("revisions", nargs="+", metavar="REV",
                         help="a git revision, an experiment of DVC, or workspace; others are compared with the first, "
                         "and one alone with the workspace")  # fmt: skip
-    beside.add_argument("--models", nargs="+", choices=TASKS, help="these networks alone (those that differ)")
+    beside.add_argument(
+        "--models", nargs="+", type=str.lower, choices=TASKS, help="these networks alone (those that differ)"
+    )
     beside.add_argument("--picture", type=Path, default=Path("comparison.png"), help="draw it here (%(default)s)")
     beside.set_defaults(command=lambda a: compare(a.revisions, a.models, a.picture))
     arguments = parser.parse_args()

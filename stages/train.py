@@ -16,6 +16,8 @@ def main() -> None:
     with joined() as together, claimed(together.is_first) as s:
         sides, about = load_sides(s, DATA)
         train_model(s.task, s.training, sides, about, TRAINED, resume="unfinished", together=together)
+        if together.size > 1:
+            print(f"DVC does not know of this, and would train again: dvc commit --force train@{s.task.name}")
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def test_the_table_has_the_mean_and_the_spread_of_what_stands_above(
 
 @pytest.mark.parametrize("number", [1, 161])
 def test_more_folds_than_pieces_or_one_alone_are_refused(settings: Settings, number: int) -> None:
-    with pytest.raises(KellyError, match=f"--folds {number}: expected 2 to 160, the pieces of GroovePredictor"):
+    with pytest.raises(KellyError, match=f"{number} folds: expected 2 to 160, the pieces of GroovePredictor"):
         crossval([settings], number, OUTPUT)
     assert not OUTPUT.exists()
 

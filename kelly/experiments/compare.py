@@ -12,7 +12,7 @@ from kelly.evaluation import as_scores, costs
 from kelly.experiments.comparison_picture import draw
 from kelly.experiments.comparison_text import LEGEND, MORE_SEEDS, section
 from kelly.experiments.differences import OTHER_PIECES, Group, difference, groups, mean
-from kelly.experiments.revisions import WORKSPACE, Export, Revision, Run
+from kelly.experiments.revisions import WORKSPACE, Export, Revision, Run, settings
 from kelly.intervals import intervals
 from kelly.prepared import divided
 from kelly.scoring import Predicted
@@ -48,17 +48,26 @@ def compare(names: Sequence[str], models: Sequence[str] | None, picture: Path) -
 def different(revisions: Sequence[Revision]) -> list[Task]:
     """The networks whose export or metrics are not the same in all revisions; say which are."""
     found, same = [], []
+    not_run: list[str] = []
     for task in TASKS.values():
         first, *others = ((revision.export(task), revision.scores(task)) for revision in revisions)
         if any(other != first for other in others):
             found.append(task)
         elif first != (None, {}):
             same.append(task.title)
+            reference = settings(revisions[0].params, task.name)
+            not_run += [
+                f"{task.title}: {revision.name} has other settings than {revisions[0].name}, but the same results: "
+                "it was not run with them (kelly repro)"
+                for revision in revisions[1:]
+                if settings(revision.params, task.name) != reference
+            ]
     names = ", ".join(revision.name for revision in revisions)
     if not found and not same:
         raise KellyError(f"{names}: found no results of a network, expected some; run the pipeline: kelly repro")
     if same:
         print(f"Identical in {names}: {', '.join(same)}")
+        print("".join(f"{line}\n" for line in not_run), end="")
     return found
 
 

@@ -12,6 +12,7 @@ from kelly.atomic import write_text
 from kelly.errors import KellyError
 from kelly.evaluation import Network, as_scores, costs
 from kelly.exclusive import claim
+from kelly.experiments.crossval import all_folds
 from kelly.experiments.ensemble import By, Ensemble, distil, save_average, together
 from kelly.experiments.prepared_data import check_prepared
 from kelly.experiments.side_by_side import jobs
@@ -43,6 +44,8 @@ def ensemble(settings: Settings, num_members: int, by: By, output: Path, num_job
     group = Ensemble(settings, folder, num_members, by)
     at_a_time = jobs(num_jobs, settings.training.num_threads)
     check_prepared(settings)
+    if by == "folds":
+        all_folds(settings, num_members)  # whether there are as many, before anything is made
     parts = load_parts(settings, DATA)
     with claim(folder, task.name):
         print(f"{task.title}: training {group.describe()}", flush=True)

@@ -25,9 +25,7 @@ def folds(task: Task, dataset: Dataset, own: dict[str, Rows], splitting: Splitti
     part = dataset.sequences.take(rows)
     pieces = len(np.unique(part.groups))
     if not FEWEST <= number <= pieces:
-        raise KellyError(
-            f"--folds {number}: expected {FEWEST} to {pieces}, the pieces of {task.title} that are not test"
-        )
+        raise KellyError(f"{number} folds: expected {FEWEST} to {pieces}, the pieces of {task.title} that are not test")
     found = StratifiedGroupKFold(number, shuffle=True, random_state=splitting.seed)
     return [rows[held_out] for _, held_out in found.split(rows, common(quadrants(task, part), number), part.groups)]
 

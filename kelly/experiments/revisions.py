@@ -92,6 +92,8 @@ class Revision:
             raise KellyError(f"{name}: there is no params.yaml, run from the project's folder; {EXPECTED}") from None
         except YAMLError as error:
             raise KellyError(f"{name}: params.yaml cannot be read as YAML: {error}; see kelly check") from None
+        except AttributeError:  # of what git knows by that name, but is no commit
+            raise KellyError(f"{name}: is no commit; {EXPECTED}") from None
         except (DvcException, OSError, KellyError) as error:
             raise KellyError(f"{name}: {error}; {EXPECTED}") from None
 

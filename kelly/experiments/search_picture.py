@@ -18,6 +18,7 @@ from kelly.params import Settings
 from kelly.plots import LOSS_NAMES, MARK, TRAIN, VALIDATION
 
 COLUMNS = 3
+EDGE = 1.1  # by how much an axis of ratios reaches beyond what is tried
 
 
 def draw(settings: Settings, study: optuna.Study, path: Path) -> None:
@@ -41,12 +42,15 @@ def draw(settings: Settings, study: optuna.Study, path: Path) -> None:
         axes.remove()
     # Losses of settings that hardly learn would press all others together.
     middle = sorted(losses)[len(losses) // 2]
-    first.set_ylim(min(losses) - 0.1 * (middle - min(losses) or 1e-6), middle + 2 * (middle - min(losses) or 1e-6))
+    top = middle + 2 * (middle - min(losses) or 1e-6)
+    above = sum(loss > top for loss in losses)
+    first.set_ylim(min(losses) - 0.1 * (middle - min(losses) or 1e-6), top)
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.3)
     figure.supylabel(f"validation loss, {LOSS_NAMES[settings.task.loss]}", fontsize="medium")
-    figure.suptitle(f"{settings.task.title}: {len(ended(study))} trials, {len(trials)} to their end")
+    out = f", {above} of them above the picture" if above else ""
+    figure.suptitle(f"{settings.task.title}: {len(ended(study))} trials, {len(trials)} to their end{out}")
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, metadata={"Software": None})
 
@@ -59,11 +63,10 @@ def against(axes: Axes, name: str, one: BaseDistribution, trials: list[FrozenTri
         choices = one.choices
         axes.set_xticks(range(len(choices)), [str(choice) for choice in choices])
         axes.set_xlim(-0.5, len(choices) - 0.5)
-    elif isinstance(one, FloatDistribution | IntDistribution):
-        if one.log:
-            axes.set_xscale("log")
-            axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlim(one.low, one.high)
+    elif isinstance(one, FloatDistribution | IntDistribution) and one.log:
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlim(one.low / EDGE, one.high * EDGE)
 
     def place(trial: FrozenTrial) -> Any:
         value = used(trial)[name]

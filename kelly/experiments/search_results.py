@@ -70,7 +70,7 @@ def search(
     print(f"Picture: {folder / 'search.png'}")
     if write:
         put_into(PARAMS_FILE, task.name, used(study.best_trial))
-        print(f"Written to {PARAMS_FILE}: git diff {PARAMS_FILE}")
+        print(f"Written to {PARAMS_FILE} (git diff {PARAMS_FILE}); train with it: kelly repro")
 
 
 def line(trial: FrozenTrial) -> str:
@@ -104,7 +104,8 @@ def summary(settings: Settings, study: optuna.Study) -> list[str]:
         f"{name} {value}" for name, value in used(best).items()))  # fmt: skip
     lines.append(f"Train it:\n  dvc exp run {space.as_options(task.name, used(best))}")
     lines.append(
-        f"The smallest of {len(whole)} losses promises too much: it was chosen for being small. The test side tells:\n"
+        f"The smallest of {len(whole)} losses promises too much: it was chosen for being small. Once it is "
+        "trained, the test side tells:\n"
         "  kelly compare HEAD workspace"
     )
     return lines

@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from kelly.datasets.settings import Block
 from kelly.errors import KellyError
-from kelly.params import Model, Settings, Training
+from kelly.params import Model, Settings, Training, expected
 
 # What a network may set for itself and what changes how well it learns, not how long it may.
 NAMES = tuple(name for name in Model.model_fields if name != "epochs" and not name.startswith("early_stopping"))
@@ -65,10 +65,7 @@ def spaces(search: Mapping[str, Any], epochs: int) -> dict[str, BaseDistribution
                 if name == "warmup_epochs" and not isinstance(value, str) and value >= epochs:
                     mistakes.append(f"search.{name}: found {value}, expected fewer than epochs, {epochs}")
         except ValidationError as error:
-            mistakes += [
-                f"search.{name}: found {e['input']!r:.60}, expected {e['msg'].removeprefix('Value error, ')}"
-                for e in error.errors()
-            ]
+            mistakes += list(dict.fromkeys(f"search.{name}: {told(e)}" for e in error.errors()))
         else:
             found[name] = space.distribution(whole=field.annotation is int)
     if not search:
@@ -76,6 +73,20 @@ def spaces(search: Mapping[str, Any], epochs: int) -> dict[str, BaseDistribution
     if mistakes:
         raise KellyError("params.yaml says of a search what cannot be tried:\n  " + "\n  ".join(mistakes))
     return found
+
+
+def told(mistake: Any) -> str:
+    """What is wrong with the values of a setting, in a few words."""
+    at, found = mistake["loc"], f"found {mistake['input']!r:.60}"
+    if mistake["type"] == "extra_forbidden":
+        return f"unknown key {at[-1]!r}; known here: {', '.join(Space.model_fields)}"
+    if mistake["type"] == "model_type":
+        return f"{found}, expected low and high, or choices"
+    if at[:1] == ("choices",):
+        return f"{found}, expected choices that are numbers or words, one at least"
+    if at:
+        return f"{at[0]} is {mistake['input']!r:.60}, expected {'true or false' if at[0] == 'log' else 'a number'}"
+    return f"{found}, expected {expected(mistake)}"
 
 
 def rounded(values: Mapping[str, Any], search: Mapping[str, BaseDistribution], but: Collection[str]) -> dict[str, Any]:
