@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from clone import SMALL
+from joblib.externals.loky import get_reusable_executor
 
 from kelly import params
 from kelly.params import Settings
@@ -12,6 +13,7 @@ from kelly.train_all import prepare
 
 def prepared(project: Path, model: str = "groovepredictor", changes: dict[str, str] | None = None) -> Settings:
     """The settings of one network from a params.yaml in the present folder, where its data is made."""
+    get_reusable_executor().shutdown(kill_workers=True)  # workers of an earlier test stand in its folder
     text = (project / "params.yaml").read_text()
     for before, after in {**SMALL, "num_workers: -1": "num_workers: 1", **(changes or {})}.items():
         assert before in text
