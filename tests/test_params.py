@@ -201,7 +201,7 @@ def places(value: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
 
 @settings(max_examples=300, derandomize=True, deadline=None)
 @given(
-    st.sampled_from(sorted(place for place in places(CONTENT) if place[0] != "search")),
+    st.sampled_from(sorted(p for p in places(CONTENT) if p[0] != "search")),
     st.sampled_from(["replace", "remove", "rename"]),
     st.sampled_from(STRANGE),
 )
