@@ -104,7 +104,8 @@ def test_a_command_that_is_one_process_refuses_to_be_several_and_says_so_once(
     command = [str(project / part) if part.endswith(".py") else part for part in COMMANDS[name]]
     done = [
         subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, env=environment(project) | {"RANK": rank, "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x"},
+            [sys.executable, *command], cwd=tmp_path, env=environment(project)
+            | {"RANK": rank, "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x"},
             capture_output=True, text=True, check=False,
         )
         for rank in "01"
