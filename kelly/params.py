@@ -137,7 +137,15 @@ def load(path: Path = PARAMS_FILE, overrides: Mapping[str, Any] | None = None) -
     Raises KellyError with a line for every key that is unknown, missing, of a wrong type or out of range.
     """
     params = _validated(path, overrides or {})
-    return {name: settings(params, task) for name, task in TASKS.items()}
+    found = {name: settings(params, task) for name, task in TASKS.items()}
+    late = [
+        f"\n  {name}: warmup_epochs is {s.training.warmup_epochs}, expected fewer than its epochs, {s.training.epochs}"
+        for name, s in found.items()
+        if s.training.warmup_epochs >= s.training.epochs
+    ]
+    if late:
+        raise KellyError(f"{path} has {len(late)} mistake(s), nothing was started:{''.join(late)}")
+    return found
 
 
 def source_settings(source: str, path: Path = PARAMS_FILE) -> dict[str, dict[str, Any]]:
@@ -192,11 +200,6 @@ def settings(params: Params, task: Task) -> Settings:
     training, splitting = resolved(Training), resolved(Splitting)
     if params.training_seed is not None:
         training = training.model_copy(update={"seed": params.training_seed})
-    if training.warmup_epochs >= training.epochs:
-        raise KellyError(
-            f"{task.title}: warmup_epochs is {training.warmup_epochs}, expected fewer than epochs, {training.epochs}; "
-            "change either in params.yaml"
-        )
     data = getattr(own.data, own.data.source).model_dump()
     if data.get("seed", 0) is None:
         data["seed"] = params.seed

@@ -65,7 +65,11 @@ def test_a_warm_up_longer_than_training_is_refused_before_anything_starts(
     tmp_path: Path, content: dict[str, Any]
 ) -> None:
     content["models"]["groovepredictor"]["warmup_epochs"] = 50
-    assert "GroovePredictor: warmup_epochs is 50, expected fewer than epochs, 50" in mistakes(tmp_path, content)
+    content["models"]["dynamicsengine"] |= {"warmup_epochs": 7, "epochs": 5}
+    told = mistakes(tmp_path, content)
+    assert "has 2 mistake(s), nothing was started" in told
+    assert "groovepredictor: warmup_epochs is 50, expected fewer than its epochs, 50" in told
+    assert "dynamicsengine: warmup_epochs is 7, expected fewer than its epochs, 5" in told
 
 
 def test_a_command_lines_value_wins_over_both(tmp_path: Path, content: dict[str, Any]) -> None:

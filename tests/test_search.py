@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 import pytest
 from small_project import prepared
 
@@ -89,6 +91,22 @@ def test_an_interrupted_search_goes_on_and_finds_what_an_unbroken_one_does(
     search(settings, 4, OUTPUT, sampler=sampler, num_jobs=1)
     assert found(settings) == found(settings, Path("unbroken"))
     assert not list(OUTPUT.glob("groovepredictor/trial*"))
+
+
+@pytest.mark.pipeline
+def test_processes_that_train_end_where_the_command_was_killed(settings: Settings) -> None:
+    text = PARAMS_FILE.read_text().replace("epochs: 2 ", "epochs: 90000 ")
+    PARAMS_FILE.write_text(text.replace("early_stopping_patience: 10 ", "early_stopping_patience: 90000 "))
+    arguments = ["search", "--model", settings.task.name, "--jobs", "2", "--no-pruning", "--output", str(OUTPUT)]
+    command = subprocess.Popen([sys.executable, "-c", "from kelly.cli import main; main()", *arguments])
+    while len(list(OUTPUT.glob("*/trial*/checkpoints/*_latest.pt"))) < 2:
+        assert command.poll() is None
+        time.sleep(0.1)
+    trained_by = psutil.Process(command.pid).children(recursive=True)
+    command.kill()
+    command.wait()
+    _, alive = psutil.wait_procs(trained_by, timeout=60)
+    assert not alive
 
 
 def test_two_processes_share_a_study(settings: Settings) -> None:

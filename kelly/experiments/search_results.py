@@ -56,7 +56,7 @@ def search(
         if before := len(ended(a_search.study())):
             print(f"{task.title}: going on after {before} trials", flush=True)
         for trial in a_search.run(num_trials, at_a_time):
-            tqdm.write(line(trial))
+            tqdm.write(line(task.name, trial))
     except (SQLAlchemyError, StorageInternalError, UpdateFinishedTrialError) as error:
         raise KellyError(
             f"the study at {a_search.address} did not answer ({error!s:.200}); what was finished is kept, and the same "
@@ -73,10 +73,9 @@ def search(
         print(f"Written to {PARAMS_FILE} (git diff {PARAMS_FILE}); train with it: kelly repro")
 
 
-def line(trial: FrozenTrial) -> str:
-    """One trial in a line."""
-    values = ", ".join(f"{name} {value}" for name, value in used(trial).items())
-    return f"Trial {trial.number:>3}: {outcome(trial):<28} {values}"
+def line(model: str, trial: FrozenTrial) -> str:
+    """One trial in a line, with the command that trains the pipeline's network as it did."""
+    return f"Trial {trial.number:>3}: {outcome(trial):<28} dvc exp run {space.as_options(model, used(trial))}"
 
 
 def outcome(trial: FrozenTrial) -> str:

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ def each(
 
     total, what: how many there are, and what one is called, for the bar
     """
-    calls = (delayed(silent)(os.getpid(), work, *given) for given in arguments)
+    calls = (delayed(silent)(work, *given) for given in arguments)
     with tqdm(total=total, unit=what, disable=None, leave=False) as bar:
         bar.refresh()
         try:
@@ -41,29 +42,17 @@ def each(
             raise
 
 
-def silent(parent: int, work: Callable[..., T], *arguments: Any) -> T:
-    """Do some work without printing; on behalf of the process with the number `parent`."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere), owned_by(parent):
+def silent(work: Callable[..., T], *arguments: Any) -> T:
+    """Do some work without printing."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         return work(*arguments)
-
-
-OWNER: list[int] = []
-
-
-@contextmanager
-def owned_by(parent: int) -> Iterator[None]:
-    """Remember whose work this is."""
-    OWNER.append(parent)
-    try:
-        yield
-    finally:
-        OWNER.pop()
 
 
 def stop_if_orphaned(_: Any = None) -> None:
     """End this process's work where the process that wants it is gone: it was killed, and may have begun anew."""
-    if OWNER and os.getpid() != OWNER[-1] and os.getppid() != OWNER[-1]:
-        raise KeyboardInterrupt
+    parent = parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        os._exit(1)  # joblib would keep it for minutes, waiting for the next piece of work
 
 
 def jobs(wanted: int | None, num_threads: int) -> int:
