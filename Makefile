@@ -12,7 +12,7 @@ repro: .venv/installed
 	kelly results --readme README.md
 
 test: lint
-	pytest
+	pytest -n logical --dist loadfile    # a file of tests stays on one core
 
 lint: .venv/installed
 	ruff check .
