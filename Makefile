@@ -12,7 +12,7 @@ repro: .venv/installed
 	kelly results --readme README.md
 
 test: lint
-	pytest -n logical --dist loadfile    # a file of tests stays on one core
+	pytest -n logical --dist loadfile --no-loadscope-reorder    # a file stays on one core; the long ones are not last
 
 lint: .venv/installed
 	ruff check .
