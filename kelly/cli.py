@@ -10,6 +10,7 @@ from joblib import cpu_count
 
 from kelly import chains, dvc_notes
 from kelly.atomic import write_text
+from kelly.audition.phrase import PARTS
 from kelly.console import folder, run
 from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import is_outdated
@@ -21,6 +22,7 @@ from kelly.tasks import TASKS, Made
 
 BEGIN = "<!-- results: made by the pipeline, do not edit -->"
 END = "<!-- end of results -->"
+TRAINED = Path("trained_models")
 EXPERIMENTS = Path("experiments")  # where what is no stage of the pipeline writes
 
 
@@ -89,6 +91,36 @@ def main() -> NoReturn:
     )
     beside.add_argument("--picture", type=Path, default=Path("comparison.png"), help="draw it here (%(default)s)")
     beside.set_defaults(command=lambda a: compare(a.revisions, a.models, a.picture))
+    hear = commands.add_parser("audition", help="write a page that plays the networks in a browser")
+    hear.add_argument(
+        "revisions", nargs="*", metavar="REV", help="git revisions or experiments, side by side (--models)"
+    )
+    hear.add_argument("--models", type=folder, default=TRAINED, help="a folder of five exports (%(default)s)")
+    hear.add_argument("--output", type=Path, default=Path("audition.html"), help="(%(default)s)")
+    hear.add_argument("--serve", action="store_true", help="serve it on localhost as well, until Ctrl-C")
+    hear.add_argument("--port", type=int, default=8000, help="where (%(default)s)")
+    hear.add_argument("--open", action="store_true", help="open it in the browser")
+    hear.set_defaults(
+        command=lambda a: resolve_name("kelly.audition.commands:audition")(
+            a.revisions, a.models, a.output, serve_at=a.port if a.serve else None, show=a.open
+        )
+    )
+    play = commands.add_parser("render", help="write what the networks play for an emotion as a MIDI file")
+    play.add_argument("output", type=Path, metavar="FILE.mid", help="the file")
+    play.add_argument("--valence", type=float, required=True, help="dark to bright, -1 to 1")
+    play.add_argument("--arousal", type=float, required=True, help="calm to lively, -1 to 1")
+    play.add_argument("--seed", type=int, default=42, help="the same gives the same (%(default)s)")
+    play.add_argument("--bars", type=int, default=8, help="(%(default)s)")
+    play.add_argument("--tempo", type=int, metavar="BPM", help="(as is usual for the emotion)")
+    play.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="(all)")
+    play.add_argument("--revision", metavar="REV", help="a git revision or an experiment (--models)")
+    play.add_argument("--models", type=folder, default=TRAINED, help="a folder of five exports (%(default)s)")
+    play.set_defaults(
+        command=lambda a: resolve_name("kelly.audition.commands:render")(
+            a.output, a.valence, a.arousal, seed=a.seed, bars=a.bars, bpm=a.tempo, parts=a.parts, revision=a.revision,
+            folder=a.models,
+        )
+    )  # fmt: skip
     arguments = parser.parse_args()
     run(partial(arguments.command, arguments))
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from kelly.datasets.sequences import Sequences
 from kelly.datasets.settings import Block
+from kelly.emotion_range import emotion_range
 from kelly.errors import KellyError
 from kelly.evaluation import core_scores
 from kelly.export import FORMAT_VERSION, document, export
@@ -120,6 +121,7 @@ def release(task: Task, output: Path, parts: Mapping[str, Sequences]) -> Model:
             "seed": about["training"]["seed"],
             "params": about["training"],
             "data": about["data"],
+            "emotion": emotion_range(task, parts["train"]),
             "torch_version": about["torch"],
             "code": about["code"],
             **({"origin": about["origin"]} if about.get("origin") else {}),

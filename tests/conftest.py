@@ -1,9 +1,12 @@
 """What tests share: the project's folder and small settings."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from browser import chromium
+from playwright.sync_api import Browser
 
 PROJECT = Path(__file__).parents[1]
 
@@ -16,3 +19,10 @@ torch.set_num_threads(1)
 def project() -> Path:
     """The project's folder."""
     return PROJECT
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for the tests of one file."""
+    with chromium() as found:
+        yield found

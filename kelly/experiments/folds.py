@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from kelly.datasets.sequences import Dataset, Sequences
-from kelly.emotion import BLOCK_SIZE, decode_block
+from kelly.emotion_range import coordinates
 from kelly.errors import KellyError
 from kelly.params import Splitting
 from kelly.splits import Rows, split
@@ -44,14 +44,8 @@ def sides(dataset: Dataset, held_out: Rows, own: dict[str, Rows], splitting: Spl
 
 def quadrants(task: Task, sequences: Sequences) -> NDArray[np.intp]:
     """In which quarter of the valence-arousal plane each sequence lies, 0..3; 1: arousal, 2: valence above 0."""
-    where, start, block = task.emotion
-    values = (sequences.inputs if where == "inputs" else sequences.targets)[..., start : start + BLOCK_SIZE]
-    total, weight = decode_block(np.asarray(values, dtype=np.float64), block)
-    coordinates: NDArray[np.float64] = total / weight
-    if sequences.mask is not None:
-        there = np.asarray(sequences.mask if sequences.mask.ndim == 2 else sequences.mask.any(axis=-1))
-        coordinates = np.where(there[..., None], coordinates, 0.0)  # the mean's sign is that of the sum
-    valence, arousal = coordinates[..., :2].sum(axis=1).T > 0
+    # The mean's sign is that of the sum.
+    valence, arousal = np.nansum(coordinates(task, sequences)[..., :2], axis=1).T > 0
     return np.asarray(2 * valence + arousal, dtype=np.intp)
 
 

@@ -1,0 +1,78 @@
+"""The audition page: one HTML file that holds exports, runs them in the browser and plays what they make."""
+
+import base64
+import gzip
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import orjson
+from markupsafe import Markup
+
+from kelly import features
+from kelly.audition.composing import MAX_BPM, MIN_BPM, constants
+from kelly.audition.midi_file import MADE_BY
+from kelly.audition.networks import Exports
+from kelly.audition.phrase import PARTS
+from kelly.tasks import TASKS
+
+FOLDER = Path(__file__).parent / "page"
+SCRIPTS = ("rtneural.js", "composing.js", "midi.js", "hearing.js", "sound.js", "roll.js", "main.js")
+SEED = 42
+
+
+def page(experiments: Sequence[Exports]) -> str:
+    """The page with these experiments, the first chosen; always the same of the same exports."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    return environment.from_string((FOLDER / "index.html").read_text(encoding="utf-8")).render(
+        names=[exports.name for exports in experiments],
+        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        script=Markup(script()),  # noqa: S704
+        constants=embedded(page_constants()),
+        sets=embedded(packed(experiments)),
+        parts=list(PARTS),
+        min_bpm=MIN_BPM,
+        max_bpm=MAX_BPM,
+        seed=SEED,
+    )
+
+
+def script() -> str:
+    """All of the page's JavaScript after its constants."""
+    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
+
+
+def page_constants() -> dict[str, Any]:
+    """What the JavaScript calls K."""
+    return constants() | {
+        "MADE_BY": MADE_BY,
+        "MIN_BPM": MIN_BPM,
+        "MAX_BPM": MAX_BPM,
+        "TITLES": {name: task.title for name, task in TASKS.items()},
+        "SIZES": {name: (task.num_inputs, task.num_outputs) for name, task in TASKS.items()},
+        "SAMPLE_RATE_HZ": features.SAMPLE_RATE_HZ,
+        "FFT_SIZE": features.FFT_SIZE,
+        "MIN_LEVEL_DB": features.MIN_LEVEL_DB,
+        "MEL_FILTERS": [(int(np.flatnonzero(row)[0]), row[row > 0].tolist()) for row in features.mel_filters()],
+    }
+
+
+def packed(experiments: Sequence[Exports]) -> dict[str, Any]:
+    """The exports' very bytes, each that differs once, by its hash."""
+    files, sets = {}, []
+    for exports in experiments:
+        models = {}
+        for name, data in exports.files.items():
+            models[name] = sha = hashlib.sha256(data).hexdigest()
+            if sha not in files:
+                files[sha] = base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
+        sets.append({"name": exports.name, "models": models})
+    return {"sets": sets, "files": files}
+
+
+def embedded(content: Any) -> Markup:
+    """JSON that can stand in a script element: nothing in it can end the element."""
+    return Markup(orjson.dumps(content).decode().replace("<", "\\u003c"))  # noqa: S704
