@@ -2,12 +2,14 @@
 
 Each chain is a `dvc repro` of its own, which shares DVC's locks and its cache with the others: what DVC has already
 run, or was told in params.yaml, holds here as well. What they print is put together line by line under the name of the
-network. On a terminal the last line of each chain, a progress bar for one, stays at the bottom.
+network. On a terminal the last line of each chain, a progress bar for one, stays at the bottom, and below them how far
+the whole pipeline is.
 """
 
 import codecs
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
+from typing import NoReturn
 
 from joblib import cpu_count
 from tqdm import tqdm
@@ -38,6 +41,10 @@ ADVICE = (
     "Use `dvc push`",
 )
 WIDTH = max(len(task.label) for task in TASKS.values())
+PIPELINE = "pipeline"
+STAGES = ("generate", "split", "train", "export", "evaluate")  # of a chain; DVC has a line for each, run or not
+STAGE_BEGINS = re.compile(rf"(Running stage|Stage) '({'|'.join(STAGES)})@")
+REFRESH_S = 0.5
 
 
 def reproduce(jobs: int) -> None:
@@ -76,10 +83,16 @@ def side_by_side(names: Sequence[str], jobs: int) -> list[str]:
         slots.put(slot)
     running: set[subprocess.Popen[bytes]] = set()
 
+    whole = tqdm(
+        desc=f"{PIPELINE:<{WIDTH}} | ", total=len(STAGES) * len(names), unit="stage", position=jobs, leave=False,
+        disable=not on_terminal(), bar_format="{desc}{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} stages, {elapsed}",
+        mininterval=REFRESH_S,
+    )  # fmt: skip
+
     def chain(name: str) -> int:
         slot = slots.get()
         try:
-            with Screen(TASKS[name].label, slot) as screen, started(name, screen, jobs) as process:
+            with Screen(TASKS[name].label, slot, whole) as screen, started(name, screen, jobs) as process:
                 running.add(process)
                 screen.follow()
             running.discard(process)
@@ -87,7 +100,7 @@ def side_by_side(names: Sequence[str], jobs: int) -> list[str]:
         finally:
             slots.put(slot)
 
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
+    with whole, ThreadPoolExecutor(max_workers=jobs) as pool:
         chains = {pool.submit(chain, name): name for name in names}
         try:
             return [chains[done] for done in as_completed(chains) if done.result() != 0]
@@ -102,12 +115,21 @@ def side_by_side(names: Sequence[str], jobs: int) -> list[str]:
             raise
 
 
-class Screen:
-    """Where one chain prints: whole lines under its label, and on a terminal the line that it is at, at the bottom."""
+def on_terminal() -> bool:
+    """Whether bars can be shown."""
+    return sys.stdout.isatty() and os.name == "posix"
 
-    def __init__(self, label: str, slot: int) -> None:
+
+class Screen:
+    """Where one chain prints: whole lines under its label, and on a terminal the line that it is at, at the bottom.
+
+    whole: the bar of the whole pipeline, which goes on by one as each stage of the chain ends
+    """
+
+    def __init__(self, label: str, slot: int, whole: "tqdm[NoReturn]") -> None:
         self.label = f"{label:<{WIDTH}} | "
-        self.on_terminal = sys.stdout.isatty() and os.name == "posix"
+        self.whole, self.begun = whole, False
+        self.on_terminal = on_terminal()
         # A chain that is to show its bars must believe that it is on a terminal itself.
         self.reading, self.writing = os.openpty() if self.on_terminal else os.pipe()
         if self.on_terminal:
@@ -129,10 +151,21 @@ class Screen:
             *lines, line = (line + decoder.decode(more).replace("\r\n", "\n")).split("\n")
             for whole in lines:
                 text = whole.rpartition("\r")[2].rstrip()
+                if STAGE_BEGINS.match(text):
+                    self.stage_ended()
+                    self.begun = True
                 if text and not text.lstrip().startswith(ADVICE):
                     tqdm.write(self.label + text)
                     sys.stdout.flush()
             self.bar.set_description_str(self.label + line.rpartition("\r")[2].strip())
+            self.whole.update(0)  # its clock
+        self.stage_ended()
+
+    def stage_ended(self) -> None:
+        """Count the stage that the chain was at, if it was at any."""
+        # Of the chains each is followed by a thread of its own.
+        with self.whole.get_lock():  # type: ignore[no-untyped-call]
+            self.whole.update(int(self.begun))
 
     def _read(self) -> bytes:
         try:

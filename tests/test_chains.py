@@ -1,8 +1,11 @@
 """What the chains of `kelly repro` print, and in which order they begin; the rest is tested with the real DVC."""
 
+import io
 import os
+from typing import NoReturn
 
 import pytest
+from tqdm import tqdm
 
 from kelly.chains import LONGEST_FIRST, Screen
 from kelly.cli import reproduce
@@ -10,13 +13,16 @@ from kelly.errors import KellyError
 from kelly.tasks import TASKS
 
 
-def followed(*parts: bytes) -> None:
-    screen = Screen("Melody", 0)
+def followed(*parts: bytes) -> int:
+    """Of how many stages the bar of the pipeline came to tell."""
+    whole: tqdm[NoReturn] = tqdm(total=10, file=io.StringIO())
+    screen = Screen("Melody", 0, whole)
     for part in parts:
         os.write(screen.writing, part)
     os.close(screen.writing)
-    with screen:
+    with screen, whole:
         screen.follow()
+    return int(whole.n)
 
 
 def test_every_line_stands_under_its_network(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,6 +40,13 @@ def test_what_dvc_advises_after_every_run_is_left_to_the_last(capsys: pytest.Cap
         b"To track the changes with git, run:\n\n\tgit add dvc.lock\n\nUse `dvc push` to send your updates\nkept\n"
     )
     assert capsys.readouterr().out == "Melody   | kept\n"
+
+
+def test_each_stage_that_ends_brings_the_pipeline_on_whether_it_was_run_or_not() -> None:
+    assert followed(b"Stage 'generate@melodytransformer' didn't change, skipping\n",
+                    b"Stage 'split@melodytransformer' is cached - skipping run, checking out outputs\n",
+                    b"Running stage 'train@melodytransformer':\n> python\nEpoch 1/2\n") == 3  # fmt: skip
+    assert followed(b"error: no stage was begun\n") == 0
 
 
 def test_the_largest_network_begins() -> None:
