@@ -141,10 +141,9 @@ def test_the_page_is_served_on_localhost_alone(trained: Path, project: Path, tmp
     folder = Folder(project, tmp_path)
     serving = folder.start("-u", "-c", KELLY, "audition", "--models", str(trained), "--serve", "--port", "0")
     assert serving.stdout is not None
-    lines = [serving.stdout.readline() for _ in range(2)]
     try:
-        assert lines[0].startswith(f"audition.html: {trained}, ")
-        address = lines[1].split()[0]
+        assert serving.stdout.readline().startswith(f"audition.html: {trained}, ")
+        address = next(line for line in serving.stdout if line.startswith("http")).split()[0]
         assert address.startswith("http://127.0.0.1:")
         with urllib.request.urlopen(address) as answer:
             assert answer.read() == (tmp_path / "audition.html").read_bytes()

@@ -103,7 +103,7 @@ def test_phrases_and_midi_files_are_those_of_the_command_line(shared: Page) -> N
         assert found["notes"] == [vars(note) for note in phrase.notes]
         assert (found["bpm"], tuple(found["chords"])) == (phrase.bpm, phrase.chords)
         assert bytes(found["file"]) == midi_file(phrase, parts)
-        expected = vars(figures(phrase))
+        expected = figures(phrase)._asdict()
         told = {name: np.nan if value is None else value for name, value in found["figures"].items()}
         np.testing.assert_allclose([told[name] for name in expected], list(expected.values()), rtol=1e-12)
 

@@ -75,13 +75,14 @@ def beyond(exports: Exports, phrase: Phrase) -> list[str]:
 
 
 def audition(revisions: Sequence[str], folder: Path, output: Path, *, serve_at: int | None, show: bool) -> None:
-    """Write the page of each revision's exports, or of those in the folder where none is named; show it in the browser.
+    """Write the page of each revision's exports, or of those in the folder where none is named; say how they sound.
 
-    serve_at: serve it on this port of localhost, until Ctrl-C
+    serve_at: serve it on this port of localhost, until Ctrl-C; show: open it in the browser
 
     Raises KellyError where `output` is another's file or the port is taken.
     """
-    from kelly.audition.page import page  # only the page needs its template
+    from kelly.audition.corners import corners, table  # only here what they import is needed
+    from kelly.audition.page import page
 
     check_ours(output, PAGE_MARK)
     experiments = [from_revision(name) for name in revisions] or [from_folder(folder)]
@@ -89,6 +90,8 @@ def audition(revisions: Sequence[str], folder: Path, output: Path, *, serve_at: 
     write(output, content)
     print(f"{output}: {', '.join(exports.name for exports in experiments)}, {len(content) / 1e6:.1f} MB; "
           "open it in a browser, it needs nothing else")  # fmt: skip
+    for exports in experiments:
+        print(f"\n{exports.name}\n{table(corners(exports.models))}", flush=True)
     if serve_at is not None:
         serve(content, serve_at, show)
     elif show:

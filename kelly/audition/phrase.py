@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import NamedTuple
 
 from kelly.datasets.music.chords import QUALITIES
 
@@ -77,8 +78,7 @@ def apart(notes: Iterable[Note]) -> list[Note]:
     return kept
 
 
-@dataclass(frozen=True)
-class Figures:
+class Figures(NamedTuple):
     """A phrase in numbers, nan where there is nothing to tell.
 
     mean_pitch: of the melody; notes_per_s, mean_velocity: of all parts
