@@ -13,13 +13,20 @@ async function unpacked(base64) {
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
 }
 
+// A network from its text; experiments that have it in common share it, since a phrase begins with a reset.
+const readBefore = new Map();
+function networkOf(text) {
+  if (!readBefore.has(text)) readBefore.set(text, new Network(text));
+  return readBefore.get(text);
+}
+
 // An experiment from the texts of its exports, by the network's name.
 function experiment(name, texts) {
   const networks = {}, faults = [];
   for (const model of MODELS) {
     try {
       if (texts[model] === undefined) throw new Error("there is none");
-      const network = new Network(texts[model]), [inputs, outputs] = K.SIZES[model];
+      const network = networkOf(texts[model]), [inputs, outputs] = K.SIZES[model];
       const found = [network.metadata.model, network.numInputs, network.numOutputs];
       if (String(found) !== String([model, inputs, outputs]))
         throw new Error(`it is ${found[0]} with ${found[1]} inputs and ${found[2]} outputs, expected ${model} with ${inputs} and ${outputs}`);
@@ -43,7 +50,9 @@ function add(one) {
   one.letter = letter;
   for (const [model, network] of Object.entries(one.networks)) {
     const { data, test_scores: scores, seed, revision } = network.metadata;
-    row("networks", letter, [K.TITLES[model], data?.source, scores?.skill?.toFixed(3), seed, revision?.slice(0, 10)]);
+    const same = experiments.find(({ networks }) => networks[model] === network).letter;
+    if (same !== letter) row("networks", letter, [K.TITLES[model], `the same file as ${same}’s`, "", "", ""]);
+    else row("networks", letter, [K.TITLES[model], data?.source, scores?.skill?.toFixed(3), seed, revision?.slice(0, 10)]);
   }
 }
 
@@ -235,10 +244,10 @@ async function loadFiles(files) {
 }
 
 async function main() {
-  const { sets, files } = JSON.parse(byId("sets").textContent);
+  const { sets, files } = JSON.parse(byId("sets").textContent), unpackedBefore = {};
   for (const { name, models } of sets) {
     const texts = {};
-    for (const [model, sha] of Object.entries(models)) texts[model] = await unpacked(files[sha]);
+    for (const [model, sha] of Object.entries(models)) texts[model] = await (unpackedBefore[sha] ??= unpacked(files[sha]));
     add(experiment(name, texts));
   }
   for (const id of ["valence", "arousal", "tempo", "bars", "seed", "usual-tempo"]) byId(id).addEventListener("input", soon);
