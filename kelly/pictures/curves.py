@@ -78,7 +78,7 @@ def curves(history: Mapping[str, list[Any]], kind: str, name: str, levels: Mappi
     axes.plot(at, validated, color=style.VALIDATION, linewidth=2, marker=dot, label="validation")
     axes.axvline(at[best], color=style.QUIET, linestyle=":", linewidth=1)
     axes.plot(at[best], validated[best], "o", color=style.MARK, zorder=3,
-              label=f"best epoch {at[best]}: {validated[best]:.4g}")  # fmt: skip
+              label=f"best epoch {at[best]}: {validated[best]:.4g}".replace("-", "−"))  # fmt: skip
     # A diverging run may hold what no axis can show.
     seen = [value for value in (*trained, *validated) if value is not None and math.isfinite(value)]
     if kind == "loss" and min(seen) > 0 and max(*seen, *levels.values()) > WIDE * min(*seen, *levels.values()) > 0:
@@ -114,7 +114,7 @@ def across(axes: Axes, levels: Mapping[str, float], seen: Sequence[float]) -> No
     low, high = scale(min(seen)), scale(max(seen))
     reach = FAR * (high - low or abs(high) or 1.0)
     for level, value in levels.items():
-        label, (colour, line) = f"{told[level]}: {value:.4g}", LEVELS[level]
+        label, (colour, line) = f"{told[level]}: {value:.4g}".replace("-", "−"), LEVELS[level]
         if low - reach <= scale(value) <= high + reach:
             axes.axhline(value, color=colour, linestyle=line, linewidth=1.4, label=label)
         else:
