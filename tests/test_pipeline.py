@@ -13,6 +13,8 @@ from kelly.chains import LONGEST_FIRST
 from kelly.exclusive import claim
 from kelly.tasks import TASKS
 
+PICTURES = ("loss", "metric", "predictions")
+
 pytestmark = pytest.mark.pipeline
 
 
@@ -44,8 +46,7 @@ def test_one_run_leaves_all_that_was_promised(clone: Clone) -> None:
             f"trained_models/checkpoints/{name}_best.pt",
             f"trained_models/history/{name}_history.json",
             f"trained_models/history/{name}_history.csv",
-            f"trained_models/plots/{name}_loss.png",
-            f"trained_models/plots/{name}_metric.png",
+            *(f"trained_models/plots/{name}_{kind}.{ending}" for kind in PICTURES for ending in ("png", "svg")),
         ):
             assert (clone.folder / path).stat().st_size > 0, path
         scores = json.loads(clone.read(f"metrics/{name}.json"))[name]
