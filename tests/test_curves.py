@@ -47,7 +47,7 @@ def test_levels_are_those_of_the_references_on_the_validation_side(name: str, mo
     assert found.floor == pytest.approx(loss(task.loss, Predicted(validation, best)), rel=1e-12)
     metric = METRICS[task.metric]
     arrays = (mean.astype(np.float32), validation.targets, validation.mask)
-    sums = metric.sums(*(torch.from_numpy(np.array(a)) for a in arrays))  # type: ignore[arg-type]
+    sums = metric.sums(*(torch.from_numpy(np.array(a)) for a in arrays))
     assert found.metric == pytest.approx(metric.value(sums), rel=1e-6)
 
 
