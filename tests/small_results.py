@@ -1,13 +1,14 @@
 """Results of five networks as the pipeline leaves them, made up: for what tells of results."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from pkgutil import resolve_name
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 
 from kelly.report_page.facts import Facts
-from kelly.report_page.page import PICTURES
 from kelly.tasks import TASKS
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -63,7 +64,7 @@ TRAINING: dict[str, Any] = {
 }
 
 
-def facts(name: str = "groovepredictor", **scores: float | None) -> Facts:
+def facts(name: str = "groovepredictor", scores: Mapping[str, float | None] = MappingProxyType({})) -> Facts:
     """Those of one network, with some scores otherwise; None: without one."""
     task = TASKS[name]
     settings = {"num_sequences": 12500, "seed": 42}

@@ -31,7 +31,7 @@ def test_good_results_need_no_warning(name: str) -> None:
     ],
 )
 def test_scores_that_say_little_are_told(scores: dict[str, float | None], said: str) -> None:
-    found = cautions(facts(**scores))
+    found = cautions(facts(scores=scores))
     assert len(found) == 1
     assert said in found[0]
 

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NUM_SHOWN = 16
+MIN_SHARE = 0.01  # the darkest shade stands for no less
 BEGIN = -1  # the last chord of a passage that has none yet
 # As chord symbols are usually written.
 WRITTEN = {":maj7": "maj7", ":min7": "m7", ":maj": "", ":min": "m", ":7": "7"}
@@ -29,14 +30,15 @@ def draw(shown: Shown) -> Figure:
     common = np.argsort(-observed, kind="stable")[:NUM_SHOWN]
     common = common[observed[common] > 0]
     names = [symbol(shown.meaning("vocabulary")[chord]) for chord in common]
-    rows = [chord for chord in (BEGIN, *common) if (last == chord).any()]
-    labels = ["(begin)" if row == BEGIN else symbol(shown.meaning("vocabulary")[row]) for row in rows]
+    rows = [BEGIN, *common]
+    labels = ["(begin)", *names]
     counts = [int((last == row).sum()) for row in rows]
-    found = np.stack([np.eye(len(observed))[following[last == row]].mean(axis=0) for row in rows])
-    expected = np.stack([chances[last == row].mean(axis=0) for row in rows])
+    found, expected = (
+        np.stack([mean(values[last == row]) for row in rows]) for values in (np.eye(len(observed))[following], chances)
+    )
     figure = style.figure(11.0, 7.6)
     grid = figure.add_gridspec(2, 2, height_ratios=(2.3, 1))
-    top = max(float(found[:, common].max()), float(expected[:, common].max()))
+    top = float(np.nan_to_num([found[:, common], expected[:, common]]).max(initial=MIN_SHARE))
     maps = [figure.add_subplot(grid[0, i]) for i in (0, 1)]
     for axes, title, shares in zip(maps, ("observed", "predicted"), (found, expected), strict=True):
         image = heat_map(axes, shares[:, common], names, top)
@@ -54,6 +56,11 @@ def draw(shown: Shown) -> Figure:
         f"chord in {shown.test}",
     )
     return figure
+
+
+def mean(shares: Floats) -> Floats:
+    """The mean of shares [n, chords]; nan, which is left blank, where there are none."""
+    return shares.mean(axis=0) if len(shares) else np.full(shares.shape[1], np.nan)
 
 
 def last_chords(inputs: Floats | NDArray[np.float32]) -> Ints:

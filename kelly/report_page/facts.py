@@ -63,6 +63,5 @@ def read_picture(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise KellyError(
-            f"{path} cannot be read ({error}); draw it again: dvc repro -f on the stage that does"
-        ) from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise KellyError(f"{path} cannot be read ({reason}); run the stage that draws it again: dvc repro -f") from None
