@@ -37,7 +37,8 @@ body > div:has(img) { flex-basis: 100%; }
 body > div > div:has(> img) { border-color: var(--line) !important; vertical-align: top; width: 92%; }
 @media (min-width: 50rem) { body > div > div:has(> img) { width: calc(50% - 1rem); } }
 img { max-width: 100%; height: auto; background: #ffffff; }
-p { margin: .25rem .5rem; white-space: normal; }
+body > div > div:has(> img):only-of-type { width: auto; }
+p { margin: .25rem .5rem; white-space: normal; overflow-wrap: anywhere; }
 </style>
 <script>
 """

@@ -57,6 +57,7 @@ def test_one_run_leaves_all_that_was_promised(clone: Clone) -> None:
             assert scores["stateful_frames"] >= 2_000
         assert scores["parity_error"] < 1e-5
         assert f"| {task.title} | synthetic |" in clone.read("metrics/report.md")
+        assert f'<h2 id="{name}">{task.title}</h2>' in clone.read("metrics/report.html")
 
 
 def test_each_export_says_what_it_is(clone: Clone) -> None:
@@ -157,6 +158,8 @@ def test_an_experiment_can_be_compared_with_what_is_committed(clone: Clone) -> N
     for name in TASKS:
         assert f"{name}_loss" in page
         assert f"{name}_metric" in page
+        assert f"{name}_predictions.png" in page
+    assert 'src="http' not in page  # made by kelly repro with Vega in it
     assert "short" in clone.dvc("exp", "show", "--csv")
     clone.run("git", "checkout", "-q", ".")
     assert [stage for stage in ran(clone.dvc("repro")) if stage.startswith("train@")] == []
