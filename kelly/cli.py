@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from joblib import cpu_count
 
-from kelly import chains, dvc_notes
+from kelly import chains, dvc_notes, plots_page
 from kelly.atomic import write_text
 from kelly.audition.phrase import PARTS
 from kelly.console import folder, run
@@ -126,12 +126,13 @@ def main() -> NoReturn:
 
 
 def check(path: Path) -> None:
-    """Validate the settings in `path`, say which source each network learns from, and mend DVC's notes.
+    """Validate the settings in `path`, say which source each network learns from, mend DVC's notes, make its page.
 
     Raises KellyError where files of a source changed since its data was made: DVC does not watch them.
     """
     for line in dvc_notes.mend():
         print(line)
+    plots_page.ensure()
     outdated = []
     known = load(path)
     for s in known.values():
@@ -151,6 +152,7 @@ def reproduce(jobs: int | None) -> None:
     if jobs is not None and jobs < 1:
         raise KellyError(f"--jobs {jobs}: expected 1 or more")
     num_threads = max(s.training.num_threads for s in load().values())
+    plots_page.ensure()
     chains.reproduce(jobs or max(1, cpu_count() // num_threads))
 
 

@@ -48,6 +48,7 @@ class Task:
     metric, metric_label: what the history follows beside the loss (a key of kelly.training.objectives.METRICS), and its
         short name in console output
     scores: `module:name` of the function that scores predictions, and headline: the score that the report shows
+    picture: `module:name` of the function that draws what the network predicts; see kelly.pictures.shown
     references: what else it must beat, by name, beside those of kelly.references; each a `module:name`
     emotion: where a piece's emotion can be read: in its inputs or its targets, from which number on a block of the
         embedding stands there (kelly.emotion), and which one
@@ -65,6 +66,7 @@ class Task:
     metric_label: str
     scores: str
     headline: str
+    picture: str
     emotion: tuple[Literal["inputs", "targets"], int, int]
     data: type[Block]
     sources: Mapping[str, Source]
@@ -104,6 +106,7 @@ ROWS = (
         metric_label="Sim",
         scores="kelly.scoring:emotion",
         headline="cosine_similarity",
+        picture="kelly.pictures.emotion:draw",
         emotion=("targets", 0, 0),
         data=EmotionData,
         sources={
@@ -124,6 +127,7 @@ ROWS = (
         metric_label="Top-10",
         scores="kelly.scoring:melody",
         headline="top_10_accuracy",
+        picture="kelly.pictures.melody:draw",
         emotion=("inputs", 0, 0),
         data=MelodyData,
         sources={
@@ -143,6 +147,7 @@ ROWS = (
         metric_label="Top-1",
         scores="kelly.scoring:harmony",
         headline="top_1_accuracy",
+        picture="kelly.pictures.harmony:draw",
         emotion=("inputs", 0, 0),
         data=HarmonyData,
         sources={
@@ -167,6 +172,7 @@ ROWS = (
         metric_label="R2",
         scores="kelly.scoring:dynamics",
         headline="r2",
+        picture="kelly.pictures.dynamics:draw",
         emotion=("inputs", 0, 0),
         data=DynamicsData,
         sources={
@@ -187,6 +193,7 @@ ROWS = (
         metric_label="R2",
         scores="kelly.scoring:groove",
         headline="r2",
+        picture="kelly.pictures.groove:draw",
         emotion=("inputs", 32, 1),
         data=GrooveData,
         sources={

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from kelly.datasets.sequences import Dataset
 from kelly.errors import KellyError
 from kelly.exclusive import claim
 from kelly.params import Settings, Shared
+from kelly.pictures.beside import beside
 from kelly.prepared import datasets_folder, identified, load_parts, load_sides, splits_folder
 from kelly.registry import write_registry
 from kelly.release import release
@@ -136,8 +138,9 @@ def train_all(chosen: list[Settings], directory: str, resumed: list[str], save_h
             print(f"{s.task.title}: not among those that go on, trained from the beginning", flush=True)
         resume: Resume = "always" if s.task.name in resumed else "never"
         metrics = train_model(
-            s.task, s.training, sides, about, output, resume=resume, save_history=save_history, save_plots=save_plots
-        )
+            s.task, s.training, sides, about, output, resume=resume, save_history=save_history, save_plots=save_plots,
+            beside=partial(beside, s, root),
+        )  # fmt: skip
         model = release(s.task, output, load_parts(s, root))
         print(f"Exported {output / s.task.name}.json, proven to {model.metadata['parity_error']:.1e}")
         best = best_epoch(metrics.to_dict())

@@ -1,17 +1,20 @@
-"""Put the results of all networks in one table: `python -m stages.report` → metrics/report.md, registry.json."""
+"""Put the results of all networks on one page: `python -m stages.report` → metrics/report.md, .html, registry.json."""
 
 from kelly.console import run
 from kelly.datasets.sequences import read_about
 from kelly.prepared import DATA, datasets_folder
 from kelly.registry import write_registry
 from kelly.report import write_report
+from kelly.report_page.page import write_page
 from stages.frame import METRICS, TRAINED
 
 
 def main() -> None:
-    """Write trained_models/registry.json and metrics/report.md."""
+    """Write trained_models/registry.json, metrics/report.md and metrics/report.html."""
     models = write_registry(TRAINED)
-    write_report(METRICS, {name: read_about(datasets_folder(DATA, name)) for name in models})
+    data = {name: read_about(datasets_folder(DATA, name)) for name in models}
+    write_report(METRICS, data)
+    write_page(METRICS, TRAINED, models, data)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,10 @@ A run that was killed goes on where it was, if its settings and data are still t
 network together: `torchrun --nproc-per-node=2 -m stages.train emotionrecognizer`.
 """
 
+from functools import partial
+
 from kelly.console import run
+from kelly.pictures.beside import beside
 from kelly.prepared import DATA, load_sides
 from kelly.training.processes import joined
 from kelly.training.runs import train_model
@@ -15,7 +18,10 @@ def main() -> None:
     """Write checkpoints, history and plots of one network."""
     with joined() as together, claimed(together.is_first) as s:
         sides, about = load_sides(s, DATA)
-        train_model(s.task, s.training, sides, about, TRAINED, resume="unfinished", together=together)
+        train_model(
+            s.task, s.training, sides, about, TRAINED,
+            resume="unfinished", beside=partial(beside, s, DATA), together=together,
+        )  # fmt: skip
         if together.size > 1:
             print(f"DVC does not know of this, and would train again: dvc commit --force train@{s.task.name}")
 

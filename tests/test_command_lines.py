@@ -47,8 +47,7 @@ def test_training_leaves_the_documented_tree(trained: tuple[Folder, str]) -> Non
             f"checkpoints/{name}_best.pt",
             f"history/{name}_history.json",
             f"history/{name}_history.csv",
-            f"plots/{name}_loss.png",
-            f"plots/{name}_metric.png",
+            *(f"plots/{name}_{kind}.{ending}" for kind in ("loss", "metric") for ending in ("png", "svg")),
         }
     assert {path for path in trained[0].tree("out") if not path.startswith("data/")} == expected
 

@@ -13,6 +13,8 @@ from kelly.chains import LONGEST_FIRST
 from kelly.exclusive import claim
 from kelly.tasks import TASKS
 
+PICTURES = ("loss", "metric", "predictions")
+
 pytestmark = pytest.mark.pipeline
 
 
@@ -44,8 +46,7 @@ def test_one_run_leaves_all_that_was_promised(clone: Clone) -> None:
             f"trained_models/checkpoints/{name}_best.pt",
             f"trained_models/history/{name}_history.json",
             f"trained_models/history/{name}_history.csv",
-            f"trained_models/plots/{name}_loss.png",
-            f"trained_models/plots/{name}_metric.png",
+            *(f"trained_models/plots/{name}_{kind}.{ending}" for kind in PICTURES for ending in ("png", "svg")),
         ):
             assert (clone.folder / path).stat().st_size > 0, path
         scores = json.loads(clone.read(f"metrics/{name}.json"))[name]
@@ -56,6 +57,7 @@ def test_one_run_leaves_all_that_was_promised(clone: Clone) -> None:
             assert scores["stateful_frames"] >= 2_000
         assert scores["parity_error"] < 1e-5
         assert f"| {task.title} | synthetic |" in clone.read("metrics/report.md")
+        assert f'<h2 id="{name}">{task.title}</h2>' in clone.read("metrics/report.html")
 
 
 def test_each_export_says_what_it_is(clone: Clone) -> None:
@@ -156,6 +158,8 @@ def test_an_experiment_can_be_compared_with_what_is_committed(clone: Clone) -> N
     for name in TASKS:
         assert f"{name}_loss" in page
         assert f"{name}_metric" in page
+        assert f"{name}_predictions.png" in page
+    assert 'src="http' not in page  # made by kelly repro with Vega in it
     assert "short" in clone.dvc("exp", "show", "--csv")
     clone.run("git", "checkout", "-q", ".")
     assert [stage for stage in ran(clone.dvc("repro")) if stage.startswith("train@")] == []

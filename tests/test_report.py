@@ -113,7 +113,10 @@ def test_a_readme_without_marks_stays_as_it_was(metrics: Path) -> None:
     assert readme.read_text() == "no marks"
 
 
-def test_check_names_the_source_of_each_network(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_names_the_source_of_each_network(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where DVC has no configuration to be changed
     check(project / "params.yaml")
     assert "MelodyTransformer: corpus, 50 epochs at most" in capsys.readouterr().out
 
@@ -124,7 +127,10 @@ def test_the_projects_readme_holds_the_committed_report(project: Path) -> None:
     assert f"{BEGIN}\n{table}{END}" in (project / "README.md").read_text(), remedy
 
 
-def test_check_tells_what_of_a_search_cannot_be_tried(project: Path, tmp_path: Path) -> None:
+def test_check_tells_what_of_a_search_cannot_be_tried(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     text = (project / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text.replace("low: 0.0001, high: 0.01", "low: 0.1, high: 0.01"))
     with pytest.raises(KellyError, match=r"search\.learning_rate: .* expected a low that is less than high"):

@@ -17,7 +17,7 @@ STAGES = ("generate", "split", "train", "export", "evaluate", "report")
 LOOKED_UP = {
     "generate": r"kelly\.datasets\.[\w.]+:",
     "export": r"kelly\.contract:",
-    "evaluate": r"kelly\.(?:scoring|ngrams):",
+    "evaluate": r"kelly\.(?:scoring|ngrams|pictures\.\w+):",
 }
 
 
@@ -92,7 +92,7 @@ def test_a_stage_is_one_short_script_that_is_run_by_name(project: Path, name: st
         ("split", {"torch", "matplotlib", "scipy", "music21"}),
         ("train", {"music21", "scipy", "symusic", "soundfile", "matplotlib.pyplot", "sympy", "torch._dynamo"}),
         ("export", {"music21", "scipy.stats", "matplotlib", "soundfile", "sympy", "torch._dynamo"}),
-        ("evaluate", {"torch", "matplotlib", "music21", "symusic", "soundfile", "scipy.stats"}),
+        ("evaluate", {"torch", "matplotlib.pyplot", "music21", "symusic", "soundfile", "scipy.stats"}),
         ("report", {"torch", "matplotlib", "music21", "symusic", "scipy.stats"}),
     ],
 )

@@ -7,12 +7,13 @@ import numpy as np
 
 from kelly import splits
 from kelly.datasets.sequences import Dataset, Sequences
+from kelly.effective import settings
 from kelly.errors import KellyError
 from kelly.evaluation import as_scores, costs
 from kelly.experiments.comparison_picture import draw
 from kelly.experiments.comparison_text import LEGEND, MORE_SEEDS, section
 from kelly.experiments.differences import OTHER_PIECES, Group, difference, groups, mean
-from kelly.experiments.revisions import WORKSPACE, Export, Revision, Run, settings
+from kelly.experiments.revisions import WORKSPACE, Export, Revision, Run
 from kelly.intervals import intervals
 from kelly.prepared import divided
 from kelly.scoring import Predicted

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from kelly.effective import Setting
 from kelly.experiments.differences import OTHER_PIECES, Group, Interval
-from kelly.experiments.revisions import Run, Setting
+from kelly.experiments.revisions import Run
 from kelly.tasks import Task
 from kelly.verdicts import fixed
 

@@ -18,7 +18,7 @@ from kelly.experiments.prepared_data import check_prepared
 from kelly.experiments.side_by_side import jobs
 from kelly.intervals import intervals
 from kelly.params import Settings
-from kelly.plots import LOSS_NAMES
+from kelly.pictures.words import LOSS_NAMES
 from kelly.prepared import DATA, load_parts
 from kelly.release import release
 from kelly.scoring import Predicted, Scores, cost

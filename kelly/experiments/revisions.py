@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from dvc.api import DVCFileSystem
@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from kelly.datasets.sequences import digest, read_about
+from kelly.effective import Setting, settings
 from kelly.errors import KellyError
 from kelly.params import Splitting
 from kelly.prepared import DATA, datasets_folder
@@ -25,14 +26,6 @@ from kelly.tasks import Task
 WORKSPACE = "workspace"
 EXPECTED = f"expected a git revision, an experiment that has run (dvc exp show), or {WORKSPACE}"
 GO = "git checkout, or dvc exp apply"
-APART = ("models", "search", "extraction", "training_seed")  # which change no result; seeds are told by themselves
-
-
-class Setting(NamedTuple):
-    """A value that holds for a network, and the key in params.yaml that says so."""
-
-    key: str
-    value: Any
 
 
 @dataclass(frozen=True)
@@ -189,24 +182,3 @@ def read_export(task: Task, data: bytes) -> Export:
         return Export(model, told["seed"], training, told["data"], str(told["data"]["sha256"]), splitting, code)
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise KellyError(f"its metadata does not say how it was trained ({error!r:.80})") from None
-
-
-def settings(params: Mapping[str, Any], model: str) -> dict[str, Setting]:
-    """What params.yaml says for one network, its own values in the place of the shared ones, of its source alone."""
-    found = {key: Setting(key, value) for key, value in params.items() if key not in APART}
-    own = params.get("models", {}).get(model, {})
-    data = own.get("data", {})
-    chosen = {f"data.{source}": data[source] for source in [data.get("source")] if source in data}
-    for key, value in flat({**own, "data": {"source": data.get("source")}, **chosen}):
-        if value is not None or key not in found:
-            found[key] = Setting(f"models.{model}.{key}", value)
-    return found
-
-
-def flat(block: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of nested mappings."""
-    for key, value in block.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -6,16 +6,16 @@ from typing import Any
 
 import optuna
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from kelly.atomic import replacing
 from kelly.experiments import space
 from kelly.experiments.search import ended, used
 from kelly.params import Settings
-from kelly.plots import LOSS_NAMES, MARK, TRAIN, VALIDATION
+from kelly.pictures import style
+from kelly.pictures.style import MARK, TRAIN, VALIDATION
+from kelly.pictures.words import LOSS_NAMES
 
 COLUMNS = 3
 EDGE = 1.1  # by how much an axis of ratios reaches beyond what is tried
@@ -27,7 +27,7 @@ def draw(settings: Settings, study: optuna.Study, path: Path) -> None:
     losses = [loss_of(trial) for trial in trials]
     spaces = space.spaces(settings.search, settings.training.epochs)
     rows = -(-(1 + len(spaces)) // COLUMNS)
-    figure = Figure(figsize=(3.2 * COLUMNS, 2.8 * rows), layout="constrained")
+    figure = style.figure(3.2 * COLUMNS, 2.8 * rows)
     first, *others = figure.subplots(rows, COLUMNS, sharey=True, squeeze=False).flat
     at = [trial.number for trial in trials]
     first.plot(at, losses, "o", color=VALIDATION, markersize=4, label="trial")
@@ -35,7 +35,7 @@ def draw(settings: Settings, study: optuna.Study, path: Path) -> None:
     first.plot([study.best_trial.number], [study.best_value], "o", color=MARK, label="best")
     first.set(xlabel="trial")
     first.xaxis.set_major_locator(MaxNLocator(integer=True))
-    first.legend(edgecolor="none", framealpha=0.9)
+    first.legend()
     for axes, (name, one) in zip(others, spaces.items(), strict=False):
         against(axes, name, one, trials, study.best_trial)
     for axes in others[len(spaces) :]:
@@ -46,13 +46,11 @@ def draw(settings: Settings, study: optuna.Study, path: Path) -> None:
     above = sum(loss > top for loss in losses)
     first.set_ylim(min(losses) - 0.1 * (middle - min(losses) or 1e-6), top)
     for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", alpha=0.3)
+        style.grid(axes)
     figure.supylabel(f"validation loss, {LOSS_NAMES[settings.task.loss]}", fontsize="medium")
     out = f", {above} of them above the picture" if above else ""
-    figure.suptitle(f"{settings.task.title}: {len(ended(study))} trials, {len(trials)} to their end{out}")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})
+    style.title(figure, f"{settings.task.title}: {len(ended(study))} trials, {len(trials)} to their end{out}")
+    style.save(figure, path)
 
 
 def against(axes: Axes, name: str, one: BaseDistribution, trials: list[FrozenTrial], best: FrozenTrial) -> None:

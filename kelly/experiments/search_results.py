@@ -21,7 +21,7 @@ from kelly.experiments.search import Sampler, Search, ended, used
 from kelly.experiments.search_picture import draw
 from kelly.experiments.side_by_side import jobs
 from kelly.params import PARAMS_FILE, Settings, load
-from kelly.plots import LOSS_NAMES
+from kelly.pictures.words import LOSS_NAMES
 
 WIDEST = 10_000  # characters of a line of params.yaml: none is to be broken
 

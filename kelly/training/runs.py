@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from kelly import plots
 from kelly.errors import KellyError
 from kelly.exclusive import claim
 from kelly.networks import Network
 from kelly.params import Training
+from kelly.pictures.curves import Beside, training_curves
 from kelly.tasks import Task
 from kelly.training.batches import Batches, Source
 from kelly.training.checkpoints import CheckpointManager
@@ -35,6 +35,7 @@ def train_model(
     resume: Resume = "never",
     save_history: bool = True,
     save_plots: bool = True,
+    beside: Callable[[], Beside] | None = None,
     origin: str | None = None,
     before_saving: Callable[[Network, TrainingMetrics], None] | None = None,
     after_epoch: Callable[[TrainingMetrics], None] | None = None,
@@ -43,6 +44,7 @@ def train_model(
     """Train one network and leave checkpoints, histories and plots under `output`, in the tree that README shows.
 
     sides: 'train' and 'validation'; data: what identifies the data (source, settings, hash), kept in the checkpoints
+    beside: what gives the levels beside the curves, once there is something to draw
     origin: what else than data the network learned from, in words, where there is such
     before_saving, after_epoch: called when an epoch is recorded, before and after its checkpoint is written
     resume: see kelly.training.resume; raises KellyError as `earlier_run` does, and where another run is at work there
@@ -106,7 +108,14 @@ def train_model(
             renew()
             write(metrics, at_once=True)
             if save_plots:
-                plots.training_curves(task, metrics.to_dict(), output / "plots")
+                training_curves(
+                    task,
+                    metrics.to_dict(),
+                    output / "plots",
+                    epochs=settings.epochs,
+                    patience=settings.early_stopping_patience,
+                    beside=None if beside is None else beside(),
+                )
             finish(manager, task, metrics, about)
     return metrics
 

@@ -1,0 +1,126 @@
+"""The curves of a run: their levels are what the references compute, and they can be read whatever the numbers are."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.axes import Axes
+from small_project import prepared
+from small_runs import drawn
+
+from kelly import scoring
+from kelly.datasets.sequences import Dataset, Sequences
+from kelly.pictures import curves
+from kelly.pictures.beside import beside, levels
+from kelly.pictures.curves import Beside
+from kelly.prepared import DATA, load_parts
+from kelly.references import constant
+from kelly.scoring import Predicted, loss
+from kelly.splits import sides
+from kelly.tasks import TASKS
+from kelly.training.objectives import METRICS
+
+HISTORY: dict[str, list[Any]] = {
+    "epoch": [1, 2, 3, 4],
+    "train_loss": [0.5, 0.3, 0.2, 0.1],
+    "val_loss": [0.5, 0.35, 0.3, 0.32],
+    "train_metric": [0.1, 0.5, 0.6, 0.7],
+    "val_metric": [0.1, 0.4, 0.5, 0.5],
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_levels_are_those_of_the_references_on_the_validation_side(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = TASKS[name]
+    monkeypatch.setattr(scoring, "BLOCK_SIZE", 7 * 5 * task.num_outputs)  # several blocks
+    whole = drawn(task, n=60, gaps=True)
+    oracle = np.random.default_rng(1).dirichlet(np.ones(task.num_outputs), whole.inputs.shape[:2]).astype(np.float32)
+    rows = {"train": np.arange(0, 40), "validation": np.arange(40, 60)}
+    data = Sequences(whole.inputs, whole.targets, whole.groups, whole.mask, oracle=oracle)
+    train, validation = (data.take(rows[side]) for side in ("train", "validation"))
+    unread = sides(Dataset(data), rows)
+    found = levels(task, unread["train"], unread["validation"])
+    mean, best = constant(task, train, train, validation), oracle[rows["validation"]].astype(np.float64)
+    assert found.baseline == pytest.approx(loss(task.loss, Predicted(validation, mean)), rel=1e-12)
+    assert found.floor == pytest.approx(loss(task.loss, Predicted(validation, best)), rel=1e-12)
+    metric = METRICS[task.metric]
+    arrays = (mean.astype(np.float32), validation.targets, validation.mask)
+    sums = metric.sums(*(torch.from_numpy(np.array(a)) for a in arrays))
+    assert found.metric == pytest.approx(metric.value(sums), rel=1e-6)
+
+
+def test_levels_come_from_the_data_on_disk(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = prepared(project)
+    parts = load_parts(settings, DATA)
+    expected = levels(settings.task, parts["train"], parts["validation"])
+    assert beside(settings, DATA) == expected
+    assert expected.floor is not None
+    assert expected.floor < (expected.baseline or 0)
+
+
+def test_data_without_a_stated_law_has_no_floor() -> None:
+    task = TASKS["harmonypredictor"]
+    assert levels(task, drawn(task), drawn(task)).floor is None
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (50, "reached its last epoch, 50"),
+        (40, "stopped early after epoch 40 of 50: 10 epochs without progress"),
+    ],
+)
+def test_the_picture_says_how_the_run_ended(last: int, said: str) -> None:
+    assert curves.ending(last, 50, 10) == said
+
+
+def axes_of(kind: str, levels: dict[str, float], **changes: list[Any]) -> tuple[Axes, list[str]]:
+    figure = curves.curves(HISTORY | changes, kind, "loss", levels)
+    return figure.axes[0], [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_baseline_and_floor_are_drawn_and_named_with_the_side_they_hold_for() -> None:
+    _, labels = axes_of("loss", {"baseline": 0.6, "floor": 0.25})
+    assert labels == [
+        "train",
+        "validation",
+        "best epoch 3: 0.3",
+        "baseline (best constant, validation): 0.6",
+        "floor (best possible, validation): 0.25",
+    ]
+
+
+def test_losses_far_apart_get_a_logarithmic_axis_in_which_all_are_seen() -> None:
+    axes, _ = axes_of("loss", {"baseline": 5.0, "floor": 0.01})
+    assert axes.get_yscale() == "log"
+    low, high = axes.get_ylim()
+    assert low < 0.01 < 5.0 < high
+    assert axes_of("loss", {"baseline": 0.6}, train_loss=[0.5, 0.4, 0.4, 0.4])[0].get_yscale() == "linear"
+
+
+def test_a_level_that_would_press_the_curves_flat_is_told_and_not_drawn() -> None:
+    flat = [0.900, 0.901, 0.902, 0.901]
+    axes, labels = axes_of("metric", {"baseline": 0.1}, train_metric=flat, val_metric=flat)
+    assert labels[-1] == "baseline (best constant, validation): 0.1, not in view"
+    assert axes.get_ylim()[0] > 0.85
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train_metric": [-3.0, -0.5, 0.1, 0.2]},
+        {"train_loss": [float("inf"), 0.3, 0.2, 0.1]},
+        {name: column[:1] for name, column in HISTORY.items()},
+        {"train_loss": [0.0] * 4, "val_loss": [0.0] * 4},
+    ],
+)
+def test_runs_of_any_kind_are_drawn(changes: dict[str, list[Any]], tmp_path: Path) -> None:
+    known = Beside(0.6, 0.25, -0.01)
+    task = TASKS["groovepredictor"]
+    curves.training_curves(task, HISTORY | changes, tmp_path, epochs=4, patience=2, beside=known)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"groovepredictor_{kind}.{ending}" for kind in ("loss", "metric") for ending in ("png", "svg")
+    }
