@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.datasets.sequences import Sequences
-from kelly.scoring import Blockwise, Predicted, blocks, loss
+from kelly.scoring import Predicted, blocks, loss
 from kelly.tasks import Task
 
 Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ def as_outputs(task: Task, sequences: Sequences) -> tuple[NDArray[Any], NDArray[
     return np.eye(task.num_outputs, dtype=np.float32)[sequences.targets], np.broadcast_to(there[..., None], shape)
 
 
-def mean_target(task: Task, sequences: Blockwise) -> Floats:
+def mean_target(task: Task, sequences: Sequences) -> Floats:
     """The mean of each output's targets, [out]: the best constant. Chances start from half a case each way.
 
     Variations do not count: a baseline that they moved would make the same network look better.

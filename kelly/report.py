@@ -13,6 +13,7 @@ from kelly.tasks import TASKS, Task
 from kelly.verdicts import paragraph
 
 MAX_SKIPPED = 10  # files named for one network; the rest stand in its dataset.json
+CURVES = ("train_loss", "val_loss", "train_metric", "val_metric")  # of a history, beside its epochs
 LOSS_UNITS = {"mse": "MSE", "bce": "BCE", "cross_entropy": "CE, nats"}
 
 LEGEND = """
@@ -32,12 +33,15 @@ hears one piece and is scored on another.
 """
 
 
-def num_epochs(path: Path) -> int:
-    """How many epochs the history at `path` tells of. Raises KellyError where it is not a history."""
+def read_history(path: Path) -> dict[str, list[Any]]:
+    """The columns of the history at `path`. Raises KellyError where it is not a history."""
     try:
-        return len(orjson.loads(path.read_bytes())["epoch"])
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        columns: dict[str, list[Any]] = orjson.loads(path.read_bytes())
+        if {len(columns[name]) for name in CURVES} != {len(columns["epoch"])} or not columns["epoch"]:
+            raise ValueError("expected as many values in each column")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise KellyError(f"{path} is not a history ({error!r}); train the network again") from None
+    return columns
 
 
 def write_metrics(folder: Path, task: Task, scores: Scores, metadata: Mapping[str, Any], epochs: int) -> None:

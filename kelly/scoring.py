@@ -6,7 +6,6 @@ whole set, masked targets left out.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,20 +69,9 @@ class Cost:
     numbers: NDArray[np.int64]
 
 
-class Blockwise(Protocol):
-    """Sequences, in memory or not, of which some at a time can be taken: Sequences, or a side that is not read yet."""
-
-    @property
-    def num_frames(self) -> int: ...
-
-    def __len__(self) -> int: ...
-
-    def take(self, rows: slice) -> Sequences: ...
-
-
-def blocks(sequences: Blockwise, width: int) -> Iterator[slice]:
+def blocks(sequences: Sequences, width: int) -> Iterator[slice]:
     """Slices of sequences with at most BLOCK_SIZE numbers each, `width` a frame; one sequence at least."""
-    step = max(1, BLOCK_SIZE // (sequences.num_frames * width))
+    step = max(1, BLOCK_SIZE // (sequences.inputs.shape[1] * width))
     for start in range(0, len(sequences), step):
         yield slice(start, start + step)
 

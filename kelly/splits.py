@@ -115,17 +115,12 @@ class Side:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def num_frames(self) -> int:
-        """Of each sequence."""
-        return self.sequences.num_frames
-
-    def take(self, rows: slice) -> Sequences:
+    def take(self, part: slice) -> Sequences:
         """A part of them, in memory."""
-        own = self.sequences.take(self.rows[rows])
+        own = self.sequences.take(self.rows[part])
         if self.input_rows is self.rows:
             return own
-        return replace(own, inputs=self.sequences.inputs[self.input_rows[rows]])
+        return replace(own, inputs=self.sequences.inputs[self.input_rows[part]])
 
 
 def sides(dataset: Dataset, rows: dict[str, Rows], shuffle_inputs_seed: int | None = None) -> dict[str, Side]:

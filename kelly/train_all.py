@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Collection
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from kelly.errors import KellyError
 from kelly.exclusive import claim
 from kelly.params import Settings, Shared
 from kelly.pictures.beside import beside
+from kelly.pictures.curves import training_curves
 from kelly.prepared import datasets_folder, identified, load_parts, load_sides, splits_folder
 from kelly.registry import write_registry
 from kelly.release import release
@@ -137,11 +137,11 @@ def train_all(chosen: list[Settings], directory: str, resumed: list[str], save_h
         if resumed and s not in going_on:
             print(f"{s.task.title}: not among those that go on, trained from the beginning", flush=True)
         resume: Resume = "always" if s.task.name in resumed else "never"
-        metrics = train_model(
-            s.task, s.training, sides, about, output, resume=resume, save_history=save_history, save_plots=save_plots,
-            beside=partial(beside, s, root),
-        )  # fmt: skip
-        model = release(s.task, output, load_parts(s, root))
+        metrics = train_model(s.task, s.training, sides, about, output, resume=resume, save_history=save_history)
+        parts = load_parts(s, root)
+        if save_plots:
+            training_curves(s.task, metrics.to_dict(), output / "plots", s.training.model_dump(), beside(s.task, parts))
+        model = release(s.task, output, parts)
         print(f"Exported {output / s.task.name}.json, proven to {model.metadata['parity_error']:.1e}")
         best = best_epoch(metrics.to_dict())
         summary.append(f"{s.task.title}: Best epoch {best}, Val Loss: {metrics.columns['val_loss'][best - 1]:.6f}")

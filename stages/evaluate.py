@@ -4,16 +4,18 @@ from kelly.errors import KellyError
 from kelly.evaluation import evaluate
 from kelly.params import Settings
 from kelly.pictures import shown
+from kelly.pictures.beside import beside
+from kelly.pictures.curves import training_curves
 from kelly.prepared import DATA, load_parts
 from kelly.references import mean_target
-from kelly.report import num_epochs, write_metrics
+from kelly.report import read_history, write_metrics
 from kelly.rtneural import read
 from kelly.scoring import Predicted
 from stages.frame import METRICS, TRAINED, run
 
 
 def main(s: Settings) -> None:
-    """Write metrics/{model}.json and trained_models/plots/{model}_predictions.png, .svg."""
+    """Write metrics/{model}.json and trained_models/plots/{model}_{loss,metric,predictions}.png, .svg."""
     parts = load_parts(s, DATA)
     model = read(TRAINED / f"{s.task.name}.json")
     if (model.num_inputs, model.num_outputs) != (s.task.num_inputs, s.task.num_outputs):
@@ -22,8 +24,9 @@ def main(s: Settings) -> None:
         raise KellyError(f"{s.task.name}.json has {found}, expected {expected}; export it again")
     predicted = Predicted(parts["test"], model.run(parts["test"].inputs))
     scores = evaluate(s.task, model.run, parts, predicted.outputs)
-    epochs = num_epochs(TRAINED / "history" / f"{s.task.name}_history.json")
-    write_metrics(METRICS, s.task, scores, model.metadata, epochs)
+    history = read_history(TRAINED / "history" / f"{s.task.name}_history.json")
+    write_metrics(METRICS, s.task, scores, model.metadata, len(history["epoch"]))
+    training_curves(s.task, history, TRAINED / "plots", model.metadata["params"], beside(s.task, parts))
     constant = mean_target(s.task, parts["train"])
     drawn = shown.Shown(s.task.title, predicted, constant, model.run, model.metadata)
     shown.draw(s.task, drawn, TRAINED / "plots")

@@ -90,7 +90,7 @@ def run(output: Path, together: Processes = ALONE, epochs: int = EPOCHS, resume:
     """A run of a small network with a memory, which goes on where it was stopped."""
     task = replace(TASKS["emotionrecognizer"], layers=(Dense(8, "tanh"), LSTM(6), Dense(64, "tanh")))
     chosen = settings(epochs=epochs, batch_size=7, early_stopping_patience=epochs, learning_rate=0.001)
-    train_model(task, chosen, small_data(task.name), {}, output, resume=resume, save_plots=False, together=together)
+    train_model(task, chosen, small_data(task.name), {}, output, resume=resume, together=together)
 
 
 def main() -> None:

@@ -22,6 +22,8 @@ from kelly.tasks import TASKS
 
 pytestmark = needs_chromium
 
+SETTINGS = {"epochs": 50, "early_stopping_patience": 10}
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -37,7 +39,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, task in TASKS.items():
         plots = folder / "trained_models/plots"
         shown.draw(task, small(name), plots)
-        training_curves(task, HISTORY, plots, epochs=50, patience=10, beside=Beside(1.0, 0.25, 0.0))
+        training_curves(task, HISTORY, plots, SETTINGS, Beside(1.0, 0.25, 0.0))
     write_page(
         folder / "metrics", folder / "trained_models",
         {name: found.metadata for name, found in networks.items()},

@@ -90,7 +90,7 @@ def test_a_stage_is_one_short_script_that_is_run_by_name(project: Path, name: st
     [
         ("generate", {"torch", "matplotlib", "scipy", "music21", "soundfile", "soxr"}),
         ("split", {"torch", "matplotlib", "scipy", "music21"}),
-        ("train", {"music21", "scipy", "symusic", "soundfile", "matplotlib.pyplot", "sympy", "torch._dynamo"}),
+        ("train", {"music21", "scipy", "symusic", "soundfile", "matplotlib", "sympy", "torch._dynamo"}),
         ("export", {"music21", "scipy.stats", "matplotlib", "soundfile", "sympy", "torch._dynamo"}),
         ("evaluate", {"torch", "matplotlib.pyplot", "music21", "symusic", "soundfile", "scipy.stats"}),
         ("report", {"torch", "matplotlib", "music21", "symusic", "scipy.stats"}),

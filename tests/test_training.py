@@ -37,10 +37,6 @@ def test_a_run_leaves_the_tree_that_the_readme_shows(tmp_path: Path) -> None:
         "checkpoints/groovepredictor_best.pt",
         "history/groovepredictor_history.json",
         "history/groovepredictor_history.csv",
-        "plots/groovepredictor_loss.png",
-        "plots/groovepredictor_loss.svg",
-        "plots/groovepredictor_metric.png",
-        "plots/groovepredictor_metric.svg",
     }
 
 

@@ -44,11 +44,6 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    @property
-    def num_frames(self) -> int:
-        """Of each sequence."""
-        return int(self.inputs.shape[1])
-
     def take(self, rows: NDArray[np.intp] | slice) -> "Sequences":
         """The sequences at `rows`, in that order; those of a slice are not copied."""
         present = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -54,7 +54,7 @@ class Fold:
         data = identified(folder, rows, s.splitting) | {"fold": f"{self.name}, {digest[:12]}"}
         train_model(
             s.task, s.training, splits.sides(dataset, rows, s.splitting.shuffle_seed), data, output,
-            resume="same", save_history=False, save_plots=False, after_epoch=stop_if_orphaned,
+            resume="same", save_history=False, after_epoch=stop_if_orphaned,
         )  # fmt: skip
         return rows
 

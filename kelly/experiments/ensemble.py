@@ -89,7 +89,7 @@ def train_member(ensemble: Ensemble, output: Path) -> None:
     training = s.training.model_copy(update={"seed": s.training.seed + i})
     sides, data = load_sides(s, DATA)
     train_model(
-        s.task, training, sides, data, output, resume="same", save_history=False, save_plots=False,
+        s.task, training, sides, data, output, resume="same", save_history=False,
         before_saving=Best(output / "epochs") if output == ensemble.single else None, after_epoch=stop_if_orphaned,
     )  # fmt: skip
 
@@ -195,7 +195,7 @@ def distil(ensemble: Ensemble, output: Path) -> None:
     origin = f"distilled from {ensemble.describe()}, whose outputs have the SHA-256 {digest[:12]}"
     train_model(
         s.task, s.training, {**sides, "train": taught}, data, output,
-        resume="same", save_history=False, save_plots=False, origin=origin,
+        resume="same", save_history=False, origin=origin,
     )  # fmt: skip
 
 

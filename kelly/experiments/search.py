@@ -185,7 +185,7 @@ def try_one(search: Search, num_trials: int) -> int | None:
         try:
             history = train_model(
                 search.settings.task, training, sides, data, folder,
-                resume="unfinished", save_history=False, save_plots=False, after_epoch=report,
+                resume="unfinished", save_history=False, after_epoch=report,
             )  # fmt: skip
             report(history)  # where it was killed between its last checkpoint and this
             metrics = history.to_dict()

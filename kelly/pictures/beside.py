@@ -1,59 +1,58 @@
-"""What a loss curve lies between: the best constant and the best possible, both on the validation side like the curve.
+"""What a loss curve lies between: the best constant and the best possible, on the validation side like the curve."""
 
-Computed block by block from data on disk, since a side may be larger than memory.
-"""
-
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from kelly import splits
-from kelly.datasets.sequences import Dataset, Sequences
-from kelly.params import Settings
+from kelly.datasets.sequences import Sequences
 from kelly.pictures.curves import Beside
-from kelly.prepared import datasets_folder, splits_folder
 from kelly.references import mean_target
-from kelly.scoring import Blockwise, Predicted, blocks, cost
+from kelly.scoring import Predicted, loss, squared_errors
 from kelly.tasks import Task
-from kelly.training.objectives import METRICS
 
 
-def beside(settings: Settings, root: Path) -> Beside:
-    """The levels beside the curves of one network, from its data below `root`."""
-    name = settings.task.name
-    whole = Dataset.load(datasets_folder(root, name)).sequences
-    needed = Sequences(
-        whole.inputs, whole.targets, whole.groups, whole.mask, oracle=whole.oracle, augmented=whole.augmented
-    )
-    sides = splits.sides(Dataset(needed), splits.load(splits_folder(root, name)))
-    return levels(settings.task, sides["train"], sides["validation"])
-
-
-def levels(task: Task, train: Blockwise, validation: Blockwise) -> Beside:
-    """The same from the sides themselves, of which a block is in memory at a time."""
-    mean = mean_target(task, train)
-    baseline, floor = np.zeros((2, 2))  # sums and numbers of losses
-    metric, of_metric = METRICS[task.metric], []
-    for rows in blocks(validation, task.num_outputs):
-        part = validation.take(rows)
-        constant = np.broadcast_to(mean, (*part.inputs.shape[:2], task.num_outputs))
-        baseline += total(task, Predicted(part, constant))
-        if part.oracle is not None:
-            floor += total(task, Predicted(part, np.asarray(part.oracle, np.float64)))
-        # A metric takes logits, and either ranks them or, of a network without chances, takes them for its outputs.
-        targets, mask = (None if a is None else torch.from_numpy(np.array(a)) for a in (part.targets, part.mask))
-        assert targets is not None
-        of_metric.append(metric.sums(torch.tensor(constant, dtype=torch.float32), targets, mask))
+def beside(task: Task, parts: Mapping[str, Sequences]) -> Beside:
+    """The levels beside the curves of one network, from the sides of its data."""
+    validation = parts["validation"]
+    mean, own = (everywhere(validation, mean_target(task, parts[side])) for side in ("train", "validation"))
+    oracle = validation.oracle
     return Beside(
-        baseline=float(baseline[0] / baseline[1]),
-        floor=float(floor[0] / floor[1]) if floor[1] else None,
-        metric=metric.value(torch.stack(of_metric).sum(dim=0)),
+        baseline=loss(task.loss, mean),
+        floor=None if oracle is None else loss(task.loss, Predicted(validation, np.asarray(oracle, np.float64))),
+        metric=METRICS[task.metric](mean, own),
     )
 
 
-def total(task: Task, predicted: Predicted) -> NDArray[np.float64]:
-    """The sum of the losses of a block, and how many they are."""
-    found = cost(task.loss, predicted)
-    return np.array([found.sums.sum(), found.numbers.sum()])
+def everywhere(side: Sequences, constant: NDArray[np.float64]) -> Predicted:
+    """The same float64[out] predicted for each frame."""
+    return Predicted(side, np.broadcast_to(constant, (*side.inputs.shape[:2], len(constant))))
+
+
+def cosine_similarity(mean: Predicted, _own: Predicted) -> float:
+    """As the history has it."""
+    targets, outputs = mean.frames
+    norms = np.linalg.norm(targets, axis=1) * np.linalg.norm(outputs, axis=1)
+    return float(((targets * outputs).sum(axis=1) / np.maximum(norms, 1e-8)).mean())
+
+
+def top_10_accuracy(mean: Predicted, _own: Predicted) -> float:
+    """As the history has it."""
+    targets, outputs = mean.frames
+    return float(targets[:, np.argsort(-outputs[0], kind="stable")[:10]].mean())
+
+
+def top_1_accuracy(mean: Predicted, _own: Predicted) -> float:
+    """As the history has it."""
+    return float((mean.sequences.targets == mean.outputs[0, 0].argmax())[mean.there].mean())
+
+
+def r2(mean: Predicted, own: Predicted) -> float:
+    """As the history has it: beside the validation side's own mean."""
+    return float(1 - squared_errors(mean).sum() / squared_errors(own).sum())
+
+
+# The metrics that histories follow (kelly.training.objectives), of a constant; own: the validation side's mean.
+METRICS: Mapping[str, Callable[[Predicted, Predicted], float]] = {
+    metric.__name__: metric for metric in (cosine_similarity, top_10_accuracy, top_1_accuracy, r2)
+}

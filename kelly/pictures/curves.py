@@ -21,35 +21,29 @@ LEVELS = {"baseline": (style.VERMILION, "-."), "floor": (style.GREEN, (0, (6, 2)
 
 @dataclass(frozen=True)
 class Beside:
-    """Levels beside the curves, all on the validation side; None where they are not known or not defined.
+    """Levels beside the curves, all on the validation side.
 
-    baseline, floor: losses of the training mean and of the best possible prediction; metric: that of the training mean
+    baseline, metric: loss and metric of the training mean
+    floor: loss of the best possible prediction, None where it is not known
     """
 
-    baseline: float | None = None
-    floor: float | None = None
-    metric: float | None = None
+    baseline: float
+    floor: float | None
+    metric: float
 
 
 def training_curves(
-    task: Task,
-    history: Mapping[str, list[Any]],
-    folder: Path,
-    *,
-    epochs: int,
-    patience: int,
-    beside: Beside | None = None,
+    task: Task, history: Mapping[str, list[Any]], folder: Path, settings: Mapping[str, Any], beside: Beside
 ) -> None:
     """Draw `{model}_loss.png` and `{model}_metric.png` from the columns of a history, each as SVG as well.
 
-    epochs: how many there could have been; patience: how many without progress end a run
+    settings: of the training
     """
-    known = beside or Beside()
-    end = ending(history["epoch"][-1], epochs, patience)
-    loss = {"baseline": known.baseline, "floor": known.floor}
+    end = ending(history["epoch"][-1], settings["epochs"], settings["early_stopping_patience"])
+    loss = {"baseline": beside.baseline, "floor": beside.floor}
     for kind, name, levels in (
         ("loss", LOSS_NAMES[task.loss], loss),
-        ("metric", metric_name(task.metric), {"baseline": known.metric}),
+        ("metric", metric_name(task.metric), {"baseline": beside.metric}),
     ):
         drawn = curves(history, kind, name, {level: at for level, at in levels.items() if at is not None})
         drawn.set_label(f"{task.name}-{kind}")

@@ -1,4 +1,4 @@
-"""One training run from settings to files: network, batches, resume, histories and plots.
+"""One training run from settings to files: network, batches, resume, histories.
 
 The DVC stage and the command line both call `train_model`, so that they cannot come to differ.
 """
@@ -13,7 +13,6 @@ from kelly.errors import KellyError
 from kelly.exclusive import claim
 from kelly.networks import Network
 from kelly.params import Training
-from kelly.pictures.curves import Beside, training_curves
 from kelly.tasks import Task
 from kelly.training.batches import Batches, Source
 from kelly.training.checkpoints import CheckpointManager
@@ -34,17 +33,14 @@ def train_model(
     *,
     resume: Resume = "never",
     save_history: bool = True,
-    save_plots: bool = True,
-    beside: Callable[[], Beside] | None = None,
     origin: str | None = None,
     before_saving: Callable[[Network, TrainingMetrics], None] | None = None,
     after_epoch: Callable[[TrainingMetrics], None] | None = None,
     together: Processes = ALONE,
 ) -> TrainingMetrics:
-    """Train one network and leave checkpoints, histories and plots under `output`, in the tree that README shows.
+    """Train one network and leave checkpoints and histories under `output`, in the tree that README shows.
 
     sides: 'train' and 'validation'; data: what identifies the data (source, settings, hash), kept in the checkpoints
-    beside: what gives the levels beside the curves, once there is something to draw
     origin: what else than data the network learned from, in words, where there is such
     before_saving, after_epoch: called when an epoch is recorded, before and after its checkpoint is written
     resume: see kelly.training.resume; raises KellyError as `earlier_run` does, and where another run is at work there
@@ -107,15 +103,6 @@ def train_model(
         if together.is_first:
             renew()
             write(metrics, at_once=True)
-            if save_plots:
-                training_curves(
-                    task,
-                    metrics.to_dict(),
-                    output / "plots",
-                    epochs=settings.epochs,
-                    patience=settings.early_stopping_patience,
-                    beside=None if beside is None else beside(),
-                )
             finish(manager, task, metrics, about)
     return metrics
 
