@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from kelly.errors import KellyError
 from kelly.tasks import Task
-
-COLUMNS = ("epoch", "train_loss", "val_loss", "train_metric", "val_metric")
 
 
 @dataclass(frozen=True)
@@ -45,23 +41,12 @@ class Facts:
         return min(range(len(losses)), key=losses.__getitem__)
 
 
-def read_columns(path: Path) -> Mapping[str, Sequence[float]]:
-    """The columns of a history. Raises KellyError where it is none."""
-    try:
-        columns: Mapping[str, Sequence[float]] = orjson.loads(path.read_bytes())
-        if not columns["epoch"] or any(
-            len(columns[name]) != len(columns["epoch"]) for name in ("val_loss", "train_loss")
-        ):
-            raise KeyError("epochs")
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise KellyError(f"{path} is not a history ({error!r}); train the network again") from None
-    return columns
-
-
 def read_picture(path: Path) -> str:
-    """An SVG that the pipeline drew. Raises KellyError where it is missing."""
+    """An SVG that the pipeline drew, `{model}_{what}.svg`. Raises KellyError where it is missing."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise KellyError(f"{path} cannot be read ({reason}); run the stage that draws it again: dvc repro -f") from None
+        raise KellyError(
+            f"{path} cannot be read ({reason}); draw it again: dvc repro -f evaluate@{path.stem.partition('_')[0]}"
+        ) from None

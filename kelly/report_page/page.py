@@ -12,9 +12,9 @@ from markupsafe import Markup, escape
 from kelly.atomic import write_text
 from kelly.effective import flat
 from kelly.errors import KellyError
-from kelly.report import LEGEND, LOSS_UNITS
+from kelly.report import LEGEND, LOSS_UNITS, read_history
 from kelly.report_page import cautions, commands
-from kelly.report_page.facts import Facts, read_columns, read_picture
+from kelly.report_page.facts import Facts, read_picture
 from kelly.tasks import TASKS, Task
 from kelly.verdicts import fixed, paragraph
 
@@ -41,7 +41,7 @@ def write_page(
             scores = orjson.loads(path.read_bytes())[name]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise KellyError(f"{path} holds no scores ({error!r}); score it first: dvc repro evaluate@{name}") from None
-        history = read_columns(trained / "history" / f"{name}_history.json")
+        history = read_history(trained / "history" / f"{name}_history.json")
         networks[name] = Facts(task, scores, data[name], models[name], history)
     pictures = {
         name: {kind: Markup(read_picture(trained / "plots" / f"{name}_{kind}.svg")) for kind in PICTURES}  # noqa: S704
