@@ -86,7 +86,7 @@ def side_by_side(names: Sequence[str], jobs: int) -> list[str]:
     whole = tqdm(
         desc=f"{PIPELINE:<{WIDTH}} | ", total=len(STAGES) * len(names), unit="stage", position=jobs, leave=False,
         disable=not on_terminal(), bar_format="{desc}{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} stages, {elapsed}",
-        mininterval=REFRESH_S,
+        mininterval=REFRESH_S, miniters=0,
     )  # fmt: skip
 
     def chain(name: str) -> int:

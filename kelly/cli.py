@@ -22,7 +22,6 @@ from kelly.tasks import TASKS, Made
 
 BEGIN = "<!-- results: made by the pipeline, do not edit -->"
 END = "<!-- end of results -->"
-TRAINED = Path("trained_models")
 EXPERIMENTS = Path("experiments")  # where what is no stage of the pipeline writes
 
 
@@ -95,10 +94,10 @@ def main() -> NoReturn:
     hear.add_argument(
         "revisions", nargs="*", metavar="REV", help="git revisions or experiments, side by side (--models)"
     )
-    hear.add_argument("--models", type=folder, default=TRAINED, help="a folder of five exports (%(default)s)")
+    hear.add_argument("--models", type=folder, help="a folder of five exports (trained_models)")
     hear.add_argument("--output", type=Path, default=Path("audition.html"), help="(%(default)s)")
     hear.add_argument("--serve", action="store_true", help="serve it on localhost as well, until Ctrl-C")
-    hear.add_argument("--port", type=int, default=8000, help="where (%(default)s)")
+    hear.add_argument("--port", type=int, default=8000, help="where, with --serve (%(default)s)")
     hear.add_argument("--open", action="store_true", help="open it in the browser")
     hear.set_defaults(
         command=lambda a: resolve_name("kelly.audition.commands:audition")(
@@ -114,7 +113,7 @@ def main() -> NoReturn:
     play.add_argument("--tempo", type=int, metavar="BPM", help="(as is usual for the emotion)")
     play.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="(all)")
     play.add_argument("--revision", metavar="REV", help="a git revision or an experiment (--models)")
-    play.add_argument("--models", type=folder, default=TRAINED, help="a folder of five exports (%(default)s)")
+    play.add_argument("--models", type=folder, help="a folder of five exports (trained_models)")
     play.set_defaults(
         command=lambda a: resolve_name("kelly.audition.commands:render")(
             a.output, a.valence, a.arousal, seed=a.seed, bars=a.bars, bpm=a.tempo, parts=a.parts, revision=a.revision,

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from kelly.atomic import write_text
+from kelly.errors import KellyError
 
 PAGE, CONFIG = "plots_page.html", "config.local"
 SECTION, OPTION = "plots", "html_template"
@@ -79,17 +80,27 @@ def ensure(dvc: Path = Path(".dvc")) -> bool:
         return False
     # Here, since their import takes as long as all the rest of a command.
     from dvc.config import Config
+    from dvc.exceptions import DvcException
 
     (dvc / "tmp").mkdir(exist_ok=True)
     with FileLock(dvc / "tmp" / f"{PAGE}.lock"):
-        config = Config(str(dvc.resolve()))
+        try:
+            config = Config(str(dvc.resolve()))
+        except DvcException as error:
+            raise KellyError(f"DVC's configuration in {dvc} cannot be read ({error}); correct it, see dvc config "
+                             "--list --show-origin") from None  # fmt: skip
         if config.get(SECTION, {}).get(OPTION, PAGE) != PAGE:
             return False
         if not begins_with(dvc / PAGE, mark):
             write_text(dvc / PAGE, mark + page())
         if not is_named(dvc / CONFIG):  # last: DVC refuses to work with a page that is not there
-            with config.edit("local") as local:
-                local.setdefault(SECTION, {})[OPTION] = PAGE
+            local = dvc / CONFIG
+            before = local.read_text(encoding="utf-8") if local.exists() else ""
+            if f"[{SECTION}]" in before:
+                with config.edit("local") as edited:
+                    edited.setdefault(SECTION, {})[OPTION] = PAGE
+            else:  # DVC's own way loses comments
+                write_text(local, f"{before.rstrip()}\n[{SECTION}]\n    {OPTION} = {PAGE}\n".lstrip())
     return True
 
 

@@ -1,6 +1,7 @@
 """Scores as files: one JSON of numbers a network for DVC to compare, and one report of all for people to read."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,22 @@ hears one piece and is scored on another.
 
 
 def read_history(path: Path) -> dict[str, list[Any]]:
-    """The columns of the history at `path`. Raises KellyError where it is not a history."""
+    """The columns of the history at `path`, nan where it diverged. Raises KellyError where it is not a history."""
     try:
         columns: dict[str, list[Any]] = orjson.loads(path.read_bytes())
+        # JSON has no number for what diverged: there is null.
+        columns |= {name: [math.nan if value is None else value for value in columns[name]] for name in CURVES}
         if {len(columns[name]) for name in CURVES} != {len(columns["epoch"])} or not columns["epoch"]:
             raise ValueError("expected as many values in each column")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KellyError(f"{path} is not a history ({error!r}); train the network again") from None
     return columns
+
+
+def best_row(history: Mapping[str, Sequence[float]]) -> int:
+    """The row of a history with the lowest validation loss; the first where all diverged."""
+    losses = history["val_loss"]
+    return min(range(len(losses)), key=lambda row: (math.isnan(losses[row]), losses[row]))
 
 
 def write_metrics(folder: Path, task: Task, scores: Scores, metadata: Mapping[str, Any], epochs: int) -> None:

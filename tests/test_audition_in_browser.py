@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browser import PHONE_WIDTH, Opened, needs_chromium, open_page
 from made_networks import exports, write_all, written
 from playwright.sync_api import Browser, Page
@@ -153,7 +154,7 @@ def test_the_page_asks_no_network_for_anything_and_plays(browser: Browser, tmp_p
     with opened(browser, tmp_path, FIRST) as found:
         assert found.page.locator("#fault").is_hidden()
         found.page.click("#play")
-        assert found.page.inner_text("#play") == "Stop"
+        until(found.page, "byId('play').textContent === 'Stop'")
         until(found.page, "state.player.position > 200 && state.player.position < 4 * K.BAR")
         at = found.page.evaluate("state.player.position")
         set_slider(found.page, "valence", -0.5)  # while it plays, at the same place
@@ -203,6 +204,7 @@ def test_two_experiments_are_heard_in_turn_and_told_side_by_side(browser: Browse
         page.check("text=B: second")
         until(page, "state.chosen === 1")
         assert notes_of(page) == [vars(note) for note in expected[1].notes]
+        until(page, "!byId('figures').textContent.includes('…')")
         rows = [row.split("\t") for row in page.inner_text("#figures tbody").splitlines()]
         assert [row[0] for row in rows] == ["A: first", "B: second"]
         assert [row[2] for row in rows] == [f"{figures(phrase).mean_pitch:.1f}" for phrase in expected]
@@ -240,6 +242,10 @@ FAULTS: list[tuple[Any, str]] = [
     (lambda c: c["layers"][3].update(shape=[None, 128]),
      "layer 3 (dense): shape [null,128], expected [null, null, size]"),
     (lambda c: c["metadata"].update(model="groovepredictor"), "it is groovepredictor with 64 inputs and 128 outputs"),
+    (lambda c: c["metadata"].pop("inputs"), "its metadata tells inputs undefined, expected a list of objects"),
+    (lambda c: c["metadata"].update(emotion={}), "its metadata tells emotion {}, expected [low, high]"),
+    (lambda c: c["layers"][0]["weights"].__setitem__(0, [[1e38] * 256] * 64),
+     "layer 0 (dense): sums of up to 6.40e+39 on inputs in -1..1"),
     (lambda c: c.clear(), "there is no network"),
 ]  # fmt: skip
 
@@ -262,6 +268,7 @@ def test_an_export_with_an_unknown_layer_shows_a_message_instead_of_noise(browse
         assert found.page.locator("#fault").get_attribute("role") == "alert"
         assert found.page.is_enabled("#play")  # the first can be heard
         found.page.click("#play")
+        until(found.page, "state.player?.playing")
         found.page.check("text=B: broken")
         until(found.page, "state.chosen === 1")
         assert found.page.is_disabled("#play")
@@ -271,6 +278,73 @@ def test_an_export_with_an_unknown_layer_shows_a_message_instead_of_noise(browse
         until(found.page, "state.chosen === 0")
         assert found.page.is_enabled("#play")
         assert found.is_quiet
+
+
+def test_a_broken_experiment_shows_no_notes_of_another(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, tmp_path, FIRST, faulty(FAULTS[0][0])) as found:
+        inked = "[...byId('roll').getContext('2d').getImageData(0, 0, 500, 300).data].some((value) => value > 0)"
+        assert found.page.evaluate(inked)
+        found.page.check("text=B: broken")
+        until(found.page, "state.chosen === 1")
+        assert not found.page.evaluate(inked)
+        assert found.page.get_attribute("#roll", "aria-label") == "Piano roll: empty"
+
+
+def test_where_there_is_no_sound_the_page_says_so(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, tmp_path, FIRST) as found:
+        found.page.evaluate(
+            "() => { window.AudioContext = class { constructor() { throw new Error('no device'); } }; }"
+        )
+        found.page.click("#play")
+        until(found.page, "!byId('fault').hidden")
+        assert found.page.inner_text("#fault").startswith(
+            "No sound can be played here (no device); expected a sound device"
+        )
+        assert found.page.inner_text("#play") == "Play"
+        assert found.is_quiet
+
+
+def test_sound_that_is_taken_away_stops_the_phrase(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, tmp_path, FIRST) as found:
+        found.page.click("#play")
+        until(found.page, "state.player?.playing")
+        found.page.evaluate("state.player.instruments.context.suspend()")
+        until(found.page, "byId('play').textContent === 'Play'")
+        assert not found.page.evaluate("state.player.playing")
+        found.page.click("#play")
+        until(found.page, "state.player.playing")
+
+
+def test_a_number_that_is_being_typed_changes_nothing_until_it_is_one(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, tmp_path, FIRST) as found:
+        found.page.uncheck("#usual-tempo")
+        for typed in ("", "1", "999"):
+            found.page.fill("#tempo", typed)
+            until(found.page, "!byId('tempo-range').hidden")
+            assert found.page.evaluate("state.phrase.bpm") == 120
+            assert found.page.get_attribute("#tempo", "aria-invalid") == "true"
+        found.page.fill("#tempo", "99")
+        until(found.page, "state.phrase.bpm === 99")
+        assert found.page.is_hidden("#tempo-range")
+        found.page.fill("#seed", "")
+        until(found.page, "!byId('seed-range').hidden")
+        assert found.page.evaluate("state.phrase.seed") == 42
+
+
+def test_what_listens_is_not_made_to_forget_by_a_move_of_the_point(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, tmp_path, FIRST) as found:
+        state = "Math.hypot(...experiments[0].networks.emotionrecognizer.layers[2].hidden)"
+        found.page.evaluate("experiments[0].networks.emotionrecognizer.step(new Float64Array(128).fill(0.5))")
+        before = found.page.evaluate(state)
+        set_slider(found.page, "valence", -0.3)
+        assert found.page.evaluate(state) == before > 0
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_can_be_used_by_all(browser: Browser, tmp_path: Path, dark: bool) -> None:
+    with opened(browser, tmp_path, FIRST, SECOND, dark=dark) as found:
+        found.page.evaluate("byId('fault').hidden = false; byId('fault').textContent = 'x'")
+        assert [one["id"] for one in Axe().run(found.page).response["violations"]] == []
 
 
 def test_files_of_ones_own_are_loaded_as_another_experiment(browser: Browser, tmp_path: Path) -> None:
@@ -289,11 +363,15 @@ def test_files_of_ones_own_are_loaded_as_another_experiment(browser: Browser, tm
 
 def test_beyond_what_was_learned_the_page_says_who_guesses(browser: Browser, tmp_path: Path) -> None:
     ranges = {"valence": [-0.4, 0.8], "arousal": [-0.2, 0.25]}
-    files = dict(FIRST.files) | {"harmonypredictor": written(TASKS["harmonypredictor"], emotion=ranges)}
+    everything = {"valence": [-1, 1], "arousal": [-1, 1]}
+    files = {name: written(task, emotion=ranges if name == "harmonypredictor" else everything)
+             for name, task in TASKS.items()}  # fmt: skip
     with opened(browser, tmp_path, Exports("first", files, FIRST.models)) as found:
         assert found.page.inner_text("#known").startswith("All networks learned from music of this emotion")
         set_slider(found.page, "arousal", 0.7)
         assert "learned from (dashed): HarmonyPredictor. What" in found.page.inner_text("#known")
+    with opened(browser, tmp_path, FIRST) as found:
+        assert found.page.inner_text("#known").startswith("From which emotions they learned is not told by EmotionRec")
 
 
 @pytest.mark.parametrize("dark", [False, True])

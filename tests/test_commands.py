@@ -144,6 +144,18 @@ def test_a_revision_that_git_does_not_know_is_told(
     assert len(found.lines) == (2 if revision == "0" * 40 else 1)
 
 
+def test_what_only_some_networks_are_is_told_under_their_name() -> None:
+    one, other = facts("groovepredictor"), facts("dynamicsengine")
+    networks = {
+        "groovepredictor": one,
+        "dynamicsengine": replace(other, metadata={**other.metadata, "origin": "averaged"}),
+    }
+    found = commands.of_all(networks)
+    assert found is not None
+    assert "DynamicsEngine: It was averaged or distilled, which kelly ensemble does." in found.notes
+    assert not any(note.startswith("GroovePredictor") for note in found.notes)
+
+
 def test_networks_that_need_other_shared_settings_are_not_made_by_one_command() -> None:
     one, other = facts("groovepredictor"), trained_with("dynamicsengine", test_split=0.3)
     assert commands.of_all({"groovepredictor": one, "dynamicsengine": other}) is None

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from made_networks import exports, written
 
 from kelly import emotion
-from kelly.audition.arranging import CHORD_TONE, chord_name, chord_root, chord_tones
-from kelly.audition.chance import NUCLEUS, pick, uniform
+from kelly.audition.arranging import chord_name, chord_root, chord_tones
+from kelly.audition.chance import pick, uniform
 from kelly.audition.composing import compose, groove, usual_bpm
 from kelly.audition.networks import checked_model
 from kelly.audition.phrase import BAR, PARTS, Note, Phrase, apart, figures, rounded
@@ -84,8 +85,8 @@ def always(model: Model, outputs: np.ndarray) -> Model:
 def test_the_notes_are_what_the_networks_say() -> None:
     pitches, chords, dynamics, timing = np.zeros(128), np.zeros(64), np.zeros(16), np.zeros(32)
     pitches[[60, 64, 67]] = 1.0
-    chords[chord_index("A:min7")] = 1.0
-    dynamics[0], dynamics[10] = 0.5, 0.25  # velocity 63.5, half of each gap
+    chords[[chord_index("A:min7"), chord_index("F:maj")]] = 0.6, 0.4
+    dynamics[0], dynamics[10], dynamics[12] = 0.5, 0.25, 1.0  # velocity 63.5, half of each gap, chords 50 ms wide
     timing[4], timing[16 + 4] = 0.5, 1.0  # beat 2 comes late by a quarter of a sixteenth, and is loud
     said = {
         "melodytransformer": pitches, "harmonypredictor": chords, "dynamicsengine": dynamics, "groovepredictor": timing,
@@ -95,15 +96,33 @@ def test_the_notes_are_what_the_networks_say() -> None:
     melody = [note for note in phrase.notes if note.part == "melody"]
     assert {note.pitch for note in melody} <= {60, 64, 67}
     assert len(melody) == 4 * 3
-    assert {chord_name(chord) for chord in phrase.chords} == {"Am7"}
-    assert {note.pitch % 12 for note in phrase.notes if note.part == "chords"} == {9, 0, 4, 7}
-    assert {note.pitch for note in phrase.notes if note.part == "bass"} == {45}
+    assert {chord_name(chord) for chord in phrase.chords} == {"Am7", "F"}
+    assert all(chord != following for chord, following in pairwise(phrase.chords))  # each is a change
+    assert {note.pitch % 12 for note in phrase.notes if note.part == "chords"} == {9, 0, 4, 7, 5}
+    assert {note.pitch for note in phrase.notes if note.part == "bass"} == {45, 41}
+    first = [note.onset for note in phrase.notes if note.part == "chords" and note.onset < 400]
+    assert (first[0], first[-1]) == (0, 48)  # 50 ms at 120 beats a minute and 480 ticks a beat
     snare = [note for note in phrase.notes if note.pitch == 38 and note.part == "drums"]
     assert [note.onset % BAR for note in snare] == [4 * 120 + 30, 12 * 120] * 4
     loud, usual = (rounded(63.5 * accent * PARTS["drums"].balance) for accent in (1.2, 0.8))
     assert [note.velocity for note in snare] == [loud, usual] * 4
     bass = [note for note in phrase.notes if note.part == "bass"]
     assert [note.duration for note in bass] == [480, 480] * 4  # struck twice a bar, half of 960
+
+
+def test_the_beats_prefer_tones_of_the_chord() -> None:
+    chords, pitches = np.zeros(64), np.zeros(128)
+    chords[[chord_index("C:maj"), chord_index("F:maj")]] = 0.5
+    pitches[60:72] = 0.9
+    flat = {"melodytransformer": pitches, "harmonypredictor": chords, "dynamicsengine": np.full(16, 0.5),
+            "groovepredictor": np.zeros(32)}  # fmt: skip
+    models = {name: always(MODELS[name], outputs) for name, outputs in flat.items()}
+    phrase = compose(models, 0.0, 0.0, seed=0, bars=64)
+    on, off = list[bool](), list[bool]()
+    for note in (note for note in phrase.notes if note.part == "melody"):
+        side = on if note.onset % 480 == 0 else off
+        side.append(note.pitch % 12 in chord_tones(phrase.chords[note.onset // BAR]))
+    assert np.mean(on) > np.mean(off) + 0.15
 
 
 def test_a_groove_that_hears_is_told_the_groove_it_made() -> None:
@@ -131,7 +150,6 @@ def test_chance_is_even_and_independent_of_its_neighbours() -> None:
 def test_a_pick_follows_the_weights_and_leaves_out_the_unlikely_rest() -> None:
     weights = [0.05, 0.5, 0.15, 0.3]
     drawn = [pick(weights, (i + 0.5) / 1000) for i in range(1000)]
-    assert NUCLEUS == 0.8
     assert drawn.count(1) == pytest.approx(1000 * 0.5 / 0.8, abs=1)
     assert drawn.count(3) == pytest.approx(1000 * 0.3 / 0.8, abs=1)
     assert pick([0.0, 0.0], 0.5) == 0
@@ -149,7 +167,6 @@ def test_chords_have_their_tones() -> None:
     for chord in range(len(CHORDS) - 1):
         assert chord_tones(chord)[0] == chord_root(chord)
     assert [chord_name(chord_index(label)) for label in ("C:maj", "F#:min", "N", "G:sus4")] == ["C", "F#m", "–", "Gsus"]
-    assert CHORD_TONE > 1
 
 
 def test_figures_say_what_is_heard() -> None:

@@ -47,6 +47,13 @@ def test_phrases_without_thirds_do_not_count() -> None:
     assert "–" in table(found)
 
 
+def test_one_phrase_tells_no_direction() -> None:
+    found = made(minor_thirds=(-2, 0))
+    found[0, 1:, QUANTITIES.index("minor_thirds")] = np.nan
+    thirds = next(move for move in moves(found) if move.quantity == "minor_thirds")
+    assert thirds.verdict == "cannot be told"
+
+
 def test_the_table_has_a_line_a_corner_and_a_line_a_quantity() -> None:
     lines = table(corners(exports().models)).splitlines()
     assert [line[:3] for line in lines[1:5]] == ["ten", "exc", "sad", "cal"]

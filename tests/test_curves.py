@@ -1,5 +1,7 @@
 """The curves of a run: their levels are what the references compute, and they can be read whatever the numbers are."""
 
+import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from kelly.pictures import curves
 from kelly.pictures.beside import beside
 from kelly.pictures.curves import Beside
 from kelly.references import constant
+from kelly.report import best_row, read_history
 from kelly.scoring import Predicted, loss
 from kelly.tasks import TASKS
 from kelly.training.objectives import METRICS
@@ -92,11 +95,22 @@ def test_a_level_that_would_press_the_curves_flat_is_told_and_not_drawn() -> Non
     assert axes.get_ylim()[0] > 0.85
 
 
+def test_a_history_that_diverged_is_read_with_gaps(tmp_path: Path) -> None:
+    path = tmp_path / "history.json"
+    path.write_text(json.dumps(HISTORY | {"val_loss": [0.5, None, 0.3, None]}))
+    history = read_history(path)
+    assert np.isnan(history["val_loss"]).tolist() == [False, True, False, True]
+    assert best_row(history) == 2
+    assert best_row(history | {"val_loss": [math.nan] * 4}) == 0
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"train_metric": [-3.0, -0.5, 0.1, 0.2]},
-        {"train_loss": [float("inf"), 0.3, 0.2, 0.1]},
+        {"train_loss": [math.nan, 0.3, 0.2, 0.1], "val_metric": [math.nan, 0.1, 0.2, 0.3]},
+        {"val_loss": [math.nan, 0.3, math.nan, 0.1]},
+        {name: [math.nan] * 4 for name in list(HISTORY)[1:]},
         {name: column[:1] for name, column in HISTORY.items()},
         {"train_loss": [0.0] * 4, "val_loss": [0.0] * 4},
     ],

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kelly import plots_page
+from kelly.errors import KellyError
 
 
 @pytest.fixture
@@ -39,6 +40,23 @@ def test_the_page_is_made_once_and_named_in_the_own_configuration(dvc: Path) -> 
     assert "html_template = plots_page.html" in local
     assert "dir = /elsewhere" in local
     assert "plots" not in (dvc / "config").read_text()
+
+
+@pytest.mark.usefixtures("quick")
+def test_comments_in_the_own_configuration_stay(dvc: Path) -> None:
+    (dvc / "config.local").write_text("# mine\n[cache]\n    dir = /elsewhere  # here\n")
+    assert plots_page.ensure(dvc)
+    assert (dvc / "config.local").read_text() == (
+        "# mine\n[cache]\n    dir = /elsewhere  # here\n[plots]\n    html_template = plots_page.html\n"
+    )
+    assert not plots_page.ensure(dvc)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_configuration_that_dvc_cannot_read_is_told(dvc: Path) -> None:
+    (dvc / "config").write_text("[core\n")
+    with pytest.raises(KellyError, match=r"DVC's configuration in .* cannot be read .*correct it"):
+        plots_page.ensure(dvc)
 
 
 @pytest.mark.usefixtures("quick")

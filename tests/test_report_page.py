@@ -129,7 +129,11 @@ def test_commands_of_all_and_of_each_are_given(tmp_path: Path, monkeypatch: pyte
     [
         ("metrics/groovepredictor.json", "[]", "score it first: dvc repro evaluate@groovepredictor"),
         ("trained_models/history/groovepredictor_history.json", '{"epoch": []}', "is not a history"),
-        ("trained_models/plots/groovepredictor_loss.svg", None, "run the stage that draws it again"),
+        (
+            "trained_models/plots/groovepredictor_loss.svg",
+            None,
+            "draw it again: dvc repro -f -s evaluate@groovepredictor",
+        ),
     ],
 )
 def test_what_is_missing_is_told(path: str, content: str | None, said: str, tmp_path: Path) -> None:
@@ -145,6 +149,19 @@ def test_what_is_missing_is_told(path: str, content: str | None, said: str, tmp_
             {name: found.metadata for name, found in networks.items()},
             {name: found.about for name, found in networks.items()},
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "key", ["code", "torch_version", "file", "sha256", "params", "data", "loss", "ridge_loss", "num_train"]
+)
+def test_what_an_export_or_its_scores_do_not_tell_is_told(key: str, tmp_path: Path) -> None:
+    whole = facts("groovepredictor")
+    cut: dict[str, Any] = {
+        name: {k: v for k, v in getattr(whole, name).items() if k != key} for name in ("metadata", "scores")
+    }
+    assert any(len(cut[name]) < len(getattr(whole, name)) for name in cut)
+    with pytest.raises(KellyError, match=f"lack what the page tells .*{key}.*; export and score the networks again"):
+        written(tmp_path, {"groovepredictor": replace(whole, **cut)})
 
 
 def test_the_interval_lies_where_the_skill_says() -> None:

@@ -81,7 +81,7 @@ class Arranger:
             end = strikes[i + 1] if i + 1 < len(strikes) else SIXTEENTHS
             voices = sorted(CHORD_FROM + (tone - CHORD_FROM) % 12 for tone in tones)
             for j, pitch in enumerate(voices):
-                yield self.note("chords", at, pitch, end, rounded(spread * j / len(voices)))
+                yield self.note("chords", at, pitch, end, rounded(spread * j / (len(voices) - 1)))
             if tones:
                 yield self.note("bass", at, BASS_FROM + (root - BASS_FROM) % 12, end)
         step = 4 if density < FEW else 2 if density < MANY else 1

@@ -2,13 +2,15 @@
 
 import math
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from kelly.atomic import replacing
 from kelly.audition.arranging import chord_name
-from kelly.audition.composing import compose
+from kelly.audition.composing import check, compose
 from kelly.audition.midi_file import MADE_BY, midi_file
 from kelly.audition.networks import Exports, from_folder, from_revision
 from kelly.audition.phrase import Phrase, figures
@@ -16,6 +18,8 @@ from kelly.errors import KellyError
 from kelly.tasks import TASKS
 
 PAGE_MARK = b"<title>Kelly audition"
+TRAINED = Path("trained_models")
+LISTENER = "emotionrecognizer"  # the network that plays no part in a phrase
 MARK_WITHIN = 4_096  # bytes from the beginning in which a file of ours says so
 
 
@@ -29,21 +33,32 @@ def render(
     bpm: int | None,
     parts: Sequence[str],
     revision: str | None,
-    folder: Path,
+    folder: Path | None,
 ) -> None:
     """Write a phrase as a MIDI file and say what is heard in it; the exports are those of a revision or in a folder.
 
     Raises KellyError where `output` is another's file.
     """
-    check_ours(output, MADE_BY.encode())
+    check_ours(output, f"{MADE_BY}: valence ".encode())
+    check(valence, arousal, seed, bars, bpm)
     if output.suffix.lower() not in (".mid", ".midi"):
         raise KellyError(f"{output}: expected a name that ends with .mid")
-    exports = from_folder(folder) if revision is None else from_revision(revision)
+    exports = exports_of(revision, folder)
     phrase = compose(exports.models, valence, arousal, seed=seed, bars=bars, bpm=bpm)
     write(output, midi_file(phrase, parts))
-    print(f"{output}: {phrase.bars} bars, {', '.join(parts)}; " + told(phrase))
-    for line in beyond(exports, phrase):
+    heard = replace(phrase, notes=tuple(note for note in phrase.notes if note.part in parts))
+    print(f"{output}: {phrase.bars} bars, {', '.join(parts)}; " + told(heard))
+    for line in cautions(exports, [(valence, arousal)]):
         print(line)
+
+
+def exports_of(revision: str | None, folder: Path | None) -> Exports:
+    """Those of a revision, or in a folder, TRAINED where neither is named. Raises KellyError where both are."""
+    if revision is None:
+        return from_folder(folder or TRAINED)
+    if folder is not None:
+        raise KellyError(f"found the revision {revision} and --models {folder}, expected one of them")
+    return from_revision(revision)
 
 
 def told(phrase: Phrase) -> str:
@@ -51,11 +66,16 @@ def told(phrase: Phrase) -> str:
     f = figures(phrase)
     return (
         f"{f.bpm} beats a minute\n"
-        f"mean pitch of the melody {f.mean_pitch:.1f}, {f.notes_per_s:.1f} notes a second, "
+        f"mean pitch of the melody {one_decimal(f.mean_pitch)}, {f.notes_per_s:.1f} notes a second, "
         f"mean velocity {f.mean_velocity:.0f}\n"
         f"minor among the chords {share(f.minor_chords)}, among the melody's thirds {share(f.minor_thirds)}\n"
         f"chords {' '.join(map(chord_name, phrase.chords))}"
     )
+
+
+def one_decimal(value: float) -> str:
+    """A pitch as people read it."""
+    return "not told" if math.isnan(value) else f"{value:.1f}"
 
 
 def share(value: float) -> str:
@@ -63,39 +83,51 @@ def share(value: float) -> str:
     return "not told" if math.isnan(value) else f"{value:.0%}"
 
 
-def beyond(exports: Exports, phrase: Phrase) -> list[str]:
-    """Which networks did not learn from music of this emotion, a line each."""
-    lines = []
+def cautions(exports: Exports, emotions: Iterable[tuple[float, float]]) -> list[str]:
+    """What to know of the networks that play, at emotions of valence and arousal, a line each."""
+    lines, points = [], list(emotions)
     for name, model in exports.models.items():
-        for axis, value in (("valence", phrase.valence), ("arousal", phrase.arousal)):
-            low, high = model.metadata.get("emotion", {}).get(axis, (-1.0, 1.0))
-            if not low <= value <= high:
-                lines.append(f"{TASKS[name].title} guesses: it learned from {axis} {low:g} to {high:g}")
+        title, told = TASKS[name].title, model.metadata.get("emotion")
+        if name == LISTENER:
+            continue
+        if told is None:
+            lines.append(f"{title} does not say from which emotions it learned: exported before that was told")
+        for axis, values in zip(("valence", "arousal"), zip(*points, strict=True), strict=True):
+            low, high = (told or {}).get(axis, (-1.0, 1.0))
+            if outside := sorted({value for value in values if not low <= value <= high}):
+                at = ", ".join(f"{value:g}" for value in outside)
+                lines.append(f"{title} guesses at {axis} {at}: it learned from {low:g} to {high:g}")
+        if model.metadata.get("data", {}).get("settings", {}).get("part") == "drums":
+            lines.append(f"{title} learned from drums, and plays all parts by them")
     return lines
 
 
-def audition(revisions: Sequence[str], folder: Path, output: Path, *, serve_at: int | None, show: bool) -> None:
+def audition(revisions: Sequence[str], folder: Path | None, output: Path, *, serve_at: int | None, show: bool) -> None:
     """Write the page of each revision's exports, or of those in the folder where none is named; say how they sound.
 
     serve_at: serve it on this port of localhost, until Ctrl-C; show: open it in the browser
 
     Raises KellyError where `output` is another's file or the port is taken.
     """
-    from kelly.audition.corners import corners, table  # only here what they import is needed
+    if revisions and folder is not None:
+        raise KellyError(f"found the revisions {', '.join(revisions)} and --models {folder}, expected either")
+    from kelly.audition.corners import CORNERS, corners, table  # only here what they import is needed
     from kelly.audition.page import page
 
     check_ours(output, PAGE_MARK)
-    experiments = [from_revision(name) for name in revisions] or [from_folder(folder)]
+    experiments = [from_revision(name) for name in revisions] or [exports_of(None, folder)]
     content = page(experiments).encode()
     write(output, content)
     print(f"{output}: {', '.join(exports.name for exports in experiments)}, {len(content) / 1e6:.1f} MB; "
           "open it in a browser, it needs nothing else")  # fmt: skip
     for exports in experiments:
-        print(f"\n{exports.name}\n{table(corners(exports.models))}", flush=True)
+        print(f"\n{exports.name}\n{table(corners(exports.models))}")
+        for line in cautions(exports, CORNERS.values()):
+            print(line, flush=True)
     if serve_at is not None:
         serve(content, serve_at, show)
     elif show:
-        webbrowser.open(output.resolve().as_uri())
+        open_in_browser(output.resolve().as_uri())
 
 
 def serve(content: bytes, port: int, show: bool) -> None:
@@ -121,9 +153,15 @@ def serve(content: bytes, port: int, show: bool) -> None:
     address = f"http://127.0.0.1:{server.server_port}/"
     print(f"{address} until Ctrl-C", flush=True)
     if show:
-        webbrowser.open(address)
-    with server:
+        open_in_browser(address)
+    with server, suppress(KeyboardInterrupt):
         server.serve_forever()
+
+
+def open_in_browser(address: str) -> None:
+    """Show an address. Raises KellyError where no browser can be started."""
+    if not webbrowser.open(address):
+        raise KellyError(f"--open: no browser could be started; open {address} yourself")
 
 
 def check_ours(path: Path, mark: bytes) -> None:

@@ -71,10 +71,15 @@ def check(valence: float, arousal: float, seed: int, bars: int, bpm: int | None)
 
 
 def harmony(model: Model, embedding: Floats, seed: int, bars: int) -> list[int]:
-    """One chord a bar, each drawn from what the network expects after those so far; indices in CHORDS."""
-    total, chords = np.zeros(NUM_CHORDS), []
+    """One chord a bar, each drawn from what the network expects after those so far; indices in CHORDS.
+
+    None comes twice in a row: a frame of the network is a change of chord (docs/contract.md).
+    """
+    total, chords = np.zeros(NUM_CHORDS), list[int]()
     for bar in range(bars):
         chances = model.run(np.concatenate([embedding, np.minimum(total, 1.0)])[None, None])[0, 0]
+        if chords:
+            chances[chords[-1]] = 0.0
         chords.append(pick(chances.tolist(), uniform(seed, HARMONY, bar)))
         total = 0.5 * total
         total[chords[-1]] += 1.0

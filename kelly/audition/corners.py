@@ -48,7 +48,7 @@ class Move(NamedTuple):
     @property
     def verdict(self) -> str:
         """Whether it moves the right way, beyond chance."""
-        if np.isnan(self.mean) or self.low <= 0 <= self.high:
+        if not np.isfinite(self.low) or self.low <= 0 <= self.high:
             return "cannot be told"
         return "the right way" if np.sign(self.mean) == self.expected else "the wrong way"
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from kelly.errors import KellyError
 from kelly.files import read_bytes
@@ -18,6 +21,20 @@ class Exports:
     name: str
     files: Mapping[str, bytes]
     models: Mapping[str, Model]
+
+
+class Emotions(BaseModel):
+    """Between which values of valence and of arousal what a network learned from lay."""
+
+    valence: tuple[float, float]
+    arousal: tuple[float, float]
+
+
+class Told(BaseModel):
+    """What phrases are made by of an export's metadata; exports of before do not tell the emotions."""
+
+    inputs: list[dict[str, Any]] = Field(min_length=1)
+    emotion: Emotions | None = None
 
 
 def from_folder(folder: Path) -> Exports:
@@ -45,13 +62,16 @@ ADVICE = "run the pipeline first: make repro"
 
 def checked(name: str, files: Mapping[str, bytes]) -> Exports:
     """Exports of which each is the network that its name says. Raises KellyError where one is not."""
-    models = {}
+    models, faults = {}, []
     for task in TASKS.values():
         try:
             models[task.name] = checked_model(task, files[task.name])
         except KellyError as error:
-            raise KellyError(f"{name}: {task.name}.json: {error}; export it again: dvc repro -f "
-                             f"export@{task.name}") from None  # fmt: skip
+            faults.append(
+                f"{name}: {task.name}.json: {error}; there, export it again: dvc repro -f -s export@{task.name}"
+            )
+    if faults:
+        raise KellyError("\n".join(faults))
     return Exports(name, files, models)
 
 
@@ -62,4 +82,9 @@ def checked_model(task: Task, data: bytes) -> Model:
     if found != (expected := (task.name, task.num_inputs, task.num_outputs)):
         raise KellyError(f"it is {found[0]} with {found[1]} inputs and {found[2]} outputs, expected {expected[0]} "
                          f"with {expected[1]} and {expected[2]}")  # fmt: skip
+    try:
+        Told.model_validate(model.metadata)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+        raise KellyError(f"its metadata does not say what phrases are made by ({faults})") from None
     return model

@@ -101,9 +101,9 @@ def figures(phrase: Phrase) -> Figures:
     seconds = phrase.bars * 4 * 60 / phrase.bpm
     return Figures(
         phrase.bpm,
-        fmean(pitches),
+        fmean(pitches) if pitches else math.nan,
         len(phrase.notes) / seconds,
-        fmean(note.velocity for note in phrase.notes),
+        fmean(note.velocity for note in phrase.notes) if phrase.notes else math.nan,
         fmean(kind.startswith("min") for kind in kinds) if kinds else math.nan,
         fmean(third == 3 for third in thirds) if thirds else math.nan,
     )

@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from kelly.pictures import style
 from kelly.pictures.words import LOSS_NAMES, metric_name
+from kelly.report import best_row
 from kelly.tasks import Task
 
 WIDE = 4.0  # times the least loss: what reaches further is drawn on a logarithmic axis
@@ -74,7 +75,7 @@ def curves(history: Mapping[str, list[Any]], kind: str, name: str, levels: Mappi
     axes.plot(at[best], validated[best], "o", color=style.MARK, zorder=3,
               label=f"best epoch {at[best]}: {validated[best]:.4g}".replace("-", "−"))  # fmt: skip
     # A diverging run may hold what no axis can show.
-    seen = [value for value in (*trained, *validated) if value is not None and math.isfinite(value)]
+    seen = [value for value in (*trained, *validated) if math.isfinite(value)] or [0.0]
     if kind == "loss" and min(seen) > 0 and max(*seen, *levels.values()) > WIDE * min(*seen, *levels.values()) > 0:
         by_ratio(axes)
     across(axes, levels, seen)
@@ -85,12 +86,6 @@ def curves(history: Mapping[str, list[Any]], kind: str, name: str, levels: Mappi
     style.grid(axes)
     figure.legend(loc="outside lower left", ncols=2)
     return figure
-
-
-def best_row(history: Mapping[str, list[Any]]) -> int:
-    """The row of a history with the lowest validation loss."""
-    losses = history["val_loss"]
-    return min(range(len(losses)), key=losses.__getitem__)
 
 
 def by_ratio(axes: Axes) -> None:

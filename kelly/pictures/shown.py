@@ -80,7 +80,7 @@ def draw(task: Task, shown: Shown, folder: Path) -> None:
     except (KeyError, IndexError, TypeError) as error:
         raise KellyError(
             f"{task.name}.json: its metadata lacks {error} to draw its predictions; export it again: "
-            f"dvc repro -f export@{task.name}"
+            f"dvc repro -f -s export@{task.name}"
         ) from None
     drawn.set_label(f"{task.name}-predictions")
     style.save_both(drawn, folder / f"{task.name}_predictions.png")

@@ -48,7 +48,10 @@ def of_all(networks: Mapping[str, Facts]) -> Reproduction | None:
     options: dict[str, Any] = {}
     for name, facts in networks.items():
         options |= changed(name, wanted(facts.metadata), params)
-    return Reproduction([*checkout(first.revision), run(options)], notes(first, params))
+    told = [(facts, note) for facts in networks.values() for note in notes(facts, params)]
+    everywhere = [note for note in notes(first, params) if sum(other == note for _, other in told) == len(networks)]
+    some = [f"{facts.task.title}: {note}" for facts, note in told if note not in everywhere]
+    return Reproduction([*checkout(first.revision), run(options)], [*everywhere, *some])
 
 
 def checkout(revision: str) -> list[str]:

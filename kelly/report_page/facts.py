@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kelly.errors import KellyError
+from kelly.report import best_row
 from kelly.tasks import Task
 
 
@@ -37,8 +38,7 @@ class Facts:
     @property
     def best_row(self) -> int:
         """The row of the history with the lowest validation loss."""
-        losses = self.history["val_loss"]
-        return min(range(len(losses)), key=losses.__getitem__)
+        return best_row(self.history)
 
 
 def read_picture(path: Path) -> str:
@@ -48,5 +48,5 @@ def read_picture(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise KellyError(
-            f"{path} cannot be read ({reason}); draw it again: dvc repro -f evaluate@{path.stem.partition('_')[0]}"
+            f"{path} cannot be read ({reason}); draw it again: dvc repro -f -s evaluate@{path.stem.partition('_')[0]}"
         ) from None

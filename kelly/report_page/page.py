@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup, escape
 
 from kelly.atomic import write_text
@@ -49,9 +49,10 @@ def write_page(
     }
     try:
         text = rendered(networks, pictures)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, UndefinedError) as error:
         raise KellyError(
-            f"{folder / 'report.html'}: something of a network is not told ({error!r}); make it anew: dvc repro -f"
+            f"{folder / 'report.html'}: metrics or metadata of a network lack what the page tells ({error!r}); export "
+            "and score the networks again: dvc repro -f -s export evaluate report"
         ) from None
     write_text(folder / "report.html", text)
 

@@ -54,7 +54,8 @@ function embed(coordinates) {
 // A phrase of one emotion, from freshly reset networks; bpm null: as is usual for it.
 function compose(networks, { valence, arousal, seed, bars = 8, bpm = null }) {
   const tempo = bpm ?? usualBpm(arousal), embedding = embed(usualCoordinates(valence, arousal));
-  for (const network of Object.values(networks)) network.reset();
+  const { emotionrecognizer: _, ...playing } = networks; // which listens, and is not to forget
+  for (const network of Object.values(playing)) network.reset();
   const dynamics = networks.dynamicsengine.step(embedding.slice(0, K.BLOCK_SIZE));
   const chords = harmony(networks.harmonypredictor, embedding, seed, bars);
   const grooves = groove(networks.groovepredictor, embedding, bars);
@@ -77,6 +78,7 @@ function harmony(network, embedding, seed, bars) {
   const chords = [];
   for (let bar = 0; bar < bars; bar++) {
     const chances = network.step([...embedding, ...total.map((value) => Math.min(value, 1))]);
+    if (chords.length) chances[chords.at(-1)] = 0; // a frame is a change of chord
     const chord = pick([...chances], uniform(seed, K.HARMONY, bar));
     chords.push(chord);
     total = total.map((value) => 0.5 * value);
@@ -130,7 +132,7 @@ function playAccompaniment(told, notes) {
   strikes.forEach((at, i) => {
     const end = strikes[i + 1] ?? K.SIXTEENTHS;
     const voices = tones.map((tone) => above(K.CHORD_FROM, tone)).sort((a, b) => a - b);
-    voices.forEach((pitch, j) => notes.push(note(told, "chords", at, pitch, end, rounded((spread * j) / voices.length))));
+    voices.forEach((pitch, j) => notes.push(note(told, "chords", at, pitch, end, rounded((spread * j) / (voices.length - 1)))));
     if (tones.length) notes.push(note(told, "bass", at, above(K.BASS_FROM, root), end));
   });
   for (let at = 0; at < K.SIXTEENTHS; at += between(4, 2, 1)) notes.push(note(told, "drums", at, K.HAT, at + 1));

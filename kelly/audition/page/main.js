@@ -1,6 +1,8 @@
 // The page: two sliders and a plane choose an emotion, the chosen experiment's networks make a phrase of it.
 
 const MODELS = Object.keys(K.TITLES);
+const RESTING_MS = 250; // after the point's last move
+const HEARING_MS = 500; // a frame of what EmotionRecognizer learns from sound (docs/music.md)
 const byId = (id) => document.getElementById(id);
 
 // Experiments by name: {name, networks, fault}; a fault says why it cannot be played.
@@ -27,9 +29,14 @@ function experiment(name, texts) {
     try {
       if (texts[model] === undefined) throw new Error("there is none");
       const network = networkOf(texts[model]), [inputs, outputs] = K.SIZES[model];
-      const found = [network.metadata.model, network.numInputs, network.numOutputs];
+      const found = [network.metadata.model, network.numInputs, network.numOutputs], { inputs: told, emotion } = network.metadata;
       if (String(found) !== String([model, inputs, outputs]))
         throw new Error(`it is ${found[0]} with ${found[1]} inputs and ${found[2]} outputs, expected ${model} with ${inputs} and ${outputs}`);
+      const isRange = (ends) => Array.isArray(ends) && ends.length === 2 && ends.every(Number.isFinite);
+      if (!Array.isArray(told) || !told.length || told.some((part) => part === null || typeof part !== "object"))
+        throw new Error(`its metadata tells inputs ${JSON.stringify(told)}, expected a list of objects`);
+      if (emotion !== undefined && !(isRange(emotion?.valence) && isRange(emotion?.arousal)))
+        throw new Error(`its metadata tells emotion ${JSON.stringify(emotion)}, expected [low, high] of valence and arousal`);
       networks[model] = network;
     } catch (error) {
       faults.push(`${model}.json: ${error.message}`);
@@ -71,7 +78,15 @@ function choose(index) {
   recompose();
 }
 
-const number = (id, low, high) => Math.round(clipped(Number(byId(id).value) || 0, low, high));
+// The whole number in a field, or the last one that was in its range while it is being typed.
+const lastNumber = {};
+function number(id) {
+  const field = byId(id), good = field.value !== "" && field.validity.valid;
+  field.setAttribute("aria-invalid", String(!good));
+  if (good || !(id in lastNumber)) lastNumber[id] = Number(field.value);
+  byId(`${id}-range`).hidden = good;
+  return lastNumber[id];
+}
 
 // What the controls ask for.
 function wish() {
@@ -79,9 +94,9 @@ function wish() {
   return {
     valence: Number(byId("valence").value),
     arousal: Number(byId("arousal").value),
-    seed: number("seed", 0, 2 ** 32 - 1),
-    bars: number("bars", 1, 64),
-    bpm: own ? number("tempo", K.MIN_BPM, K.MAX_BPM) : null,
+    seed: number("seed"),
+    bars: Number(byId("bars").value),
+    bpm: own ? number("tempo") : null,
   };
 }
 
@@ -91,24 +106,34 @@ function recompose() {
   byId("point").style.left = `${50 + 50 * asked.valence}%`;
   byId("point").style.top = `${50 - 50 * asked.arousal}%`;
   byId("tempo").disabled = asked.bpm === null;
-  if (asked.bpm === null) byId("tempo").value = usualBpm(asked.arousal);
-  const faults = experiments.filter(({ fault }) => fault);
-  byId("fault").hidden = !faults.length;
-  byId("fault").textContent = faults.map(({ letter, name, fault }) =>
-    `Experiment ${letter} (${name}) cannot be played:\n${fault}\nExport it again: dvc repro -f export`).join("\n\n");
+  if (asked.bpm === null) {
+    byId("tempo").value = usualBpm(asked.arousal);
+    number("tempo");
+  }
+  tellFault(experiments.filter(({ fault }) => fault).map(({ letter, name, fault }) =>
+    `Experiment ${letter} (${name}) cannot be played:\n${fault}\nChoose other files, or export the networks again.`).join("\n\n"));
   for (const id of ["play", "save"]) byId(id).disabled = Boolean(one.fault);
-  if (one.fault && state.player?.playing) toggle();
+  if (one.fault && state.player?.playing) stop();
   state.phrase = one.fault ? null : compose(one.networks, asked);
   if (state.player?.playing) state.player.change(state.phrase);
-  tellFigures(asked);
   tellKnown(one, asked);
   draw();
+  // The other experiments' phrases are only for their figures: not while the point moves.
+  tellFigures(asked, true);
+  clearTimeout(state.resting);
+  if (experiments.length > 1) state.resting = setTimeout(() => tellFigures(asked, false), RESTING_MS);
 }
 
-function tellFigures(asked) {
+function tellFault(text) {
+  byId("fault").hidden = !text;
+  byId("fault").textContent = text;
+}
+
+function tellFigures(asked, moving) {
   byId("figures").tBodies[0].replaceChildren();
   experiments.forEach((one, i) => {
-    if (one.fault) return row("figures", one.letter, Array(6).fill("–"));
+    const waits = moving && i !== state.chosen;
+    if (one.fault || waits) return row("figures", `${one.letter}: ${one.name}`, Array(6).fill(waits ? "…" : "–"));
     const told = figures(i === state.chosen ? state.phrase : compose(one.networks, asked));
     const share = (value) => (Number.isNaN(value) ? "none" : `${Math.round(100 * value)} %`);
     const line = row("figures", `${one.letter}: ${one.name}`, [
@@ -125,10 +150,13 @@ function tellFigures(asked) {
 
 // Where in the plane the networks' data lay, and which of them are beyond it.
 function tellKnown(one, { valence, arousal }) {
-  const beyond = [], boxes = new Map();
+  const beyond = [], silent = [], boxes = new Map();
   for (const [model, network] of Object.entries(one.networks)) {
     const told = network.metadata.emotion;
-    if (!told) continue;
+    if (!told) {
+      silent.push(K.TITLES[model]);
+      continue;
+    }
     const [[left, right], [low, high]] = [told.valence, told.arousal];
     if (valence < left || valence > right || arousal < low || arousal > high) beyond.push(K.TITLES[model]);
     boxes.set(String([left, right, low, high]), { left, right, low, high });
@@ -139,47 +167,76 @@ function tellKnown(one, { valence, arousal }) {
     Object.assign(box.style, { left: percent(1 + left), width: percent(right - left), top: percent(1 - high), height: percent(high - low) });
     return box;
   }));
-  byId("known").textContent = beyond.length
-    ? `Beyond the emotions that they learned from (dashed): ${beyond.join(", ")}. What they say here is a guess.`
-    : "All networks learned from music of this emotion (dashed: where nearly all of it lay).";
-  byId("known").hidden = !boxes.size;
+  const said = [];
+  if (beyond.length) said.push(`Beyond the emotions that they learned from (dashed): ${beyond.join(", ")}. What they say here is a guess.`);
+  if (silent.length) said.push(`From which emotions they learned is not told by ${silent.join(", ")}.`);
+  if (!said.length) said.push("All networks learned from music of this emotion (dashed: where nearly all of it lay).");
+  const drums = Object.entries(one.networks).filter(([, { metadata }]) => metadata.data?.settings?.part === "drums");
+  if (drums.length) said.push(`${drums.map(([model]) => K.TITLES[model]).join(", ")} learned from drums, and plays all parts by them.`);
+  byId("known").textContent = said.join(" ");
+  byId("known").hidden = Boolean(one.fault);
 }
 
 function draw() {
-  if (state.phrase) drawRoll(byId("roll"), state.phrase, state.player?.playing ? state.player.position : null);
+  const canvas = byId("roll");
+  if (state.phrase) drawRoll(canvas, state.phrase, state.player?.playing ? state.player.position : null);
+  else canvas.width = canvas.width; // which clears it
 }
 
-function toggle() {
-  if (!state.player) {
-    const context = new AudioContext({ sampleRate: K.SAMPLE_RATE_HZ }), instruments = new Instruments(context);
-    state.analyser = new AnalyserNode(context, { fftSize: K.FFT_SIZE });
-    instruments.limiter.connect(state.analyser);
-    state.player = new Player(instruments);
+function madePlayer() {
+  const context = new AudioContext({ sampleRate: K.SAMPLE_RATE_HZ }), instruments = new Instruments(context);
+  state.analyser = new AnalyserNode(context, { fftSize: K.FFT_SIZE });
+  instruments.limiter.connect(state.analyser);
+  // A call, another program or a lost device may take the sound away.
+  context.addEventListener("statechange", () => {
+    if (context.state !== "running" && state.player?.playing) stop();
+  });
+  return new Player(instruments);
+}
+
+async function play() {
+  byId("play").disabled = true;
+  try {
+    state.player ??= madePlayer();
     setParts();
     setVolume();
+    await state.player.instruments.context.resume();
+  } catch (error) {
+    return tellFault(`No sound can be played here (${error.message}); expected a sound device that the browser may use. ` +
+      "Saving as MIDI works all the same.");
+  } finally {
+    byId("play").disabled = !state.phrase;
   }
-  const { player } = state;
-  if (player.playing) player.stop();
-  else {
-    player.instruments.context.resume();
-    experiments.forEach(({ networks }) => networks.emotionrecognizer?.reset());
-    player.start(state.phrase);
-    requestAnimationFrame(follow);
-  }
-  byId("play").textContent = player.playing ? "Stop" : "Play";
-  byId("heard").hidden = byId("hears").hidden = true;
+  if (!state.phrase || state.player.playing) return;
+  experiments.forEach(({ networks }) => networks.emotionrecognizer?.reset());
+  state.player.start(state.phrase);
+  cancelAnimationFrame(state.following);
+  state.following = requestAnimationFrame(follow);
+  tellPlaying();
+}
+
+function stop() {
+  state.player.stop();
+  state.player.instruments.context.suspend();
+  cancelAnimationFrame(state.following);
+  tellPlaying();
   draw();
 }
 
-// As long as it plays: the line in the roll, and ten times a second what EmotionRecognizer hears.
+function tellPlaying() {
+  byId("play").textContent = state.player.playing ? "Stop" : "Play";
+  byId("heard").hidden = byId("hears").hidden = true;
+}
+
+// As long as it plays: the line in the roll, and twice a second, as it learned from sound, what EmotionRecognizer hears.
 function follow(now) {
   if (!state.player.playing) return;
   draw();
-  if (now - state.heardAt > 100) {
+  if (now - state.heardAt > HEARING_MS) {
     state.heardAt = now;
     hear();
   }
-  requestAnimationFrame(follow);
+  state.following = requestAnimationFrame(follow);
 }
 
 function hear() {
@@ -241,6 +298,7 @@ async function loadFiles(files) {
   for (const file of files) texts[file.name.replace(/\.json$/i, "").toLowerCase()] = await file.text();
   add(experiment("loaded files", texts));
   choose(experiments.length - 1);
+  byId("files").value = ""; // so that the same files can be chosen again
 }
 
 async function main() {
@@ -253,7 +311,7 @@ async function main() {
   for (const id of ["valence", "arousal", "tempo", "bars", "seed", "usual-tempo"]) byId(id).addEventListener("input", soon);
   document.querySelectorAll("[name=part]").forEach((box) => box.addEventListener("change", setParts));
   byId("volume").addEventListener("input", setVolume);
-  byId("play").addEventListener("click", toggle);
+  byId("play").addEventListener("click", () => (state.player?.playing ? stop() : play()));
   byId("save").addEventListener("click", save);
   byId("reseed").addEventListener("click", () => {
     byId("seed").value = Math.floor(Math.random() * 2 ** 32);

@@ -1,5 +1,6 @@
 // A reader of RTNeural's JSON that computes what RTNeural computes, in double precision: kelly/rtneural.py in JavaScript.
-// Like it, it refuses what RTNeural would misread without a word, naming the layer.
+// Like it, it refuses what RTNeural would misread without a word, naming the layer; only a key that stands twice in an
+// object it does not see, since JSON.parse does not tell.
 
 const FLOAT_OVERFLOW = 2 ** 128 - 2 ** 103; // from here on a number rounds to infinity in float32
 const MAX_WIDTH = 65536;
@@ -46,6 +47,14 @@ function width(shape, where) {
   return size;
 }
 
+// The largest sum of a column's absolute weights, each row's times `bound`, and of its biases.
+function largestSum(bound, weight, biases) {
+  const size = biases[0].length, sums = new Float64Array(size);
+  for (const bias of biases) bias.forEach((value, j) => { sums[j] += Math.abs(value); });
+  weight.forEach((value, at) => { sums[at % size] += bound * Math.abs(value); });
+  return Math.max(...sums);
+}
+
 // sums += x · matrix, of which each input has a row.
 function addProduct(sums, x, matrix) {
   const size = sums.length;
@@ -61,6 +70,13 @@ class Dense {
     this.weight = numbers(weight, [inputs, outputs], where);
     this.bias = numbers(bias, [outputs], where);
     this.activate = activation(described, ACTIVATIONS, where);
+    this.isBounded = BOUNDED.includes(described.activation);
+  }
+
+  // How far from 0 the sums and the outputs can come on inputs that come no further than `bound`.
+  reach(bound) {
+    const sums = largestSum(bound, this.weight, [this.bias]);
+    return [sums, this.isBounded ? 1 : Math.max(sums, 1)];
   }
 
   reset() {}
@@ -80,6 +96,11 @@ class Activation {
     const { "": _, ...known } = ACTIVATIONS;
     this.activate = activation(described, known, where);
     if (inputs !== outputs) throw new Error(`${where}: ${outputs} outputs, expected ${inputs}, those of the layer before`);
+    this.isBounded = BOUNDED.includes(described.activation);
+  }
+
+  reach(bound) {
+    return [bound, this.isBounded ? 1 : Math.max(bound, 1)];
   }
 
   reset() {}
@@ -101,6 +122,14 @@ class Recurrent {
     this.recurrent = numbers(recurrent, [outputs, gates], where);
     this.bias = numbers(bias, this.isLstm ? [gates] : [2, gates], where);
     this.reset();
+  }
+
+  reach(bound) {
+    const gates = this.isLstm ? this.bias.length : this.bias.length / 2;
+    const biases = this.isLstm ? [this.bias] : [this.bias.slice(0, gates), this.bias.slice(gates)];
+    const kept = Float64Array.from({ length: gates }, () => 0);
+    this.recurrent.forEach((value, at) => { kept[at % gates] += Math.abs(value); });
+    return [largestSum(bound, this.kernel, [...biases, kept]), 1];
   }
 
   reset() {
@@ -139,6 +168,7 @@ class Recurrent {
   }
 }
 
+const BOUNDED = ["tanh", "sigmoid", "softmax"];
 const LAYERS = { dense: Dense, lstm: Recurrent, gru: Recurrent, activation: Activation };
 
 function arrays(described, count, where) {
@@ -167,6 +197,7 @@ class Network {
     if (!Array.isArray(content?.layers) || !content.layers.length)
       throw new Error("there is no network, expected an object with in_shape and a list of layers");
     this.metadata = content.metadata ?? {};
+    let bound = 1, sums; // inputs lie in -1..1
     let size = (this.numInputs = width(content.in_shape, "in_shape"));
     this.layers = content.layers.map((described, i) => {
       const where = `layer ${i} (${described?.type})`;
@@ -175,6 +206,9 @@ class Network {
       const outputs = width(described.shape, where);
       const layer = new LAYERS[described.type](described, size, outputs, where);
       size = outputs;
+      [sums, bound] = layer.reach(bound);
+      if (sums >= FLOAT_OVERFLOW)
+        throw new Error(`${where}: sums of up to ${sums.toPrecision(3)} on inputs in -1..1, expected what float32 can hold`);
       return layer;
     });
     this.numOutputs = size;

@@ -1,6 +1,6 @@
 // The phrase as sound: four plain instruments of the Web Audio API, and a player that repeats a phrase while it changes.
 
-const LOOK_AHEAD_S = 0.15; // notes are handed over this long before they sound; a timer may be late
+const LOOK_AHEAD_S = 0.3; // notes are handed over this long before they sound: composing 64 bars takes half of it
 const TIMER_MS = 30;
 
 const secondsPerTick = (bpm) => 60 / (bpm * K.TICKS_PER_QUARTER);
