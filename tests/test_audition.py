@@ -121,11 +121,13 @@ def test_an_emotion_beyond_what_was_learned_is_told(trained: Path) -> None:
 
 
 def test_a_network_of_drums_says_so(trained: Path) -> None:
-    task = TASKS["dynamicsengine"]
+    task, emotion = TASKS["dynamicsengine"], {"valence": [0.0, 0.0], "arousal": [-1, 1]}
     (trained / "dynamicsengine.json").write_bytes(
-        written(task, data={"source": "groove", "settings": {"part": "drums"}})
+        written(task, data={"source": "groove", "settings": {"part": "drums"}}, emotion=emotion)
     )
-    assert "DynamicsEngine learned from drums, and plays all parts by them" in cautions(from_folder(trained), [(0, 0)])
+    told = cautions(from_folder(trained), [(0.5, 0)])
+    assert "DynamicsEngine learned from drums, and plays all parts by them" in told
+    assert "DynamicsEngine guesses at valence 0.5: it learned from 0 alone, as its music does not tell valence" in told
 
 
 def test_the_page_is_whole_the_same_each_time_and_safe_from_names(trained: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from kelly.pictures import style
+from kelly.pictures.words import hundredths
 
 
 def drawn(name: str = "one") -> Figure:
@@ -88,3 +89,7 @@ def test_lines_of_a_picture_can_be_told_apart_by_brightness_or_with_any_colour_v
 
 def linear(ink: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     return (np.array([int(ink[k : k + 2], 16) for k in (1, 3, 5)]) / 255) ** 2.2
+
+
+def test_a_share_has_no_sign_before_nothing() -> None:
+    assert [hundredths(value) for value in (-0.001, 0.404, -0.5)] == ["0.00", "0.40", "−0.50"]

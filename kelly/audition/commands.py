@@ -96,7 +96,8 @@ def cautions(exports: Exports, emotions: Iterable[tuple[float, float]]) -> list[
             low, high = (told or {}).get(axis, (-1.0, 1.0))
             if outside := sorted({value for value in values if not low <= value <= high}):
                 at = ", ".join(f"{value:g}" for value in outside)
-                lines.append(f"{title} guesses at {axis} {at}: it learned from {low:g} to {high:g}")
+                learned = f"{low:g} to {high:g}" if low < high else f"{low:g} alone, as its music does not tell {axis}"
+                lines.append(f"{title} guesses at {axis} {at}: it learned from {learned}")
         if model.metadata.get("data", {}).get("settings", {}).get("part") == "drums":
             lines.append(f"{title} learned from drums, and plays all parts by them")
     return lines

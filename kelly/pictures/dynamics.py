@@ -8,6 +8,7 @@ from kelly.emotion import BLOCK_SIZE
 from kelly.pictures import style
 from kelly.pictures.density import density, r2
 from kelly.pictures.shown import CORNERS, MARKERS, Shown
+from kelly.pictures.words import hundredths
 
 COLUMNS = 4
 FEWEST = 5  # true values that a density needs
@@ -24,7 +25,7 @@ def draw(shown: Shown) -> Figure:
         axes = figure.add_subplot(grid[i // COLUMNS, i % COLUMNS])
         there = shown.predicted.there[..., i]
         true, predicted = (values[..., i][there] for values in (targets, shown.predicted.outputs))
-        told = f"R² {r2(true, predicted, shown.constant[i]):.2f}" if len(true) >= FEWEST else "hardly ever told"
+        told = f"R² {hundredths(r2(true, predicted, shown.constant[i]))}" if len(true) >= FEWEST else "hardly ever told"
         density(axes, true, predicted, 0, 1)
         axes.set_title(f"{name}\n{told}", fontsize="medium")
         axes.set(xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))

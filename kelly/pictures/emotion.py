@@ -9,6 +9,7 @@ from kelly.emotion import COORDINATES, decode
 from kelly.pictures import style
 from kelly.pictures.density import density, r2
 from kelly.pictures.shown import CORNERS, Shown
+from kelly.pictures.words import hundredths
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +28,7 @@ def draw(shown: Shown) -> Figure:
     for i, name in enumerate(FEELING):
         axes = figure.add_subplot(grid[i, 1])
         density(axes, true[:, i], predicted[:, i], -1, 1)
-        axes.set_title(f"{name}: R² {r2(true[:, i], predicted[:, i], constant[i]):.2f}")
+        axes.set_title(f"{name}: R² {hundredths(r2(true[:, i], predicted[:, i], constant[i]))}")
         axes.set(xlabel=f"true {name} (−1..1)", ylabel="predicted", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
     style.title(
         figure,

@@ -9,6 +9,7 @@ from kelly.emotion import BLOCK_SIZE
 from kelly.pictures import style
 from kelly.pictures.density import density, r2
 from kelly.pictures.shown import CORNERS, MARKERS, Shown
+from kelly.pictures.words import hundredths
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +37,7 @@ def draw(shown: Shown) -> Figure:
         constant = np.broadcast_to(shown.constant[part], true.shape)[known]
         density(rows[half, 2], true[known], predicted[known], -1, 1)
         value = r2(true[known], predicted[known], constant)
-        rows[half, 2].set(title=f"{name}: R² {value:.2f}", xlabel="true", ylabel="predicted", xticks=(-1, 0, 1))
+        rows[half, 2].set(title=f"{name}: R² {hundredths(value)}", xlabel="true", ylabel="predicted", xticks=(-1, 0, 1))
         rows[half, 2].set_yticks((-1, 0, 1))
     rows[0, 0].legend(ncols=3, loc="upper left", fontsize="small")
     rows[0, 1].legend(ncols=5, loc="upper left", fontsize="small", columnspacing=1, handlelength=1.5)

@@ -10,3 +10,8 @@ LOSS_NAMES = {
 def metric_name(metric: str) -> str:
     """A metric or a score as people read it: 'r2' → 'R²', 'top_10_accuracy' → 'top 10 accuracy'."""
     return metric.replace("_", " ").replace("r2", "R²").replace("mae", "MAE")
+
+
+def hundredths(value: float) -> str:
+    """A share with two decimals, without a sign that stands before nothing."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
