@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from pkgutil import resolve_name
 from types import MappingProxyType
-from typing import Any
 
 import orjson
+from small_runs import settings
 
 from kelly.report_page.facts import Facts
 from kelly.tasks import TASKS
@@ -47,21 +47,10 @@ HISTORY: dict[str, list[float]] = {
     "val_metric": [0.1, 0.4, 0.5, 0.5],
 }
 SPLITTING = {"seed": 42, "validation_split": 0.2, "test_split": 0.2, "shuffle_inputs": False}
-TRAINING: dict[str, Any] = {
-    "seed": 42,
-    "epochs": 50,
-    "batch_size": 64,
-    "learning_rate": 0.001,
-    "early_stopping_patience": 10,
-    "early_stopping_min_delta": 0.001,
-    "early_stopping_min_delta_mode": "rel",
-    "weight_decay": 0.0,
-    "max_gradient_norm": 0.0,
-    "learning_rate_schedule": "constant",
-    "warmup_epochs": 0,
-    "device": "cpu",
-    "num_threads": 1,
-}
+TRAINING = settings(
+    seed=42, epochs=50, batch_size=64, learning_rate=0.001, early_stopping_min_delta=0.001,
+    early_stopping_min_delta_mode="rel",
+).model_dump()  # fmt: skip
 
 
 def facts(name: str = "groovepredictor", scores: Mapping[str, float | None] = MappingProxyType({})) -> Facts:

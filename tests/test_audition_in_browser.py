@@ -1,153 +1,22 @@
-"""The audition page in a real browser: it computes what Python computes, note for note, and shows what is wrong."""
+"""The audition page as it is used, in a real browser: what is moved changes the music, what is wrong is shown."""
 
-import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import orjson
 import pytest
+from audition_page import FAULTS, FIRST, SECOND, faulty, notes_of, opened, set_slider, until
 from axe_playwright_python.sync_playwright import Axe
-from browser import PHONE_WIDTH, Opened, needs_chromium, open_page
-from made_networks import exports, write_all, written
-from playwright.sync_api import Browser, Page
+from browser import PHONE_WIDTH, needs_chromium
+from made_networks import write_all, written
+from playwright.sync_api import Browser
 
 from kelly.audition.composing import compose
 from kelly.audition.midi_file import midi_file
 from kelly.audition.networks import Exports
-from kelly.audition.page import page
-from kelly.audition.phrase import PARTS, figures
+from kelly.audition.phrase import figures
 from kelly.datasets.reading.midi import read_midi
-from kelly.emotion import decode, embed
-from kelly.features import FFT_SIZE, log_mel_frames
 from kelly.tasks import TASKS
 
 pytestmark = needs_chromium
-
-GOLDEN = Path(__file__).parent / "golden"
-FIRST, SECOND = exports("first"), exports("second", seed=1)
-CHOSEN = {"valence": 0.5, "arousal": 0.2}  # where the page begins
-
-
-@contextmanager
-def opened(browser: Browser, tmp_path: Path, *experiments: Exports, **options: Any) -> Iterator[Opened]:
-    """The page with these experiments, its networks read."""
-    path = tmp_path / "audition.html"
-    path.write_text(page(experiments), encoding="utf-8")
-    with open_page(browser, path, **options) as found:
-        found.page.wait_for_selector("#busy", state="detached")
-        yield found
-
-
-@pytest.fixture(scope="module")
-def shared(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A page with two experiments, for the tests that only compute in it."""
-    with opened(browser, tmp_path_factory.mktemp("page"), FIRST, SECOND) as found:
-        yield found.page
-        assert found.is_quiet
-
-
-def until(page: Page, expression: str) -> None:
-    """Wait for what the page comes to; its security policy forbids Playwright's own way."""
-    deadline = time.monotonic() + 30
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, expression
-        page.wait_for_timeout(20)
-
-
-def notes_of(page: Page) -> list[dict[str, Any]]:
-    """The notes of the phrase that the page holds."""
-    notes: list[dict[str, Any]] = page.evaluate("state.phrase.notes")
-    return notes
-
-
-def set_slider(page: Page, name: str, value: float) -> None:
-    page.locator(f"#{name}").fill(str(value))
-    until(page, f"state.phrase && state.phrase.{name} === {value}")
-
-
-@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.json")))
-@pytest.mark.parametrize("kind", ["stateful", "reset"])
-def test_the_reader_computes_what_rtneural_computed(shared: Page, name: str, kind: str) -> None:
-    frames = np.loadtxt(GOLDEN / f"{name}_input.csv", delimiter=",")
-    expected = np.loadtxt(GOLDEN / f"{name}_{kind}.csv", delimiter=",", ndmin=2)
-    found = shared.evaluate(
-        """([text, frames, resets]) => {
-            const network = new Network(text);
-            return frames.map((frame) => {
-                if (resets) network.reset();
-                return [...network.step(Float64Array.from(frame))];
-            });
-        }""",
-        [(GOLDEN / f"{name}.json").read_text(), frames.tolist(), kind == "reset"],
-    )
-    np.testing.assert_allclose(np.array(found), expected, atol=1e-12)
-
-
-def test_phrases_and_midi_files_are_those_of_the_command_line(shared: Page) -> None:
-    rng = np.random.default_rng(0)
-    for i in range(25):
-        valence, arousal = rng.uniform(-1, 1, 2).tolist() if i else (1.0, -1.0)
-        seed, bars, bpm = i * 171_798_691, 1 + i % 9, None if i % 2 else 40 + 9 * i
-        phrase = compose(FIRST.models, valence, arousal, seed=seed, bars=bars, bpm=bpm)
-        parts = list(PARTS)[: 1 + i % 4]
-        found = shared.evaluate(
-            """([asked, parts]) => {
-                const phrase = compose(experiments[0].networks, asked);
-                return { ...phrase, figures: figures(phrase), file: [...midiFile(phrase, parts)] };
-            }""",
-            [{"valence": valence, "arousal": arousal, "seed": seed, "bars": bars, "bpm": bpm}, parts],
-        )
-        assert found["notes"] == [vars(note) for note in phrase.notes]
-        assert (found["bpm"], tuple(found["chords"])) == (phrase.bpm, phrase.chords)
-        assert bytes(found["file"]) == midi_file(phrase, parts)
-        expected = figures(phrase)._asdict()
-        told = {name: np.nan if value is None else value for name, value in found["figures"].items()}
-        np.testing.assert_allclose([told[name] for name in expected], list(expected.values()), rtol=1e-12)
-
-
-def test_what_the_recogniser_hears_is_the_frame_of_the_contract(shared: Page) -> None:
-    rng = np.random.default_rng(1)
-    for level in (1.0, 0.01, 0.0):
-        samples = (level * np.sin(np.arange(FFT_SIZE) * 0.1) * rng.uniform(0, 1, FFT_SIZE)).astype(np.float32)
-        found = shared.evaluate("(samples) => [...logMelFrame(Float32Array.from(samples))]", samples.tolist())
-        np.testing.assert_allclose(found, log_mel_frames(samples, 1)[0], atol=1e-5)
-    embedding = embed(rng.uniform(-1, 1, 9)) * 0.99
-    heard = shared.evaluate("(embedding) => decodeEmotion(embedding)", embedding.tolist())
-    blocks = decode(embedding)[:2]
-    np.testing.assert_allclose([heard["valence"], heard["arousal"]], blocks, atol=1e-9)
-
-
-def test_the_sound_follows_the_notes(shared: Page) -> None:
-    loudness = shared.evaluate(
-        """async () => {
-            const render = async (notes, seconds) => {
-                const context = new OfflineAudioContext(1, 44100 * seconds, 44100), made = new Instruments(context);
-                for (const [note, start, duration] of notes) made.play(note, start, duration);
-                const samples = (await context.startRendering()).getChannelData(0);
-                const level = (from, to) => Math.max(...samples.slice(44100 * from, 44100 * to).map(Math.abs));
-                return [level(0, 0.45), level(0.5, 1.0), level(1.9, 2)];
-            };
-            const note = (part, pitch, velocity) => ({ part, pitch, velocity });
-            const parts = [["melody", 67], ["chords", 60], ["bass", 40], ["drums", 36], ["drums", 38], ["drums", 42]];
-            const results = [];
-            for (const [part, pitch] of parts)
-                for (const velocity of [40, 110])
-                    results.push(await render([[note(part, pitch, velocity), 0.5, 0.4]], 2));
-            const cluster = Array.from({ length: 12 }, (_, i) => [note("chords", 52 + i, 127), 0.5, 1]);
-            return [results, await render(cluster, 2)];
-        }"""
-    )
-    for soft, loud in zip(loudness[0][::2], loudness[0][1::2], strict=True):
-        for before, during, after in (soft, loud):
-            assert before == 0.0
-            assert 0.003 < during <= 1.0
-            assert after < 0.002
-        assert loud[1] > 1.5 * soft[1]
-    assert loudness[1][1] < 1.0  # twelve notes at full strength do not clip
 
 
 def test_the_page_asks_no_network_for_anything_and_plays(browser: Browser, tmp_path: Path) -> None:
@@ -222,43 +91,6 @@ def test_the_saved_file_is_that_of_the_command_line(browser: Browser, tmp_path: 
         assert path.name == "kelly_v0.50_a0.20_seed42.mid"
         assert path.read_bytes() == midi_file(phrase, ("melody", "chords", "bass"))
         assert len(read_midi(path).notes) == sum(note.part != "drums" for note in phrase.notes)
-
-
-def faulty(change: Any) -> Exports:
-    """An experiment with one export that is not right."""
-    content = orjson.loads(written(TASKS["melodytransformer"]))
-    change(content)
-    return Exports("broken", dict(FIRST.files) | {"melodytransformer": json.dumps(content).encode()}, FIRST.models)
-
-
-FAULTS: list[tuple[Any, str]] = [
-    (lambda c: c["layers"][2].update(type="conv9d"),
-     "layer 2 (conv9d): unknown type, expected dense, lstm, gru, activation"),
-    (lambda c: c["layers"][0].update(activation="gelu"), 'layer 0 (dense): activation "gelu", expected one of'),
-    (lambda c: c["layers"][1]["weights"].pop(), "layer 1 (lstm): weights are 2 arrays, expected 3"),
-    (lambda c: c["layers"][0]["weights"][0].pop(), "layer 0 (dense): weights have 63 rows, expected shape (64, 256)"),
-    (lambda c: c["layers"][3]["weights"].__setitem__(1, [1e40] * 128), "layer 3 (dense): weights hold 1e+40"),
-    (lambda c: c["layers"][3]["weights"].__setitem__(1, [None] * 128), "layer 3 (dense): weights hold null"),
-    (lambda c: c["layers"][3].update(shape=[None, 128]),
-     "layer 3 (dense): shape [null,128], expected [null, null, size]"),
-    (lambda c: c["metadata"].update(model="groovepredictor"), "it is groovepredictor with 64 inputs and 128 outputs"),
-    (lambda c: c["metadata"].pop("inputs"), "its metadata tells inputs undefined, expected a list of objects"),
-    (lambda c: c["metadata"].update(emotion={}), "its metadata tells emotion {}, expected [low, high]"),
-    (lambda c: c["layers"][0]["weights"].__setitem__(0, [[1e38] * 256] * 64),
-     "layer 0 (dense): sums of up to 6.40e+39 on inputs in -1..1"),
-    (lambda c: c.clear(), "there is no network"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("change", "message"), FAULTS, ids=[message for _, message in FAULTS])
-def test_a_broken_export_is_told_and_not_played(shared: Page, change: Any, message: str) -> None:
-    text = faulty(change).files["melodytransformer"].decode()
-    fault = shared.evaluate(
-        "([text, good]) => experiment('x', { ...good, melodytransformer: text }).fault",
-        [text, {name: data.decode() for name, data in FIRST.files.items() if name != "melodytransformer"}],
-    )
-    assert fault.startswith("melodytransformer.json: ")
-    assert message in fault
 
 
 def test_an_export_with_an_unknown_layer_shows_a_message_instead_of_noise(browser: Browser, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.axes import Axes
+from small_results import HISTORY
 from small_runs import drawn
 
 from kelly.datasets.sequences import Sequences
@@ -20,14 +21,6 @@ from kelly.report import best_row, read_history
 from kelly.scoring import Predicted, loss
 from kelly.tasks import TASKS
 from kelly.training.objectives import METRICS
-
-HISTORY: dict[str, list[Any]] = {
-    "epoch": [1, 2, 3, 4],
-    "train_loss": [0.5, 0.3, 0.2, 0.1],
-    "val_loss": [0.5, 0.35, 0.3, 0.32],
-    "train_metric": [0.1, 0.5, 0.6, 0.7],
-    "val_metric": [0.1, 0.4, 0.5, 0.5],
-}
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -74,7 +67,7 @@ def test_baseline_and_floor_are_drawn_and_named_with_the_side_they_hold_for() ->
     assert labels == [
         "train",
         "validation",
-        "best epoch 3: 0.3",
+        "best epoch 3: 0.5",
         "baseline (best constant, validation): 0.6",
         "floor (best possible, validation): 0.25",
     ]
