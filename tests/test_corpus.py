@@ -13,7 +13,7 @@ from kelly.datasets.music.chords import CHORDS
 from kelly.datasets.music.listening import Windows, heard_in
 from kelly.datasets.music.metre import beat_edges
 from kelly.datasets.music.piece import MEDIAN_PITCH, Music, sounding_pitches
-from kelly.datasets.reading import scores
+from kelly.datasets.reading import musicxml, scores
 from kelly.datasets.reading.midi import Notes
 from kelly.emotion import COORDINATES, EMBEDDING_SIZE, decode
 from kelly.errors import KellyError
@@ -92,7 +92,7 @@ def voices_by_music21(path: Path) -> list[tuple[float, float, int]]:
     """Onset, end and highest pitch of the notes of the four voices, ties joined, as music21 builds them."""
     found = []
     for part in music21.converter.parse(path, forceSource=True).parts:
-        if part.partName in scores.VOICES:
+        if part.partName in musicxml.VOICES:
             notes = [note for note in part.stripTies().flatten().notes if not note.duration.isGrace]
             found += [
                 (float(n.offset), float(n.offset + n.quarterLength), max(p.midi for p in n.pitches)) for n in notes
@@ -117,8 +117,8 @@ def test_chords_triplets_and_a_second_voice_in_a_part_are_read_as_music21_reads_
     second = f"<backup><duration>6</duration></backup>{note('F', 2)}"
     start = "<attributes><divisions>3</divisions><time><beats>4</beats><beat-type>4</beat-type></time></attributes>"
     bars = bar.format(start) + bar.format("").replace("</measure>", f"{second}</measure>") + bar.format("")
-    listed = "".join(f'<score-part id="{v}"><part-name>{v}</part-name></score-part>' for v in scores.VOICES)
-    parts = "".join(f'<part id="{v}">{bars}</part>' for v in scores.VOICES)
+    listed = "".join(f'<score-part id="{v}"><part-name>{v}</part-name></score-part>' for v in musicxml.VOICES)
+    parts = "".join(f'<part id="{v}">{bars}</part>' for v in musicxml.VOICES)
     path = tmp_path / "made.xml"
     path.write_text(f"<score-partwise><part-list>{listed}</part-list>{parts}</score-partwise>")
     piece = scores.read_chorale("made", "bach", str(path))

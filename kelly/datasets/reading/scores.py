@@ -1,33 +1,29 @@
 """Reads the scores that music21 carries: Bach's four-part chorales and three collections of traditional tunes."""
 
+import quopri
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from importlib.metadata import distribution
 from itertools import pairwise
 from pathlib import Path
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
 
 import joblib
-import music21
 import numpy as np
-from music21 import abcFormat, converter
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from kelly.datasets.reading import abc, musicxml
+from kelly.datasets.reading.notation import Notes, beat
 from kelly.datasets.skipped import Skipped, check_skipped
 from kelly.errors import KellyError
 
 # Only these: other folders of music21's corpus carry licences of their own (essenFolksong, palestrina, leadSheet …).
 CHORALES = "bach"
 COLLECTIONS = (CHORALES, "ryansMammoth", "oneills1850", "airdsAirs")
-FOLDER = Path(music21.__file__).parent / "corpus"
-VOICES = ("Soprano", "Alto", "Tenor", "Bass")
-SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-
-Notes = list[tuple[float, float, int]]  # onset and end in quarter notes, MIDI pitch
+# Found without an import of music21, which takes longer than reading a collection.
+FOLDER = Path(str(distribution("music21").locate_file("music21/corpus")))
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,9 @@ def _jobs(collection: str, max_pieces: int | None) -> list[tuple[Callable[..., P
         return [(read_chorale, f"{CHORALES}/{path.name}", collection, str(path)) for path in paths][:max_pieces]
     tunes = []
     for path in sorted((FOLDER / collection).glob("*.abc")):
-        text = path.read_text(encoding="utf-8", errors="replace")
+        data = path.read_bytes()
+        # Two came by mail, in an encoding that makes =3D of the natural sign.
+        text = (quopri.decodestring(data) if b"=3D" in data else data).decode("utf-8", errors="replace")
         for tune in re.split(r"^(?=X:)", text, flags=re.MULTILINE)[1:]:  # a book of tunes: each begins with its number
             number = tune.partition("\n")[0][2:].strip()
             tunes.append((read_tune, f"{collection}/{path.name}#{number}", collection, tune))
@@ -96,119 +94,20 @@ def _jobs(collection: str, max_pieces: int | None) -> list[tuple[Callable[..., P
 def _attempt(reader: Callable[..., Piece], name: str, collection: str, source: str) -> Piece | dict[str, str]:
     try:
         return reader(name, collection, source)
-    except Exception as error:  # music21 raises whatever a broken score leads it to
+    except Exception as error:  # a broken score leads to whatever XML, archives and numbers raise
         return {"file": name, "reason": str(error) or type(error).__name__}
 
 
 def read_chorale(name: str, collection: str, path: str) -> Piece:
-    """Read one chorale from MusicXML; raises KellyError where it does not have the four VOICES, one part each.
-
-    Reads the elements that tell notes and bars; music21, which builds all that is engraved, takes seven times as long.
-    """
-    archive = converter.ArchiveManager(path)
-    text = archive.getData() if archive.isArchive() else Path(path).read_text(encoding="utf-8")
-    score = ElementTree.fromstring(text)  # noqa: S314 - a file that is part of music21
-    names = {part.get("id"): part.findtext("part-name", "") for part in score.iterfind("part-list/score-part")}
-    by_name = [(names[part.get("id")], part) for part in score.iterfind("part")]
-    parts = {voice: [part for name, part in by_name if name.split()[:1] == [voice]] for voice in VOICES}
-    if any(len(found) != 1 for found in parts.values()):
-        # One for each of its staves.
-        found_names = [name for name, part in by_name for _ in range(int(part.findtext(".//staves", "1")))]
-        raise KellyError(f"its parts are {found_names}, expected one each of {list(VOICES)}")
-    voices = [_notes_and_bars(parts[voice][0]) for voice in VOICES]
-    beats, unit = (parts["Soprano"][0].findtext(f"measure/attributes/time/{tag}") for tag in ("beats", "beat-type"))
-    others = [note for notes, _ in voices[1:] for note in notes]
-    return _piece(name, collection, voices[0][0], others, voices[0][1], _beat(f"{beats}/{unit}"))
-
-
-def _notes_and_bars(part: Element) -> tuple[Notes, list[float]]:
-    """The notes of one part of MusicXML, of a chord the highest, and where its bars begin, and the end."""
-    notes: Notes = []
-    bars, divisions = [0.0], 1
-    for measure in part.iterfind("measure"):
-        divisions = int(measure.findtext("attributes/divisions", str(divisions)))  # of a quarter note
-        now = onset = end = 0
-        for event in measure:
-            length = int(event.findtext("duration", "0"))  # a grace note has none
-            if event.tag == "note":
-                in_chord = event.find("chord") is not None  # it begins with the note before
-                onset, now = (onset, now) if in_chord else (now, now + length)
-                end = max(end, now)
-                pitch = event.find("pitch")
-                if pitch is None or event.find("grace") is not None:
-                    continue
-                key = _midi_pitch(pitch)
-                if in_chord:
-                    notes[-1] = (*notes[-1][:2], max(notes[-1][2], key))
-                else:
-                    tied = any(tie.get("type") == "stop" for tie in event.iterfind("tie"))
-                    _append(notes, bars[-1] + onset / divisions, length / divisions, key, tied)
-            elif event.tag in ("backup", "forward"):
-                now += length if event.tag == "forward" else -length
-        bars.append(bars[-1] + end / divisions)
-    return notes, bars
-
-
-def _midi_pitch(pitch: Element) -> int:
-    step, alter, octave = (pitch.findtext(tag, "0") for tag in ("step", "alter", "octave"))
-    return 12 * (int(octave) + 1) + SEMITONES[step] + int(alter)
+    """Read one chorale; raises KellyError where it does not have four voices."""
+    (melody, *others), bars, metre = musicxml.read(Path(path))
+    return _piece(name, collection, melody, [note for voice in others for note in voice], bars, beat(*metre))
 
 
 def read_tune(name: str, collection: str, text: str) -> Piece:
-    """Read one tune of one voice from ABC; raises KellyError where it has several voices, no bars or no notes.
-
-    Uses music21's reading of ABC tokens without building its streams, which takes a tenth of the time.
-    """
-    handler = abcFormat.ABCHandler()
-    handler.process(text)
-    if (
-        len({token.data for token in handler.tokens if isinstance(token, abcFormat.ABCMetadata) and token.isVoice()})
-        > 1
-    ):
-        raise KellyError("it has several voices, expected one")
-    meters = [t for t in handler.tokens if isinstance(t, abcFormat.ABCMetadata) and t.isMeter()]
-    metre = meters[0].getTimeSignatureParameters() if meters else None
-    if metre is None:
-        raise KellyError("it states no time signature, so its beat is unknown")
-    notes: Notes = []
-    time, bars, open_tie = 0.0, [0.0], False
-    for bar in handler.splitByMeasure():
-        for token in bar.tokens:
-            if not isinstance(token, abcFormat.ABCNote) or token.inGrace:
-                continue
-            length = float(token.quarterLength)
-            if token.activeTuplet is not None:
-                length *= float(token.activeTuplet.tupletMultiplier())
-            names = [
-                sub.pitchName for sub in getattr(token, "subTokens", [token]) if isinstance(sub, abcFormat.ABCNote)
-            ]
-            pitches = [_midi_of(name) for name in names if name is not None]
-            if pitches and not token.isRest:
-                _append(notes, time, length, max(pitches), open_tie)
-            open_tie = token.tie in ("start", "continue")
-            time += length
-        if time > bars[-1]:
-            bars.append(time)
-    return _piece(name, collection, notes, [], bars, _beat(f"{metre[0]}/{metre[1]}"))
-
-
-@cache
-def _beat(time_signature: str) -> float:
-    """Quarter notes a beat."""
-    return float(music21.meter.TimeSignature(time_signature).beatDuration.quarterLength)
-
-
-@cache
-def _midi_of(name: str) -> int:
-    return int(music21.pitch.Pitch(name).midi)
-
-
-def _append(notes: Notes, onset: float, length: float, pitch: int, tied: bool) -> None:
-    """Append a note to one voice, or lengthen the last one where a tie joins them."""
-    if tied and notes and notes[-1][2] == pitch and abs(notes[-1][1] - onset) < 1e-6:
-        notes[-1] = (notes[-1][0], onset + length, pitch)
-    else:
-        notes.append((onset, onset + length, pitch))
+    """Read one tune of one voice; raises KellyError where it has several voices, no bars or no notes."""
+    tune = abc.read(text)
+    return _piece(name, collection, tune.notes, [], tune.bars, beat(*tune.metre))
 
 
 def _piece(name: str, collection: str, melody: Notes, others: Notes, bars: Iterable[float], beat: float) -> Piece:
