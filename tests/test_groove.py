@@ -180,19 +180,43 @@ def test_pitched_dynamics_follow_pitch() -> None:
 
 def test_a_spread_chord_is_one_onset() -> None:
     notes = notes_of([0.0, 0.02, 1.0, 1.04], [80] * 4, duration_s=0.5)
-    np.testing.assert_allclose(articulations(notes), 0.5)
+    np.testing.assert_allclose(articulations(notes)[0], 0.5)
     assert dynamics_of(notes, middle_s=0.5)[12] == pytest.approx(0.6)
+
+
+def coordinates(notes: Notes, is_tune: bool, notes_per_s: float = 1.0, bpm: float = 120.0) -> dict[str, float]:
+    """Of one window, by name."""
+    window = np.zeros(len(notes), dtype=np.intp)
+    tune = np.full(len(notes), is_tune)
+    found = coordinates_of(notes, tune, window, np.array([notes_per_s]), np.array([bpm]))
+    return dict(zip(COORDINATES, found[0].tolist(), strict=True))
 
 
 def test_coordinates_of_drums_tell_neither_register_nor_articulation() -> None:
     hits, keys = notes_of([0.0, 1.0], [100, 100], is_drum=True), notes_of([0.0, 1.0], [80, 80], [67, 79], 2.0)
-    tune = hits.take(~hits.is_drum)
-    drums = dict(zip(COORDINATES, coordinates_of(hits, tune, 1.0, 120.0), strict=True))
+    drums = coordinates(hits, is_tune=False)
     assert [name for name, value in drums.items() if np.isfinite(value)] == ["arousal", "loudness", "spread"]
     assert drums["loudness"] == pytest.approx((100 - 63.5) / 40)
-    piano = dict(zip(COORDINATES, coordinates_of(keys, keys, 1.0, 120.0), strict=True))
+    piano = coordinates(keys, is_tune=True)
     assert (piano["register"], piano["articulation"]) == (0.5, 0.5)
-    assert np.isnan(coordinates_of(notes_of([], []), notes_of([], []), 2.0, 120.0)).all()
+    assert np.isnan(list(coordinates(notes_of([], []), is_tune=True).values())).all()
+
+
+def test_each_of_several_windows_is_measured_as_if_it_were_alone() -> None:
+    rng = np.random.default_rng(2)
+    number = np.array([3, 0, 1, 6, 2])
+    window = np.repeat(np.arange(5), number)
+    each = []
+    for n in number:
+        velocity, pitch = rng.integers(40, 90, (2, n)).tolist()
+        each.append(notes_of(np.sort(rng.uniform(0, 1, n)).tolist(), velocity, pitch, rng.uniform(0.1, 0.5)))
+    together = Notes(**{name: np.concatenate([getattr(one, name) for one in each]) for name in vars(each[0])})
+    is_tune = rng.random(len(together)) < 0.7
+    found = coordinates_of(together, is_tune, window, number / 2.0, np.full(5, 100.0))
+    for i, one in enumerate(each):
+        own = np.zeros(len(one), dtype=np.intp)
+        alone = coordinates_of(one, is_tune[window == i], own, number[[i]] / 2.0, np.array([100.0]))
+        np.testing.assert_array_equal(found[i], alone[0])
 
 
 def test_bars_of_drums_tell_neither_register_nor_articulation(tmp_path: Path) -> None:
@@ -206,7 +230,8 @@ def test_bars_of_drums_tell_neither_register_nor_articulation(tmp_path: Path) ->
 
 def test_arousal_rises_with_density_and_tempo() -> None:
     few, many = notes_of([0.0, 1.0], [80, 80]), notes_of([0.0, 0.5, 1.0, 1.5], [80] * 4)
-    arousal = [coordinates_of(n, n, len(n) / 2.0, bpm)[1] for n, bpm in ((few, 100.0), (many, 100.0), (many, 160.0))]
+    played = ((few, 100.0), (many, 100.0), (many, 160.0))
+    arousal = [coordinates(n, True, len(n) / 2.0, bpm)["arousal"] for n, bpm in played]
     assert arousal == sorted(arousal)
     assert len(set(arousal)) == 3
 

@@ -107,9 +107,9 @@ def save(drawn: Figure, path: Path) -> None:
 
 def save_both(drawn: Figure, path: Path) -> None:
     """Write a PNG at `path`, and the SVG of the same beside it."""
-    # Laid out once, not by each of the two again: half of the time.
+    # Laid out once, not by each of the two again; with a layout that is done for ("none") they would draw twice each.
     drawn.draw_without_rendering()
-    drawn.set_layout_engine("none")
+    drawn.set_layout_engine(None)
     save(drawn, path)
     with replacing(path.with_suffix(".svg")) as temporary:
         temporary.write_text(svg(drawn), encoding="utf-8")

@@ -51,20 +51,19 @@ def bars_of(entry: Entry, midi: Midi) -> Bars:
         raise UnsuitedError(f"{entry.path}: time signatures {found}, expected 4/4 throughout")
     if (midi.time_signatures[:, 0] % (QUARTERS_PER_BAR * midi.ticks_per_quarter)).any():
         raise UnsuitedError(f"{entry.path}: a time signature within a bar, expected them at bar lines")
-    nothing = notes.take(np.zeros(len(notes), dtype=np.bool_))
     sixteenths = notes.onset_quarters * (SIXTEENTHS / QUARTERS_PER_BAR)
     bar = nearest(sixteenths) // SIXTEENTHS
     numbers = np.arange(bar[0], bar[-1] + 1)
     starts, ends = np.searchsorted(bar, numbers), np.searchsorted(bar, numbers, side="right")
     edges_s = midi.seconds(np.append(numbers, numbers[-1] + 1) * QUARTERS_PER_BAR)
     bpm = midi.bpm(numbers * QUARTERS_PER_BAR)
-    coordinates = np.full((len(numbers), len(COORDINATES)), np.nan)
+    is_tune = np.zeros(len(notes), dtype=np.bool_)
+    coordinates = coordinates_of(notes, is_tune, bar - bar[0], (ends - starts) / np.diff(edges_s), bpm)
     timing_and_accents = np.full((len(numbers), 2 * SIXTEENTHS), np.nan)
     expression = np.full((len(numbers), len(DRUM_DYNAMICS)), np.nan)
     for i in np.flatnonzero(ends > starts):
         hits = notes.take(np.arange(starts[i], ends[i]))
         within = sixteenths[starts[i] : ends[i]] - SIXTEENTHS * numbers[i]
-        coordinates[i] = coordinates_of(hits, nothing, len(hits) / (edges_s[i + 1] - edges_s[i]), bpm[i])
         timing_and_accents[i] = groove_of(within, hits.velocity)
         expression[i] = drum_dynamics_of(hits, nearest(within))
     coordinates[:, COORDINATES.index("valence")] = 0.0

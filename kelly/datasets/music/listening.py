@@ -60,16 +60,14 @@ def heard_in(
         began = notes.onset_s[rows] >= start_s - 1e-6  # a note counts once, where it begins
         here = _within(notes.take(rows), start_s, end_s)
         so_far.add(here, began, start_s, window)
-        edges = np.searchsorted(window, np.arange(first, last + 1))
-        for i, (at, to) in zip(range(first, last), pairwise(edges.tolist()), strict=True):
-            if to > at:
-                own, new = here.take(slice(at, to)), began[at:to]
-                num_new = np.count_nonzero(new)
-                num_short = np.count_nonzero(own.duration_s[new] < SHORT_S)
-                short = num_short / num_new if short_notes and num_new else np.nan
-                notes_per_s = num_new / (windows.edges_s[i + 1] - windows.edges_s[i])
-                tune = own.take(is_melody[rows[at:to]])
-                measured[i] = coordinates_of(own, tune, notes_per_s, windows.bpm[i], short)
+        where, some = window - first, slice(first, last)
+        num_new, num_short = (
+            np.bincount(where[counted], minlength=last - first)
+            for counted in (began, began & (here.duration_s < SHORT_S))
+        )
+        short = num_short / np.where(num_new > 0, num_new, np.nan) if short_notes else np.nan
+        notes_per_s = num_new / np.diff(windows.edges_s[first : last + 1])
+        measured[some] = coordinates_of(here, is_melody[rows], where, notes_per_s, windows.bpm[some], short)
     heard = heard_coordinates(measured, windows.groove, decay)
     heard[:, VALENCE] = so_far.valence(np.diff(windows.edges_s))
     return rated(entry, heard, measured)
@@ -142,14 +140,14 @@ class _SoFar:
 
     def valence(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Estimated from what was added before each window, float64[num_windows]; seconds: how long they are."""
-        before = [_before(told) for told in (self.histogram, self.onsets, seconds, self.dissonant, self.pairs)]
+        histogram, onsets, elapsed, dissonant, pairs = (
+            _before(told) for told in (self.histogram, self.onsets, seconds, self.dissonant, self.pairs)
+        )
+        has_key = np.ptp(histogram, axis=1) > 0
+        key = tonality.majorness_and_keyclarity(tonality.key_correlations(histogram[has_key]))
+        dissonance = dissonant[has_key] / np.where(pairs > 0, pairs, np.nan)[has_key]
         valence = np.zeros(len(seconds))
-        has_key = np.ptp(before[0], axis=1) > 0
-        for i, (histogram, onsets, elapsed, dissonant, pairs) in enumerate(zip(*before, strict=True)):
-            if has_key[i]:
-                key = tonality.find_key(histogram)
-                dissonance = dissonant / pairs if pairs else np.nan
-                valence[i] = tonality.estimated_valence(key.majorness, key.keyclarity, onsets / elapsed, dissonance)
+        valence[has_key] = tonality.estimated_valence(*key, onsets[has_key] / elapsed[has_key], dissonance)
         return valence
 
 

@@ -3,8 +3,6 @@
 The formulas are this project's, documented in docs/data.md; units and scales are part of the contract.
 """
 
-from statistics import median
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,7 +85,7 @@ def _expression(notes: Notes, second_half: NDArray[np.bool_]) -> NDArray[np.floa
     if second_half.any() and not second_half.all():
         m[5] = 0.5 + 0.5 * (velocity[second_half].mean() - velocity[~second_half].mean()) / VELOCITY_SPAN
     m[8], m[9] = (velocity < 0.75 * mean).mean(), (velocity > 1.25 * mean).mean()
-    held = articulations(notes)
+    held, _ = articulations(notes)
     if len(held):
         m[10], m[11] = np.median(held) / 2.0, held.std() / 1.5
     starts = np.flatnonzero(chord_starts(notes.onset_s))
@@ -108,25 +106,32 @@ def _contrast(notes: Notes, accented: NDArray[np.bool_]) -> float:
     return float(0.5 + 0.5 * (notes.velocity[accented].mean() - notes.velocity.mean()) / VELOCITY_SPAN)
 
 
-def chord_starts(onset_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+def chord_starts(onset_s: NDArray[np.float64], window: NDArray[np.intp] | None = None) -> NDArray[np.bool_]:
     """Mark the notes that begin a chord: those more than CHORD_S behind the first note of the chord before.
 
-    onset_s: float64[n], rising. Returns bool[n], the first always true.
+    onset_s: float64[n], rising, within each window if there are several; window: int[n], rising.
+    Returns bool[n], the first of a window always true.
     """
     first = np.zeros(len(onset_s), dtype=np.bool_)
-    at = -np.inf
-    for i, onset in enumerate(onset_s.tolist()):
-        if onset - at > CHORD_S:
-            first[i], at = True, onset
+    at, here = -np.inf, -1
+    windows = np.zeros(len(onset_s), dtype=np.intp) if window is None else window
+    for i, (onset, its) in enumerate(zip(onset_s.tolist(), windows.tolist(), strict=True)):
+        if its != here or onset - at > CHORD_S:
+            first[i], at, here = True, onset, its
     return first
 
 
-def articulations(notes: Notes) -> NDArray[np.float64]:
-    """Duration / gap to the next onset of each note that has one (not those of the last chord): 1 is legato."""
-    first = chord_starts(notes.onset_s)
-    gaps, chord = np.diff(notes.onset_s[first]), np.cumsum(first) - 1
-    followed = chord < len(gaps)
-    return np.asarray(notes.duration_s[followed] / gaps[chord[followed]])
+def articulations(notes: Notes, window: NDArray[np.intp] | None = None) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Duration / gap to the next onset of each note that has one in its window (not those of the last chord): 1 is
+    legato. Returns float64[k], and of each the window, int[k]; all notes are of one where `window`, int[n], is None.
+    """
+    window = np.zeros(len(notes), dtype=np.intp) if window is None else window
+    first = chord_starts(notes.onset_s, window)
+    gaps = np.diff(notes.onset_s[first], append=np.nan)
+    gaps[np.diff(window[first], append=-1) != 0] = np.nan
+    held = notes.duration_s / gaps[np.cumsum(first) - 1]
+    followed = np.isfinite(held)
+    return held[followed], window[followed]
 
 
 def groove_of(sixteenths: NDArray[np.float64], velocity: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -150,27 +155,51 @@ def nearest(sixteenths: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def coordinates_of(
-    notes: Notes, tune: Notes, notes_per_s: float, bpm: float, short_share: float = np.nan
+    notes: Notes,
+    is_tune: NDArray[np.bool_],
+    window: NDArray[np.intp],
+    notes_per_s: NDArray[np.float64],
+    bpm: NDArray[np.float64],
+    short_share: NDArray[np.float64] | float = np.nan,
 ) -> NDArray[np.float64]:
-    """Measure how the notes of one window sound, in the order of COORDINATES.
+    """Measure how the notes of each of n windows sound, in the order of COORDINATES.
 
-    tune: those of the melody; notes_per_s: how many begin; bpm: beats a minute; short_share: as `estimated_arousal` has
-    it. Returns float64[9], each -1..1, NaN where the notes do not tell (velocity 0: not known). Valence is never
-    told here (a trait of the piece); push, swing and beat come from `groove_of`. Arousal is estimated.
+    is_tune: bool[num_notes], those of the melody; window: int[num_notes], of each note, rising, in which they are in
+    order of onset; notes_per_s: float64[n], how many begin; bpm: float64[n], beats a minute; short_share: float64[n],
+    as `estimated_arousal` has it.
+    Returns float64[n, 9], each -1..1, NaN where the notes do not tell (velocity 0: not known). Valence is never told
+    here (a trait of the piece); push, swing and beat come from `groove_of`. Arousal is estimated.
     """
-    c = dict.fromkeys(COORDINATES, np.nan)
-    if len(notes):
-        c["arousal"] = estimated_arousal(notes_per_s, bpm, short_share)
-        if notes.velocity.any():
-            velocity = notes.velocity.astype(np.float64)
-            c["loudness"] = (velocity.mean() - 63.5) / 40.0
-            c["spread"] = np.log2((velocity.std() + 1.0) / 16.0) / 1.5
-    if len(tune):
-        c["register"] = (tune.pitch.sum() / len(tune) - 67.0) / 12.0
-        held = articulations(tune)
-        if len(held):
-            c["articulation"] = np.log2(max(median(held.tolist()), 0.25)) / 2.0
-    return np.array(list(c.values()), dtype=np.float64).clip(-1.0, 1.0)
+    n = len(bpm)
+    c = {name: np.full(n, np.nan) for name in COORDINATES}
+    number = np.bincount(window, minlength=n)
+    c["arousal"] = np.where(number > 0, estimated_arousal(notes_per_s, bpm, short_share), np.nan)
+    velocity = _means(notes.velocity, window, n)
+    deviation = np.sqrt(_means((notes.velocity - velocity[window]) ** 2, window, n))
+    is_played = velocity > 0
+    c["loudness"] = np.where(is_played, (velocity - 63.5) / 40.0, np.nan)
+    c["spread"] = np.where(is_played, np.log2((deviation + 1.0) / 16.0) / 1.5, np.nan)
+    tune, of_tune = notes.take(is_tune), window[is_tune]
+    c["register"] = (_means(tune.pitch, of_tune, n) - 67.0) / 12.0
+    c["articulation"] = np.log2(np.maximum(_medians(*articulations(tune, of_tune), n), 0.25)) / 2.0
+    return np.stack(list(c.values()), axis=1).clip(-1.0, 1.0)
+
+
+def _means(values: NDArray[np.float64] | NDArray[np.int64], window: NDArray[np.intp], n: int) -> NDArray[np.float64]:
+    """The mean of the values of each of n windows; NaN where there is none."""
+    number = np.bincount(window, minlength=n)
+    return np.asarray(np.bincount(window, values, minlength=n) / np.where(number > 0, number, np.nan))
+
+
+def _medians(values: NDArray[np.float64], window: NDArray[np.intp], n: int) -> NDArray[np.float64]:
+    """The median of the values of each of n windows; NaN where there is none. window: rising."""
+    ordered = values[np.lexsort((values, window))]
+    number = np.bincount(window, minlength=n)
+    first = np.cumsum(number) - number
+    found, told = np.full(n, np.nan), number > 0
+    low, high = (ordered[(first + middle)[told]] for middle in ((number - 1) // 2, number // 2))
+    found[told] = (low + high) / 2.0
+    return found
 
 
 def heard_coordinates(

@@ -1,6 +1,5 @@
 """Key finding from pitch-class histograms, and valence and arousal estimated from notes where nobody rated them."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -79,15 +78,26 @@ def find_key(histogram: ArrayLike) -> Key:
     Raises KellyError where the histogram is flat (no notes, or all pitch classes alike): it then has no key.
     """
     weights = np.asarray(histogram, dtype=np.float64)
-    centred = weights - weights.sum() / len(weights)
-    length = math.sqrt(centred @ centred)
-    if weights.shape != (12,) or not length > 0:
+    if weights.shape != (12,) or not (np.ptp(weights) > 0):
         raise KellyError(f"the pitch-class histogram {weights.tolist()} has no key: expected 12 numbers, not all "
                          "alike; leave out passages without notes")  # fmt: skip
-    correlations = (KEY_PROFILES @ (centred / length)).tolist()
-    major, minor = max(correlations[:12]), max(correlations[12:])
-    best = correlations.index(max(major, minor))
-    return Key(best % 12, "major" if best < 12 else "minor", major - minor, correlations[best])
+    correlations = key_correlations(weights)
+    best = int(correlations.argmax())
+    majorness, keyclarity = (float(found) for found in majorness_and_keyclarity(correlations))
+    return Key(best % 12, "major" if best < 12 else "minor", majorness, keyclarity)
+
+
+def key_correlations(histograms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlations [..., 24] of pitch-class histograms [..., 12] with the KEY_PROFILES; NaN where one is flat."""
+    centred = histograms - histograms.mean(axis=-1, keepdims=True)
+    length = np.sqrt((centred**2).sum(axis=-1, keepdims=True))
+    return np.asarray((centred / np.where(length > 0, length, np.nan)) @ KEY_PROFILES.T)
+
+
+def majorness_and_keyclarity(correlations: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """As `Key` has them, [...], from correlations [..., 24]."""
+    major, minor = correlations[..., :12].max(axis=-1), correlations[..., 12:].max(axis=-1)
+    return major - minor, np.maximum(major, minor)
 
 
 def dissonant_pairs(
@@ -118,36 +128,37 @@ def dissonant_pairs(
     return dissonant, together
 
 
-def estimated_valence(majorness: float, keyclarity: float, onsets_per_s: float, dissonance: float) -> float:
+def estimated_valence(
+    majorness: ArrayLike, keyclarity: ArrayLike, onsets_per_s: ArrayLike, dissonance: ArrayLike
+) -> NDArray[np.float64]:
     """Estimate valence, −1..1, by VALENCE_WEIGHTS; a feature that is NaN (unknown) counts as its mean.
 
     onsets_per_s: distinct moments, rounded to 50 ms, at which notes begin; dissonance: share 0..1 of `dissonant_pairs`.
+    All of one shape, which is that of the estimate, or of several that go together.
     """
     features = {
         "majorness": majorness,
         "keyclarity": keyclarity,
-        "log_onsets_per_s": np.log2(onsets_per_s + 0.1),
+        "log_onsets_per_s": np.log2(np.asarray(onsets_per_s) + 0.1),
         "dissonance": dissonance,
     }
     return _weigh(features, VALENCE_WEIGHTS)
 
 
-def estimated_arousal(notes_per_s: float, bpm: float, short_share: float) -> float:
+def estimated_arousal(notes_per_s: ArrayLike, bpm: ArrayLike, short_share: ArrayLike) -> NDArray[np.float64]:
     """Estimate arousal, −1..1, by AROUSAL_WEIGHTS; a feature that is NaN (unknown) counts as its mean.
 
-    short_share: share 0..1 of the notes that last less than 0.15 s; give NaN where it would tell the targets.
+    short_share: share 0..1 of the notes that last less than 0.15 s; give NaN where it would tell the targets. Shapes as
+    of `estimated_valence`.
     """
     features = {
-        "log_notes_per_s": np.log2(notes_per_s + 0.1),
-        "log_tempo": np.log2(bpm / REFERENCE_BPM),
+        "log_notes_per_s": np.log2(np.asarray(notes_per_s) + 0.1),
+        "log_tempo": np.log2(np.asarray(bpm) / REFERENCE_BPM),
         "short_share": short_share,
     }
     return _weigh(features, AROUSAL_WEIGHTS)
 
 
-def _weigh(features: dict[str, float], weights: dict[str, tuple[float, float, float]]) -> float:
-    total = 0.0
-    for name, (weight, mean, deviation) in weights.items():
-        if math.isfinite(features[name]):
-            total += weight * (float(features[name]) - mean) / deviation
-    return max(-1.0, min(total, 1.0))
+def _weigh(features: dict[str, ArrayLike], weights: dict[str, tuple[float, float, float]]) -> NDArray[np.float64]:
+    terms = (weight * (np.asarray(features[name]) - mean) / sd for name, (weight, mean, sd) in weights.items())
+    return np.clip(sum(np.where(np.isfinite(term), term, 0.0) for term in terms), -1.0, 1.0)
