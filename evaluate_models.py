@@ -1,6 +1,6 @@
 """Score the best checkpoints of the five networks: `python evaluate_models.py --help`."""
 
-from kelly.console import run
+from kelly.safety.console import run
 
 
 def main() -> None:

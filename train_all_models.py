@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kelly.console import run
+from kelly.safety.console import run
 
 
 def main() -> None:

@@ -19,9 +19,9 @@ import torch
 
 from benchmarks.measure import rounded
 from benchmarks.tables import tables
-from kelly.atomic import write_text
 from kelly.cli import put_between
-from kelly.console import run
+from kelly.safety.atomic import write_text
+from kelly.safety.console import run
 
 RESULTS, PAGE = Path("benchmarks/results.json"), Path("docs/performance.md")
 BEGIN, END = "<!-- measured by `make bench`, do not edit -->", "<!-- end of what is measured -->"

@@ -28,8 +28,8 @@ import sys
 from pathlib import Path
 from kelly.datasets.generate import generate
 from kelly.datasets.extraction.workers import workers
-from kelly.params import source_settings
-from kelly.tasks import TASKS
+from kelly.settings.params import source_settings
+from kelly.settings.tasks import TASKS
 if __name__ == "__main__":
     path, num_workers, folder = sys.argv[1:]
     name = "groovepredictor"

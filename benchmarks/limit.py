@@ -8,10 +8,10 @@ from torch import Tensor
 
 from benchmarks.measure import Way, timed
 from benchmarks.usual_loop import Parts
-from kelly.layers import LSTM
 from kelly.networks import Network
-from kelly.params import Settings
-from kelly.tasks import Task
+from kelly.settings.layers import LSTM
+from kelly.settings.params import Settings
+from kelly.settings.tasks import Task
 from kelly.training.batches import Batches
 from kelly.training.runs import VALIDATION_BATCH
 

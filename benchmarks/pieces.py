@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Way, in_turns, spread, timed
-from kelly.export import document, export
+from kelly.exports.export import document, export
+from kelly.exports.release import as_function
 from kelly.networks import Network
-from kelly.release import as_function
-from kelly.rtneural import read
-from kelly.tasks import TASKS, Task
+from kelly.rtneural.reader import read
+from kelly.settings.tasks import TASKS, Task
 from kelly.training.adam import Adam
 from kelly.training.backpropagation import Passes
 from kelly.training.checkpoints import CheckpointManager

@@ -18,10 +18,10 @@ import torch
 
 from benchmarks.measure import Way, in_turns, spread
 from benchmarks.processes import run
-from kelly.datasets.sequences import Sequences
 from kelly.networks import Network
-from kelly.splits import Side
-from kelly.tasks import TASKS
+from kelly.prepared.sequences import Sequences
+from kelly.prepared.splits import Side
+from kelly.settings.tasks import TASKS
 from kelly.training.adam import Adam
 from kelly.training.backpropagation import Passes
 from kelly.training.batches import BLOCK_BYTES, MEMORY_BYTES, Batches, Chunk

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from benchmarks.measure import in_turns, spread
 from benchmarks.processes import run
-from kelly.tasks import TASKS
+from kelly.settings.tasks import TASKS
 
 STAGES = ("generate", "split", "train", "export", "evaluate")
 PROJECT = Path(__file__).parents[1]

@@ -17,10 +17,10 @@ from benchmarks.limit import limit
 from benchmarks.measure import Way, in_turns, ratio, timed
 from benchmarks.usual_loop import Parts, usual_loop
 from benchmarks.with_lightning import with_lightning
-from kelly.chains import LONGEST_FIRST
 from kelly.networks import Network
-from kelly.params import Settings, load
-from kelly.prepared import DATA, load_parts
+from kelly.pipeline.chains import LONGEST_FIRST
+from kelly.prepared.loading import DATA, load_parts
+from kelly.settings.params import Settings, load
 from kelly.training.adam import Adam
 from kelly.training.backpropagation import Passes
 from kelly.training.batches import Batches

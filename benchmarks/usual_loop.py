@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.measure import Way, timed
-from kelly.datasets.sequences import Sequences
 from kelly.networks import Network
-from kelly.params import Settings
+from kelly.prepared.sequences import Sequences
+from kelly.settings.params import Settings
 from kelly.training.objectives import LOSSES, METRICS
 from kelly.training.runs import VALIDATION_BATCH
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.measure import Way
 from benchmarks.usual_loop import Parts, loss_and_metric, tensors
 from kelly.networks import Network
-from kelly.params import Settings
+from kelly.settings.params import Settings
 from kelly.training.runs import VALIDATION_BATCH
 
 

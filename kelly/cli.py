@@ -8,17 +8,17 @@ from typing import NoReturn
 
 from joblib import cpu_count
 
-from kelly import chains, dvc_notes, plots_page
-from kelly.atomic import write_text
 from kelly.audition.phrase import PARTS
-from kelly.console import folder, run
 from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import is_outdated
 from kelly.datasets.layouts import LAYOUTS
-from kelly.errors import KellyError
-from kelly.params import PARAMS_FILE, load
-from kelly.prepared import DATA, datasets_folder
-from kelly.tasks import TASKS, Made
+from kelly.pipeline import chains, dvc_notes, plots_page
+from kelly.prepared.loading import DATA, datasets_folder
+from kelly.safety.atomic import write_text
+from kelly.safety.console import folder, run
+from kelly.safety.errors import KellyError
+from kelly.settings.params import PARAMS_FILE, load
+from kelly.settings.tasks import TASKS, Made
 
 BEGIN = "<!-- results: made by the pipeline, do not edit -->"
 END = "<!-- end of results -->"
@@ -162,7 +162,7 @@ def look_at(path: Path, layout: str | None, max_files: int | None, picture: Path
     check_picture(picture)
     extraction = next(iter(load().values())).extraction
     with workers(extraction.num_workers, extraction.dask):
-        resolve_name("kelly.inspection:inspect")(path, layout, max_files, picture)
+        resolve_name("kelly.inspection.folder:inspect")(path, layout, max_files, picture)
 
 
 def compare(revisions: list[str], models: list[str] | None, picture: Path) -> None:

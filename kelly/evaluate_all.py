@@ -6,20 +6,21 @@ from typing import Any
 
 import orjson
 
-from kelly import params, splits
-from kelly.atomic import write_text
-from kelly.console import folder
 from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import generate
-from kelly.datasets.sequences import Dataset, Sequences, digest, read_about
-from kelly.errors import KellyError
-from kelly.evaluation import evaluate
-from kelly.exclusive import claim
-from kelly.prepared import DATA, datasets_folder, divided
-from kelly.registry import REGISTRY
-from kelly.release import as_function, load_best
-from kelly.scoring import Scores
-from kelly.tasks import TASKS, Task
+from kelly.evaluation.evaluate import evaluate
+from kelly.evaluation.scoring import Scores
+from kelly.exports.registry import REGISTRY
+from kelly.exports.release import as_function, load_best
+from kelly.prepared import splits
+from kelly.prepared.loading import DATA, datasets_folder, divided
+from kelly.prepared.sequences import Dataset, Sequences, digest, read_about
+from kelly.safety.atomic import write_text
+from kelly.safety.console import folder
+from kelly.safety.errors import KellyError
+from kelly.safety.exclusive import claim
+from kelly.settings import params
+from kelly.settings.tasks import TASKS, Task
 from kelly.training.runs import choose_device
 
 RULE = "=" * 60

@@ -6,8 +6,8 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from kelly.layers import LSTM
-from kelly.tasks import TASKS, Task
+from kelly.settings.layers import LSTM
+from kelly.settings.tasks import TASKS, Task
 
 ACTIVATION: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,

@@ -5,21 +5,22 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from kelly import params, splits
-from kelly.console import folder
 from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import generate, is_current
-from kelly.datasets.sequences import Dataset
-from kelly.errors import KellyError
-from kelly.exclusive import claim
-from kelly.params import Settings, Shared
+from kelly.exports.registry import write_registry
+from kelly.exports.release import release
 from kelly.pictures.beside import beside
 from kelly.pictures.curves import training_curves
-from kelly.prepared import datasets_folder, identified, load_parts, load_sides, splits_folder
-from kelly.registry import write_registry
-from kelly.release import release
-from kelly.rtneural import read
-from kelly.tasks import TASKS
+from kelly.prepared import splits
+from kelly.prepared.loading import datasets_folder, identified, load_parts, load_sides, splits_folder
+from kelly.prepared.sequences import Dataset
+from kelly.rtneural.reader import read
+from kelly.safety.console import folder
+from kelly.safety.errors import KellyError
+from kelly.safety.exclusive import claim
+from kelly.settings import params
+from kelly.settings.params import Settings, Shared
+from kelly.settings.tasks import TASKS
 from kelly.training.checkpoints import CheckpointManager
 from kelly.training.resume import Resume, earlier_run
 from kelly.training.runs import best_epoch, choose_device, identity, train_model

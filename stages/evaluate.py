@@ -1,16 +1,16 @@
 """Score one exported network on its test side and draw it: `python -m stages.evaluate emotionrecognizer` → metrics/."""
 
-from kelly.errors import KellyError
-from kelly.evaluation import evaluate
-from kelly.params import Settings
+from kelly.evaluation.evaluate import evaluate
+from kelly.evaluation.references import mean_target
+from kelly.evaluation.results import read_history, write_metrics
+from kelly.evaluation.scoring import Predicted
 from kelly.pictures import shown
 from kelly.pictures.beside import beside
 from kelly.pictures.curves import training_curves
-from kelly.prepared import DATA, load_parts
-from kelly.references import mean_target
-from kelly.report import read_history, write_metrics
-from kelly.rtneural import read
-from kelly.scoring import Predicted
+from kelly.prepared.loading import DATA, load_parts
+from kelly.rtneural.reader import read
+from kelly.safety.errors import KellyError
+from kelly.settings.params import Settings
 from stages.frame import METRICS, TRAINED, run
 
 

@@ -1,8 +1,8 @@
 """Export one network for RTNeural and prove it: `python -m stages.export emotionrecognizer` → trained_models/*.json."""
 
-from kelly.params import Settings
-from kelly.prepared import DATA, load_parts
-from kelly.release import release
+from kelly.exports.release import release
+from kelly.prepared.loading import DATA, load_parts
+from kelly.settings.params import Settings
 from stages.frame import TRAINED, run
 
 

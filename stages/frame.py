@@ -6,16 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from kelly import console, params
-from kelly.errors import KellyError
-from kelly.exclusive import claim
+from kelly.safety import console
+from kelly.safety.errors import KellyError
+from kelly.safety.exclusive import claim
+from kelly.settings import params
 
 TRAINED = Path("trained_models")
 METRICS = Path("metrics")
 
 
 def run(work: Callable[[params.Settings], None]) -> NoReturn:
-    """Do `work` with the settings of the network that the command line names, and exit as kelly.console says."""
+    """Do `work` with the settings of the network that the command line names, and exit as kelly.safety.console says."""
 
     def main() -> None:
         with claimed() as s:

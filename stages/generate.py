@@ -2,8 +2,8 @@
 
 from kelly.datasets.extraction.workers import workers
 from kelly.datasets.generate import generate
-from kelly.params import Settings
-from kelly.prepared import DATA, datasets_folder
+from kelly.prepared.loading import DATA, datasets_folder
+from kelly.settings.params import Settings
 from stages.frame import run
 
 

@@ -1,11 +1,11 @@
 """Put the results of all networks on one page: `python -m stages.report` → metrics/report.md, .html, registry.json."""
 
-from kelly.console import run
-from kelly.datasets.sequences import read_about
-from kelly.prepared import DATA, datasets_folder
-from kelly.registry import write_registry
-from kelly.report import write_report
-from kelly.report_page.page import write_page
+from kelly.exports.registry import write_registry
+from kelly.prepared.loading import DATA, datasets_folder
+from kelly.prepared.sequences import read_about
+from kelly.report.page import write_page
+from kelly.report.table import write_report
+from kelly.safety.console import run
 from stages.frame import METRICS, TRAINED
 
 

@@ -1,9 +1,9 @@
 """Divide one network's data by piece: `python -m stages.split emotionrecognizer` → data/splits/."""
 
-from kelly import splits
-from kelly.datasets.sequences import Dataset
-from kelly.params import Settings
-from kelly.prepared import DATA, datasets_folder, splits_folder
+from kelly.prepared import splits
+from kelly.prepared.loading import DATA, datasets_folder, splits_folder
+from kelly.prepared.sequences import Dataset
+from kelly.settings.params import Settings
 from stages.frame import run
 
 

@@ -4,8 +4,8 @@ A run that was killed goes on where it was, if its settings and data are still t
 network together: `torchrun --nproc-per-node=2 -m stages.train emotionrecognizer`.
 """
 
-from kelly.console import run
-from kelly.prepared import DATA, load_sides
+from kelly.prepared.loading import DATA, load_sides
+from kelly.safety.console import run
 from kelly.training.processes import joined
 from kelly.training.runs import train_model
 from stages.frame import TRAINED, claimed

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from kelly.audition.networks import Exports
 from kelly.audition.page import page
-from kelly.tasks import TASKS
+from kelly.settings.tasks import TASKS
 
 FIRST, SECOND = exports("first"), exports("second", seed=1)
 

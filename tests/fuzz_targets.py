@@ -22,14 +22,14 @@ import orjson
 from fuzz_oracles import Note, bars, performances, rtneural
 from smf import parse
 
-from kelly import rtneural as rtneural_reader
 from kelly.datasets.extraction.rows import Rows
 from kelly.datasets.layouts.groove_table import COLUMNS, SPLITS, read_info
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.lessons import dynamics, groove, harmony, melody
 from kelly.datasets.music.drums import Bars, bars_of
 from kelly.datasets.reading.midi import Midi, read_midi
-from kelly.errors import KellyError
+from kelly.rtneural import reader as rtneural_reader
+from kelly.safety.errors import KellyError
 
 Result = TypeVar("Result")
 

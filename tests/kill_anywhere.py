@@ -25,7 +25,7 @@ import torch
 from clone import Clone, choose, kill
 from published_layouts import write_midi_folder
 
-from kelly import dvc_notes
+from kelly.pipeline import dvc_notes
 
 MODELS = ("groovepredictor", "emotionrecognizer", "dynamicsengine")  # without a memory, with one, from files
 NUM_FILES = 160  # five chunks

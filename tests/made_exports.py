@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from kelly.datasets.sequences import Sequences
 from kelly.experiments.revisions import Export, Run, read_export
-from kelly.export import document
-from kelly.tasks import TASKS
+from kelly.exports.export import document
+from kelly.prepared.sequences import Sequences
+from kelly.settings.tasks import TASKS
 
 TASK = TASKS["groovepredictor"]
 SPLITTING = {"seed": 1, "validation_split": 0.2, "test_split": 0.2, "shuffle_inputs": False}

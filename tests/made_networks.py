@@ -10,9 +10,9 @@ import numpy as np
 import orjson
 
 from kelly.audition.networks import Exports, checked
-from kelly.export import document
-from kelly.layers import LSTM
-from kelly.tasks import TASKS, Task
+from kelly.exports.export import document
+from kelly.settings.layers import LSTM
+from kelly.settings.tasks import TASKS, Task
 
 
 def weights(task: Task, seed: int, scale: float = 1.0) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from kelly.datasets.extraction.jobs import Job
 from kelly.datasets.extraction.measured import Measured
 from kelly.datasets.generate import generate
 from kelly.datasets.layouts.listing import Entry, Listing
-from kelly.datasets.sequences import Dataset
 from kelly.datasets.skipped import UnsuitedError
-from kelly.errors import KellyError
-from kelly.tasks import TASKS
+from kelly.prepared.sequences import Dataset
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 
 MELODY: dict[str, Any] = {
     "num_frames": 4,

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from small_runs import drawn, settings, small_data
 
-from kelly import console
-from kelly.datasets.sequences import Sequences
-from kelly.layers import LSTM, Dense
 from kelly.networks import Network
-from kelly.tasks import TASKS
+from kelly.prepared.sequences import Sequences
+from kelly.safety import console
+from kelly.settings.layers import LSTM, Dense
+from kelly.settings.tasks import TASKS
 from kelly.training import train
 from kelly.training.backpropagation import Passes
 from kelly.training.batches import MEMORY_BYTES, Batches

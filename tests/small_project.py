@@ -5,9 +5,9 @@ from pathlib import Path
 from clone import SMALL
 from joblib.externals.loky import get_reusable_executor
 
-from kelly import params
-from kelly.params import Settings
-from kelly.prepared import DATA
+from kelly.prepared.loading import DATA
+from kelly.settings import params
+from kelly.settings.params import Settings
 from kelly.train_all import prepare
 
 

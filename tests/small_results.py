@@ -8,8 +8,8 @@ from types import MappingProxyType
 import orjson
 from small_runs import settings
 
-from kelly.report_page.facts import Facts
-from kelly.tasks import TASKS
+from kelly.report.facts import Facts
+from kelly.settings.tasks import TASKS
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 SCORES: dict[str, float] = {

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from kill_anywhere import exact
 
-from kelly.datasets.sequences import Sequences
-from kelly.params import Training
-from kelly.tasks import TASKS, Task
+from kelly.prepared.sequences import Sequences
+from kelly.settings.params import Training
+from kelly.settings.tasks import TASKS, Task
 from kelly.training import TrainingMetrics
 from kelly.training.runs import train_model
 

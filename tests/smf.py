@@ -7,7 +7,7 @@ guesses without a word.
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 NOTE_OFF, NOTE_ON, PROGRAM_CHANGE, PITCH_BEND = 0x80, 0x90, 0xC0, 0xE0
 SYSTEM_EXCLUSIVE, ESCAPE, META = 0xF0, 0xF7, 0xFF

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kelly.datasets.reading import abc, scores
 from kelly.datasets.reading.notation import beat
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 HEAD = "X:1\nM:4/4\nL:1/8\nK:{}\n"
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from kelly.datasets.reading import audio
 from kelly.datasets.reading.audio import read_audio
-from kelly.errors import KellyError
-from kelly.features import SAMPLE_RATE_HZ
+from kelly.inputs.features import SAMPLE_RATE_HZ
+from kelly.safety.errors import KellyError
 
 FORMATS = ("wav", "flac", "mp3", "ogg")
 

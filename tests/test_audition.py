@@ -20,8 +20,8 @@ from kelly.audition.networks import from_folder
 from kelly.audition.page import page
 from kelly.audition.phrase import PARTS, TICKS_PER_QUARTER
 from kelly.datasets.reading.midi import read_midi
-from kelly.errors import KellyError
-from kelly.tasks import TASKS
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 
 UNTOLD = "GroovePredictor does not say from which emotions it learned: exported before that was told"
 KELLY = "from kelly.cli import main; main()"

@@ -14,7 +14,7 @@ from kelly.audition.midi_file import midi_file
 from kelly.audition.networks import Exports
 from kelly.audition.phrase import figures
 from kelly.datasets.reading.midi import read_midi
-from kelly.tasks import TASKS
+from kelly.settings.tasks import TASKS
 
 pytestmark = needs_chromium
 

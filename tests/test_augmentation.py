@@ -16,7 +16,7 @@ from kelly.datasets.extraction.rows import Rows
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.lessons import dynamics, groove
 from kelly.datasets.reading.midi import Midi
-from kelly.emotion import COORDINATES, decode
+from kelly.inputs.emotion import COORDINATES, decode
 
 
 def varied(midi: Midi, name: str = "a.mid", copies: int = 3, velocity: float = 0.2, tempo: float = 0.1) -> list[Midi]:

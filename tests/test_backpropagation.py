@@ -9,10 +9,10 @@ from small_runs import drawn
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from kelly.datasets.sequences import Sequences
-from kelly.layers import ACTIVATIONS, LSTM, Dense
 from kelly.networks import ACTIVATION, Network
-from kelly.tasks import TASKS, Task
+from kelly.prepared.sequences import Sequences
+from kelly.settings.layers import ACTIVATIONS, LSTM, Dense
+from kelly.settings.tasks import TASKS, Task
 from kelly.training import train
 from kelly.training.adam import Adam
 from kelly.training.backpropagation import Passes

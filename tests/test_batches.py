@@ -12,8 +12,8 @@ from kill_anywhere import exact
 from numpy.typing import NDArray
 from small_runs import small_data
 
-from kelly.datasets.sequences import Sequences
-from kelly.splits import Side
+from kelly.prepared.sequences import Sequences
+from kelly.prepared.splits import Side
 from kelly.training import CheckpointManager, GroovePredictor, train
 from kelly.training.batches import Batches, Chunk, packed
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from benchmarks.limit import products
 from benchmarks.measure import in_turns, ratio, rounded, spread
 from benchmarks.tables import tables
-from kelly.layers import LSTM
-from kelly.tasks import TASKS
+from kelly.settings.layers import LSTM
+from kelly.settings.tasks import TASKS
 
 
 def test_ways_take_turns_and_the_first_round_does_not_count() -> None:
@@ -57,7 +57,7 @@ def test_the_limit_is_made_of_the_products_that_live_frames_ask_for(name: str) -
 
 def test_the_usual_loop_learns_the_same_task() -> None:
     usual_loop = pytest.importorskip("benchmarks.usual_loop")
-    from kelly.params import load
+    from kelly.settings.params import load
 
     settings = load(Path(__file__).parents[1] / "params.yaml")["groovepredictor"]
     assert usual_loop.usual_loop(settings, small_data())() > 0

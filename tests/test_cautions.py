@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from small_results import HISTORY, facts
 
-from kelly.report_page.cautions import cautions, of_all
-from kelly.report_page.facts import Facts
-from kelly.tasks import TASKS
+from kelly.report.cautions import cautions, of_all
+from kelly.report.facts import Facts
+from kelly.settings.tasks import TASKS
 
 
 @pytest.mark.parametrize("name", TASKS)

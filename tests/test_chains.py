@@ -7,10 +7,10 @@ from typing import NoReturn
 import pytest
 from tqdm import tqdm
 
-from kelly.chains import LONGEST_FIRST, Screen
 from kelly.cli import reproduce
-from kelly.errors import KellyError
-from kelly.tasks import TASKS
+from kelly.pipeline.chains import LONGEST_FIRST, Screen
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 
 
 def followed(*parts: bytes) -> int:

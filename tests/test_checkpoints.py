@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_runs import run
 
-from kelly import params
-from kelly.errors import KellyError
 from kelly.evaluate_all import test_parts as parts_of_test  # a name that pytest does not collect
-from kelly.evaluation import evaluate
+from kelly.evaluation.evaluate import evaluate
+from kelly.exports.release import as_function, load_best
 from kelly.networks import DynamicsEngine, GroovePredictor
-from kelly.prepared import load_sides
-from kelly.release import as_function, load_best
-from kelly.tasks import TASKS
+from kelly.prepared.loading import load_sides
+from kelly.safety.errors import KellyError
+from kelly.settings import params
+from kelly.settings.tasks import TASKS
 from kelly.train_all import prepare
 from kelly.training import CheckpointManager, checkpoints
 from kelly.training.checkpoints import load_weights

@@ -14,7 +14,7 @@ from kelly.datasets.music.chords import (
     derive_chords,
     harmony_contexts,
 )
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 Beat = list[int]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clone import Folder
 
-from kelly.tasks import TASKS
+from kelly.settings.tasks import TASKS
 
 pytestmark = pytest.mark.pipeline
 

@@ -12,10 +12,10 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 from small_results import facts
 
-from kelly import params
-from kelly.report_page import commands
-from kelly.report_page.commands import changed, wanted, written
-from kelly.report_page.facts import Facts
+from kelly.report import commands
+from kelly.report.commands import changed, wanted, written
+from kelly.report.facts import Facts
+from kelly.settings import params
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from made_exports import TASK, made_data, written
 from ruamel.yaml import YAML
 
 from kelly import cli
-from kelly.datasets.sequences import describe
-from kelly.errors import KellyError
 from kelly.experiments.compare import compare
 from kelly.experiments.revisions import Revision
+from kelly.prepared.sequences import describe
+from kelly.safety.errors import KellyError
 
 
 @pytest.fixture

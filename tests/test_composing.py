@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_networks import exports, written
 
-from kelly import emotion
 from kelly.audition.arranging import chord_name, chord_root, chord_tones
 from kelly.audition.chance import pick, uniform
 from kelly.audition.composing import compose, groove, usual_bpm
 from kelly.audition.networks import checked_model
 from kelly.audition.phrase import BAR, PARTS, Note, Phrase, apart, figures, rounded
 from kelly.datasets.music.chords import CHORDS, NO_CHORD, chord_index
-from kelly.errors import KellyError
-from kelly.heard import heard_before
-from kelly.rtneural import Dense, Model
-from kelly.tasks import TASKS
+from kelly.inputs import emotion
+from kelly.inputs.heard import heard_before
+from kelly.rtneural.reader import Dense, Model
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 
 MODELS = exports().models
 emotions = st.floats(-1, 1)

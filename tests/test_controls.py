@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kelly import references
-from kelly.datasets.sequences import Sequences
-from kelly.evaluation import evaluate, of_other_pieces
-from kelly.splits import SIDES
-from kelly.tasks import TASKS
-from kelly.verdicts import verdict
+from kelly.evaluation import references
+from kelly.evaluation.evaluate import evaluate, of_other_pieces
+from kelly.evaluation.verdicts import verdict
+from kelly.prepared.sequences import Sequences
+from kelly.prepared.splits import SIDES
+from kelly.settings.tasks import TASKS
 
 RNG = np.random.default_rng(0)
 TASK = TASKS["dynamicsengine"]

@@ -15,8 +15,8 @@ from kelly.datasets.music.metre import beat_edges
 from kelly.datasets.music.piece import MEDIAN_PITCH, Music, sounding_pitches
 from kelly.datasets.reading import musicxml, scores
 from kelly.datasets.reading.midi import Notes
-from kelly.emotion import COORDINATES, EMBEDDING_SIZE, decode
-from kelly.errors import KellyError
+from kelly.inputs.emotion import COORDINATES, EMBEDDING_SIZE, decode
+from kelly.safety.errors import KellyError
 
 JIG = """X:1
 T:A jig

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from small_project import prepared
 
-from kelly.datasets.sequences import Dataset, Sequences
-from kelly.emotion import embed, usual_coordinates
-from kelly.errors import KellyError
 from kelly.experiments import crossval as crossvalidating
 from kelly.experiments.crossval import all_folds, crossval
 from kelly.experiments.folds import common, folds, quadrants, sides
-from kelly.params import Settings, Splitting
-from kelly.prepared import DATA, datasets_folder
-from kelly.release import load_best
-from kelly.tasks import TASKS
+from kelly.exports.release import load_best
+from kelly.inputs.emotion import embed, usual_coordinates
+from kelly.prepared.loading import DATA, datasets_folder
+from kelly.prepared.sequences import Dataset, Sequences
+from kelly.safety.errors import KellyError
+from kelly.settings.params import Settings, Splitting
+from kelly.settings.tasks import TASKS
 from kelly.training import TrainingMetrics
 
 OUTPUT = Path("experiments")

@@ -12,14 +12,14 @@ from matplotlib.axes import Axes
 from small_results import HISTORY
 from small_runs import drawn
 
-from kelly.datasets.sequences import Sequences
+from kelly.evaluation.references import constant
+from kelly.evaluation.results import best_row, read_history
+from kelly.evaluation.scoring import Predicted, loss
 from kelly.pictures import curves
 from kelly.pictures.beside import beside
 from kelly.pictures.curves import Beside
-from kelly.references import constant
-from kelly.report import best_row, read_history
-from kelly.scoring import Predicted, loss
-from kelly.tasks import TASKS
+from kelly.prepared.sequences import Sequences
+from kelly.settings.tasks import TASKS
 from kelly.training.objectives import METRICS
 
 

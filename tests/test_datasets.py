@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from kelly.datasets.generate import check, generate, is_current
-from kelly.datasets.sequences import Dataset, Sequences, read_about
-from kelly.errors import KellyError
-from kelly.tasks import TASKS, Made
+from kelly.prepared.sequences import Dataset, Sequences, read_about
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS, Made
 
 TASK = TASKS["melodytransformer"]
 SETTINGS = {"num_sequences": 60, "num_frames": 3, "seed": 5}

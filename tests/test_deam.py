@@ -20,11 +20,11 @@ from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.layouts.ratings import read_ratings
 from kelly.datasets.lessons import emotion
 from kelly.datasets.lessons.emotion import HOP_LENGTH
-from kelly.datasets.sequences import Dataset
-from kelly.emotion import decode
-from kelly.errors import KellyError
-from kelly.features import SAMPLE_RATE_HZ, band_position
-from kelly.tasks import TASKS
+from kelly.inputs.emotion import decode
+from kelly.inputs.features import SAMPLE_RATE_HZ, band_position
+from kelly.prepared.sequences import Dataset
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 
 Rows = Mapping[str, Sequence[float | str]]
 

@@ -6,7 +6,7 @@ import pytest
 from published_layouts import write_deam_static
 
 from kelly.datasets.layouts.deam_static import FOLDER, NAMES, read_static
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 
 def test_ratings_of_both_tables_are_scaled_from_nine_points(tmp_path: Path) -> None:

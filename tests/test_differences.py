@@ -10,13 +10,13 @@ import pytest
 from made_exports import TASK, a_run, export_of, made_data, written
 from scipy.stats import t
 
-from kelly.effective import settings
-from kelly.errors import KellyError
 from kelly.experiments.compare import scored
 from kelly.experiments.comparison_text import section
 from kelly.experiments.differences import OTHER_PIECES, Difference, Group, groups, over_seeds
 from kelly.experiments.revisions import Run, read_export
-from kelly.tasks import TASKS
+from kelly.safety.errors import KellyError
+from kelly.settings.effective import settings
+from kelly.settings.tasks import TASKS
 
 
 def beside(*runs: Run) -> list[Group]:

@@ -12,7 +12,7 @@ from kelly.datasets.extraction import jobs as extraction
 from kelly.datasets.extraction.duplicates import same_works, signature, sound_signature
 from kelly.datasets.generate import generate
 from kelly.datasets.reading.midi import Notes, read_midi
-from kelly.tasks import TASKS
+from kelly.settings.tasks import TASKS
 
 
 @pytest.fixture(autouse=True)

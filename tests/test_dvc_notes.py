@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kelly import dvc_notes
+from kelly.pipeline import dvc_notes
 
 LOCK = """schema: '2.0'
 stages:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from kelly.emotion import COORDINATES, decode, decode_block, embed, usual_coordinates
-from kelly.heard import heard_before
+from kelly.inputs.emotion import COORDINATES, decode, decode_block, embed, usual_coordinates
+from kelly.inputs.heard import heard_before
 
 coordinates = arrays(np.float64, 9, elements=st.floats(-1, 1))
 

@@ -12,15 +12,15 @@ import torch
 from small_project import prepared
 from torch.nn import functional
 
-from kelly import rtneural
-from kelly.errors import KellyError
+from kelly.evaluation.scoring import Predicted, cost
 from kelly.experiments.ensemble import MOST_AVERAGED, Ensemble, average, distil, teach, together
 from kelly.experiments.ensemble_results import ensemble, least_by_luck, outcome, report
+from kelly.exports.release import as_function, load_best
 from kelly.networks import Network
-from kelly.params import Settings
-from kelly.prepared import DATA, load_parts, load_sides
-from kelly.release import as_function, load_best
-from kelly.scoring import Predicted, cost
+from kelly.prepared.loading import DATA, load_parts, load_sides
+from kelly.rtneural import reader as rtneural
+from kelly.safety.errors import KellyError
+from kelly.settings.params import Settings
 from kelly.training import TrainingMetrics
 from kelly.training.objectives import LOSSES
 from kelly.training.runs import train_model

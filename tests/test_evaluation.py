@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from kelly import references, scoring
-from kelly.datasets.sequences import Sequences
-from kelly.emotion import embed, usual_coordinates
-from kelly.evaluation import core_scores, evaluate, skill
-from kelly.scoring import Predicted
-from kelly.tasks import TASKS
+from kelly.evaluation import references, scoring
+from kelly.evaluation.evaluate import core_scores, evaluate, skill
+from kelly.evaluation.scoring import Predicted
+from kelly.inputs.emotion import embed, usual_coordinates
+from kelly.prepared.sequences import Sequences
+from kelly.settings.tasks import TASKS
 from kelly.training.objectives import LOSSES, METRICS
 
 RNG = np.random.default_rng(0)

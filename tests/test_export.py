@@ -7,12 +7,13 @@ import numpy as np
 import orjson
 import pytest
 
-from kelly import export, rtneural
-from kelly.errors import KellyError
-from kelly.layers import LSTM, Dense
+from kelly.exports import export
+from kelly.exports.release import as_function
 from kelly.networks import Network
-from kelly.release import as_function
-from kelly.tasks import TASKS, Task
+from kelly.rtneural import reader as rtneural
+from kelly.safety.errors import KellyError
+from kelly.settings.layers import LSTM, Dense
+from kelly.settings.tasks import TASKS, Task
 
 
 def weights(network: Network) -> dict[str, Any]:

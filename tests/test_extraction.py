@@ -19,8 +19,8 @@ from kelly.datasets.extraction.jobs import Job
 from kelly.datasets.generate import is_outdated
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.skipped import UnsuitedError
-from kelly.errors import KellyError
-from kelly.tasks import TASKS
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kelly import features
-from kelly.features import FFT_SIZE, NUM_BANDS, SAMPLE_RATE_HZ, band_position, log_mel_frames, mel_filters
-from kelly.tasks import TASKS, Task
+from kelly.inputs import features
+from kelly.inputs.features import FFT_SIZE, NUM_BANDS, SAMPLE_RATE_HZ, band_position, log_mel_frames, mel_filters
+from kelly.settings.tasks import TASKS, Task
 
 CENTRES_HZ = np.interp(np.arange(NUM_BANDS) + 0.5, band_position(np.arange(20, 20_001)), np.arange(20, 20_001))
 

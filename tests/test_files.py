@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kelly import rtneural
 from kelly.datasets.layouts.groove_table import read_info
 from kelly.datasets.reading.midi import read_midi
-from kelly.errors import KellyError
-from kelly.files import read_bytes
+from kelly.rtneural import reader as rtneural
+from kelly.safety.errors import KellyError
+from kelly.safety.files import read_bytes
 
 Reader = Callable[[Path], object]
 

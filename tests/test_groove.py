@@ -24,12 +24,12 @@ from kelly.datasets.music.performance import (
     heard_coordinates,
 )
 from kelly.datasets.reading.midi import Notes, read_midi
-from kelly.datasets.sequences import Dataset
 from kelly.datasets.skipped import UnsuitedError
-from kelly.emotion import COORDINATES, embed
-from kelly.errors import KellyError
-from kelly.params import PARAMS_FILE, read_yaml
-from kelly.tasks import TASKS
+from kelly.inputs.emotion import COORDINATES, embed
+from kelly.prepared.sequences import Dataset
+from kelly.safety.errors import KellyError
+from kelly.settings.params import PARAMS_FILE, read_yaml
+from kelly.settings.tasks import TASKS
 
 PARAMS = Path(__file__).parents[1] / PARAMS_FILE
 REAL = Path(os.environ.get("KELLY_GROOVE_PATH", "../shared/data/groove"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kelly.datasets.layouts.groove_table import MAX_BYTES, Performance, read_info
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 HEADER = "drummer,session, id,style , bpm,beat_type, time_signature, midi_filename,audio_filename,duration, split"
 SHORT = "id,style,time_signature,midi_filename,split\n"

@@ -15,9 +15,9 @@ from published_layouts import (
 )
 
 from kelly.datasets.layouts import LAYOUTS
-from kelly.errors import KellyError
-from kelly.inspection import inspect
-from kelly.tasks import TASKS
+from kelly.inspection.folder import inspect
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 
 PNG = b"\x89PNG"
 

@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
-from kelly import intervals as module
-from kelly.intervals import by_piece, intervals
-from kelly.scoring import Cost
+from kelly.evaluation import intervals as module
+from kelly.evaluation.intervals import by_piece, intervals
+from kelly.evaluation.scoring import Cost
 
 RNG = np.random.default_rng(5)
 

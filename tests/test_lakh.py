@@ -8,7 +8,7 @@ from published_layouts import write_lakh_full, write_lakh_matched
 
 from kelly.datasets.layouts import lakh
 from kelly.datasets.layouts.listing import Listing
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 
 def names(listing: Listing) -> list[str]:

@@ -18,7 +18,7 @@ from published_layouts import (
 from kelly.datasets.layouts import LAYOUTS, layout_of
 from kelly.datasets.layouts.listing import Listing
 from kelly.datasets.reading.midi import read_midi
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "maestro": write_maestro,

@@ -19,9 +19,9 @@ from kelly.datasets.music.metre import beat_edges
 from kelly.datasets.music.performance import DYNAMICS
 from kelly.datasets.music.piece import read_music
 from kelly.datasets.skipped import UnsuitedError
-from kelly.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, decode, decode_block, embed
-from kelly.errors import KellyError
-from kelly.heard import heard_before
+from kelly.inputs.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, decode, decode_block, embed
+from kelly.inputs.heard import heard_before
+from kelly.safety.errors import KellyError
 
 TWO_FIVE_ONE = [[50, 53, 57, 60], [43, 53, 59, 62], [48, 52, 55, 59], [48, 52, 55, 59]]  # Dmin7, G7, Cmaj7
 

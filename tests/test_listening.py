@@ -15,8 +15,8 @@ from kelly.datasets.music import listening, tonality
 from kelly.datasets.music.listening import Windows, heard_in
 from kelly.datasets.music.piece import read_music
 from kelly.datasets.reading.midi import Notes
-from kelly.emotion import COORDINATES
-from kelly.heard import DECAY, heard_before
+from kelly.inputs.emotion import COORDINATES
+from kelly.inputs.heard import DECAY, heard_before
 
 ENTRY = Entry("made", Path("made"))
 SCALE = [60, 62, 64, 65, 67, 69, 71, 72]

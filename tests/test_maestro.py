@@ -7,7 +7,7 @@ from published_layouts import write_maestro
 
 from kelly.datasets.layouts import maestro
 from kelly.datasets.layouts.listing import Listing
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 
 def names(listing: Listing) -> list[str]:

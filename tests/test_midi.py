@@ -8,7 +8,7 @@ import pytest
 
 from kelly.datasets.reading import midi
 from kelly.datasets.reading.midi import read_midi
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 Event = tuple[int, mido.Message | mido.MetaMessage]
 

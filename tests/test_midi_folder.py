@@ -9,7 +9,7 @@ import pytest
 from published_layouts import write_midi_folder
 
 from kelly.datasets.layouts.midi_folder import list_pieces
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 
 def put(path: Path, *names: str) -> Path:

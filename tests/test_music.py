@@ -18,7 +18,7 @@ from kelly.datasets.music.piece import (
 )
 from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
 EIGHTHS = [Note(i / 2, 0.4, SCALE[i % 8]) for i in range(16)]  # two bars of 4/4

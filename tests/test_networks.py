@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from kelly.layers import LSTM, Dense, Layer
 from kelly.networks import Network
-from kelly.tasks import TASKS
+from kelly.settings.layers import LSTM, Dense, Layer
+from kelly.settings.tasks import TASKS
 from kelly.training import DynamicsEngine, EmotionRecognizer, GroovePredictor, HarmonyPredictor, MelodyTransformer
 
 EXPECTED: dict[Callable[[], Network], tuple[int, tuple[Layer, ...], int, int]] = {

@@ -8,7 +8,7 @@ import pytest
 from clone import SMALL, Clone, Folder, choose
 from published_layouts import write_lakh_full, write_maestro, write_midi_folder, write_pop909
 
-from kelly.datasets.sequences import read_about
+from kelly.prepared.sequences import read_about
 
 pytestmark = pytest.mark.pipeline
 

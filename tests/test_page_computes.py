@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page
 from kelly.audition.composing import compose
 from kelly.audition.midi_file import midi_file
 from kelly.audition.phrase import PARTS, figures
-from kelly.emotion import decode, embed
-from kelly.features import FFT_SIZE, log_mel_frames
+from kelly.inputs.emotion import decode, embed
+from kelly.inputs.features import FFT_SIZE, log_mel_frames
 
 pytestmark = needs_chromium
 

@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kelly import params
-from kelly.errors import KellyError
-from kelly.params import PARAMS_FILE
-from kelly.tasks import TASKS
+from kelly.safety.errors import KellyError
+from kelly.settings import params
+from kelly.settings.params import PARAMS_FILE
+from kelly.settings.tasks import TASKS
 
 
 @pytest.fixture

@@ -12,14 +12,14 @@ import pytest
 from numpy.typing import NDArray
 from small_runs import drawn
 
-from kelly.emotion import embed, usual_coordinates
-from kelly.errors import KellyError
+from kelly.evaluation.references import mean_target
+from kelly.evaluation.scoring import Predicted
+from kelly.inputs.emotion import embed, usual_coordinates
 from kelly.pictures import groove, harmony, melody, shown, style
 from kelly.pictures.density import r2
 from kelly.pictures.shown import CORNERS, Shown
-from kelly.references import mean_target
-from kelly.scoring import Predicted
-from kelly.tasks import TASKS, Task
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS, Task
 
 Floats = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from clone import SMALL, Clone, choose, ran
 
-from kelly.chains import LONGEST_FIRST
-from kelly.exclusive import claim
-from kelly.tasks import TASKS
+from kelly.pipeline.chains import LONGEST_FIRST
+from kelly.safety.exclusive import claim
+from kelly.settings.tasks import TASKS
 
 PICTURES = ("loss", "metric", "predictions")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kelly import plots_page
-from kelly.errors import KellyError
+from kelly.pipeline import plots_page
+from kelly.safety.errors import KellyError
 
 
 @pytest.fixture

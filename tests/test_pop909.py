@@ -10,7 +10,7 @@ from published_layouts import write_pop909
 from kelly.datasets.layouts.pop909 import MAX_BYTES, list_pieces, read_beats, read_chords
 from kelly.datasets.music.chords import CHORDS, ROOTS, TEMPLATES, chord_index
 from kelly.datasets.reading.midi import read_midi
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 
 def file(path: Path, text: str | bytes) -> Path:

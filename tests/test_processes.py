@@ -20,7 +20,7 @@ from several_processes import CASES, EPOCHS, curve, run
 from small_runs import files
 from test_batches import batches_of, numbered
 
-from kelly.console import launched
+from kelly.safety.console import launched
 from kelly.training.batches import Batches
 from kelly.training.loop import inherited
 from kelly.training.processes import Processes, joined

@@ -14,10 +14,10 @@ from kelly.datasets.layouts.midi_folder import read_labels
 from kelly.datasets.lessons import emotion
 from kelly.datasets.reading import render
 from kelly.datasets.skipped import UnsuitedError
-from kelly.emotion import decode
-from kelly.errors import KellyError
-from kelly.features import SAMPLE_RATE_HZ, band_position, log_mel_frames
-from kelly.tasks import TASKS
+from kelly.inputs.emotion import decode
+from kelly.inputs.features import SAMPLE_RATE_HZ, band_position, log_mel_frames
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 
 SOUNDFONTS = [
     path

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from kelly import report
 from kelly.cli import BEGIN, END, check, results
-from kelly.errors import KellyError
-from kelly.tasks import TASKS
+from kelly.evaluation.results import write_metrics
+from kelly.report import table as report
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 
 METADATA = {
     "data": {"num_train": 8_000, "num_validation": 2_000, "num_test": 2_500},
@@ -35,7 +36,7 @@ def metrics(tmp_path: Path) -> Path:
     """A folder with the metrics of all networks; only one knows its floor."""
     for name, task in TASKS.items():
         scores = SCORES | {task.headline: 0.9} | ({"floor_loss": 0.25} if name == "groovepredictor" else {})
-        report.write_metrics(tmp_path, task, scores, METADATA, epochs=17)
+        write_metrics(tmp_path, task, scores, METADATA, epochs=17)
     report.write_report(tmp_path, DATA)
     return tmp_path
 

@@ -14,11 +14,11 @@ from small_results import HISTORY, facts
 from test_pictures import small
 from test_report_page import with_facts, written
 
-from kelly import plots_page
 from kelly.pictures import shown
 from kelly.pictures.curves import Beside, training_curves
-from kelly.report_page.page import write_page
-from kelly.tasks import TASKS
+from kelly.pipeline import plots_page
+from kelly.report.page import write_page
+from kelly.settings.tasks import TASKS
 
 pytestmark = needs_chromium
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from small_results import facts, write
 
-from kelly.errors import KellyError
-from kelly.report_page.facts import Facts
-from kelly.report_page.page import bar, number, strong, write_page
-from kelly.tasks import TASKS
+from kelly.report.facts import Facts
+from kelly.report.page import bar, number, strong, write_page
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 
 VOID = {"meta", "br", "rect", "path", "link", "img"}
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 from small_runs import files, run, settings, small_data
 
-from kelly.errors import KellyError
-from kelly.layers import Dense
 from kelly.networks import GroovePredictor
-from kelly.tasks import TASKS
+from kelly.safety.errors import KellyError
+from kelly.settings.layers import Dense
+from kelly.settings.tasks import TASKS
 from kelly.training import CheckpointManager, TrainingMetrics, train
 from kelly.training.batches import Batches
 from kelly.training.runs import train_model
@@ -254,7 +254,7 @@ def test_an_output_folder_that_is_removed_while_a_run_goes_on_is_written_again(
 
 def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from kelly.exclusive import claim\n"
+        "import sys, time; from pathlib import Path; from kelly.safety.exclusive import claim\n"
         "with claim(Path(sys.argv[1]), 'groovepredictor'): print('claimed', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as other:

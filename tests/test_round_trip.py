@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kelly import rtneural
-from kelly.export import TOLERANCE, document, write
-from kelly.layers import ACTIVATIONS, LSTM, Dense
+from kelly.exports.export import TOLERANCE, document, write
+from kelly.rtneural import reader as rtneural
+from kelly.settings.layers import ACTIVATIONS, LSTM, Dense
 
 NUM_FRAMES = 12
 

@@ -8,8 +8,8 @@ import numpy as np
 import orjson
 import pytest
 
-from kelly import rtneural
-from kelly.errors import KellyError
+from kelly.rtneural import reader as rtneural
+from kelly.safety.errors import KellyError
 
 GOLDEN = Path(__file__).with_name("golden")
 CASES = sorted(path.stem for path in GOLDEN.glob("*.json"))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 from kelly.training.adam import Adam
 from kelly.training.schedules import Schedule, over_epochs
 

@@ -12,20 +12,20 @@ import psutil
 import pytest
 from small_project import prepared
 
-from kelly.errors import KellyError
 from kelly.experiments import search as searching
 from kelly.experiments import space
 from kelly.experiments.search import Search, ended, used
 from kelly.experiments.search_results import put_into, search
-from kelly.params import PARAMS_FILE, Settings, load
-from kelly.prepared import DATA, load_sides
+from kelly.prepared.loading import DATA, load_sides
+from kelly.safety.errors import KellyError
+from kelly.settings.params import PARAMS_FILE, Settings, load
 from kelly.training.runs import best_epoch, train_model
 
 OUTPUT = Path("experiments")
 HOLD = """
 import sys, time
 from pathlib import Path
-from kelly.exclusive import claim
+from kelly.safety.exclusive import claim
 with claim(Path(sys.argv[1]), "groovepredictor"):
     print("h", flush=True)
     time.sleep(600)

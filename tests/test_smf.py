@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from smf import Events, parse
 
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 NOTE = b"\0\x90\x3c\x40\x60\x80\x3c\0"  # middle C of 96 ticks
 

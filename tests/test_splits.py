@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kelly import splits
-from kelly.datasets.sequences import Dataset, Sequences
-from kelly.errors import KellyError
+from kelly.prepared import splits
+from kelly.prepared.sequences import Dataset, Sequences
+from kelly.safety.errors import KellyError
 
 
 def dataset(groups: list[str], official: list[str] | None = None) -> Dataset:

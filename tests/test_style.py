@@ -42,7 +42,7 @@ def test_all_inks_of_an_svg_are_variables_of_the_page() -> None:
 
 
 def test_the_page_sets_every_ink_for_light_dark_and_print(project: Path) -> None:
-    sheet = (project / "kelly/report_page/page.css").read_text()
+    sheet = (project / "kelly/report/page.css").read_text()
     for name in style.VARIABLES.values():
         assert len(re.findall(rf"--{name}: #", sheet)) == 3, name
 

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from kelly.datasets.generate import check
-from kelly.datasets.sequences import Dataset
 from kelly.datasets.synthetic.dynamics import dynamics
 from kelly.datasets.synthetic.emotion import emotion, spectrum
 from kelly.datasets.synthetic.groove import groove
 from kelly.datasets.synthetic.harmony import harmony
 from kelly.datasets.synthetic.law import clipped_mean
 from kelly.datasets.synthetic.melody import melody
-from kelly.references import constant, ridge
-from kelly.scoring import Predicted, loss
-from kelly.tasks import TASKS
+from kelly.evaluation.references import constant, ridge
+from kelly.evaluation.scoring import Predicted, loss
+from kelly.prepared.sequences import Dataset
+from kelly.settings.tasks import TASKS
 
 DRAW: dict[str, Callable[[int], Dataset]] = {
     "emotionrecognizer": lambda seed: emotion(1_500, 8, seed),

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kelly.datasets.music import tonality
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 C_MAJOR_SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
 A_MINOR_TUNE = [69, 71, 72, 74, 76, 77, 76, 68, 69, 72, 76, 69]

@@ -8,15 +8,15 @@ import torch
 from small_runs import files, run, settings, small_data
 from torch.utils.data import DataLoader, TensorDataset
 
-from kelly import splits
-from kelly.datasets.sequences import Sequences
 from kelly.datasets.synthetic.dynamics import dynamics
-from kelly.errors import KellyError
-from kelly.evaluation import core_scores
+from kelly.evaluation.evaluate import core_scores
+from kelly.evaluation.scoring import Predicted, loss
+from kelly.exports.release import as_function
 from kelly.networks import DynamicsEngine, GroovePredictor, Network
-from kelly.release import as_function
-from kelly.scoring import Predicted, loss
-from kelly.tasks import TASKS
+from kelly.prepared import splits
+from kelly.prepared.sequences import Sequences
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 from kelly.training import (
     CheckpointManager,
     EarlyStopping,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kelly.tasks import TASKS
-from kelly.verdicts import paragraph, significant, verdict
+from kelly.evaluation.verdicts import paragraph, significant, verdict
+from kelly.settings.tasks import TASKS
 
 GROOVE = TASKS["groovepredictor"]
 SCORES = {"loss": 0.1, "skill": 0.163, "skill_low": 0.14, "skill_high": 0.19, "num_test_pieces": 1_090}

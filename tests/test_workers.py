@@ -13,7 +13,7 @@ from kelly.datasets.extraction.jobs import Job
 from kelly.datasets.extraction.measured import Measured
 from kelly.datasets.extraction.workers import workers
 from kelly.datasets.layouts.listing import Entry
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 
 @pytest.fixture(autouse=True)

@@ -8,14 +8,14 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from kelly.atomic import replacing
 from kelly.audition.arranging import chord_name
 from kelly.audition.composing import check, compose
 from kelly.audition.midi_file import MADE_BY, midi_file
 from kelly.audition.networks import Exports, from_folder, from_revision
 from kelly.audition.phrase import Phrase, figures
-from kelly.errors import KellyError
-from kelly.tasks import TASKS
+from kelly.safety.atomic import replacing
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS
 
 PAGE_MARK = b"<title>Kelly audition"
 TRAINED = Path("trained_models")

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from kelly import emotion
 from kelly.audition import arranging, chance, phrase
 from kelly.audition.arranging import Arranger, Floats, chord_name, chord_root, chord_tones
 from kelly.audition.chance import HARMONY, pick, uniform
 from kelly.audition.phrase import PARTS, SIXTEENTHS, Note, Phrase, apart, rounded
 from kelly.datasets.music.chords import NUM_CHORDS, QUALITIES
 from kelly.datasets.music.tonality import AROUSAL_WEIGHTS, MEAN_BPM
-from kelly.errors import KellyError
-from kelly.heard import DECAY
-from kelly.rtneural import Model
+from kelly.inputs import emotion
+from kelly.inputs.heard import DECAY
+from kelly.rtneural.reader import Model
+from kelly.safety.errors import KellyError
 
 MAX_BARS = 64
 MIN_BPM, MAX_BPM = 30, 300

@@ -9,8 +9,8 @@ from scipy.stats import ttest_1samp
 
 from kelly.audition.composing import compose
 from kelly.audition.phrase import Figures, figures
-from kelly.intervals import LEVEL
-from kelly.rtneural import Model
+from kelly.evaluation.intervals import LEVEL
+from kelly.rtneural.reader import Model
 
 CORNER = 0.7  # of valence and arousal: far out, and not quite where hardly any music lies
 NUM_SEEDS = 32

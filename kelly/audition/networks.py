@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from kelly.errors import KellyError
-from kelly.files import read_bytes
-from kelly.rtneural import MAX_BYTES, Model, parse
-from kelly.rtneural_json import document
-from kelly.tasks import TASKS, Task
+from kelly.rtneural.document import document
+from kelly.rtneural.reader import MAX_BYTES, Model, parse
+from kelly.safety.errors import KellyError
+from kelly.safety.files import read_bytes
+from kelly.settings.tasks import TASKS, Task
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import numpy as np
 import orjson
 from markupsafe import Markup
 
-from kelly import features
 from kelly.audition.composing import MAX_BPM, MIN_BPM, constants
 from kelly.audition.midi_file import MADE_BY
 from kelly.audition.networks import Exports
 from kelly.audition.phrase import PARTS
-from kelly.tasks import TASKS
+from kelly.inputs import features
+from kelly.settings.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "page"
 SCRIPTS = ("rtneural.js", "composing.js", "midi.js", "hearing.js", "sound.js", "roll.js", "main.js")

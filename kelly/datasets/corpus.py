@@ -23,9 +23,9 @@ from kelly.datasets.music.performance import SIXTEENTHS
 from kelly.datasets.music.piece import Music, compose
 from kelly.datasets.reading.midi import Notes
 from kelly.datasets.reading.scores import CHORALES, Piece, read_pieces
-from kelly.datasets.sequences import Dataset, Sequences
 from kelly.datasets.skipped import Skipped
-from kelly.errors import KellyError
+from kelly.prepared.sequences import Dataset, Sequences
+from kelly.safety.errors import KellyError
 
 # Two pieces are one melody where they share this share of the shorter one's runs of so many intervals.
 RUN_LENGTH = 8

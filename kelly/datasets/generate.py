@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kelly.atomic import replacing_folder, write_text
 from kelly.datasets.layouts import LAYOUTS
-from kelly.datasets.sequences import Dataset, Sequences, describe, digest, read_about
-from kelly.errors import KellyError
-from kelly.tasks import Made, Source, Task
+from kelly.prepared.sequences import Dataset, Sequences, describe, digest, read_about
+from kelly.safety.atomic import replacing_folder, write_text
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import Made, Source, Task
 
 BLOCK_BYTES = 2**25  # of inputs
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 NUM_SHOWN = 5
 

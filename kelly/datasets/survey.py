@@ -17,9 +17,9 @@ from kelly.datasets.layouts.ratings import STEP_MS
 from kelly.datasets.music.chords import NUM_CHORDS
 from kelly.datasets.reading.audio import read_audio
 from kelly.datasets.reading.midi import Midi, read_midi
-from kelly.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, decode, decode_block
-from kelly.errors import KellyError
-from kelly.tasks import TASKS, Notes
+from kelly.inputs.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, decode, decode_block
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import TASKS, Notes
 
 BINS = (np.arange(42) - 20.5) / 20  # edges of the histograms of the coordinates; 0 lies within one
 MIDI_SUFFIXES = (".mid", ".midi")

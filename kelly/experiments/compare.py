@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from kelly import splits
-from kelly.datasets.sequences import Dataset, Sequences
-from kelly.effective import settings
-from kelly.errors import KellyError
-from kelly.evaluation import as_scores, costs
+from kelly.evaluation.evaluate import as_scores, costs
+from kelly.evaluation.intervals import intervals
+from kelly.evaluation.scoring import Predicted
 from kelly.experiments.comparison_picture import draw
 from kelly.experiments.comparison_text import LEGEND, MORE_SEEDS, section
 from kelly.experiments.differences import OTHER_PIECES, Group, difference, groups, mean
 from kelly.experiments.revisions import WORKSPACE, Export, Revision, Run
-from kelly.intervals import intervals
-from kelly.prepared import divided
-from kelly.scoring import Predicted
-from kelly.tasks import TASKS, Task
+from kelly.prepared import splits
+from kelly.prepared.loading import divided
+from kelly.prepared.sequences import Dataset, Sequences
+from kelly.safety.errors import KellyError
+from kelly.settings.effective import settings
+from kelly.settings.tasks import TASKS, Task
 
 
 def compare(names: Sequence[str], models: Sequence[str] | None, picture: Path) -> None:

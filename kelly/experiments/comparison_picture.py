@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from kelly.experiments.revisions import Run
 from kelly.pictures import style
 from kelly.pictures.words import LOSS_NAMES
-from kelly.tasks import Task
+from kelly.settings.tasks import Task
 
 
 def draw(path: Path, networks: Sequence[tuple[Task, Sequence[Sequence[Run]]]]) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from kelly.effective import Setting
+from kelly.evaluation.verdicts import fixed
 from kelly.experiments.differences import OTHER_PIECES, Group, Interval
 from kelly.experiments.revisions import Run
-from kelly.tasks import Task
-from kelly.verdicts import fixed
+from kelly.settings.effective import Setting
+from kelly.settings.tasks import Task
 
 LEGEND = """\
 Loss, skill and headline score: on the test side, from the metrics of each revision; of several seeds their mean, and ±

@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from kelly import splits
-from kelly.atomic import write_text
-from kelly.datasets.sequences import Dataset, read_about
-from kelly.evaluation import core_scores
+from kelly.evaluation.evaluate import core_scores
+from kelly.evaluation.scoring import Scores
 from kelly.experiments.folds import folds, sides
 from kelly.experiments.prepared_data import check_prepared
 from kelly.experiments.side_by_side import each, jobs, stop_if_orphaned
-from kelly.params import Settings
-from kelly.prepared import DATA, datasets_folder, divided, identified, splits_folder
-from kelly.release import as_function, load_best
-from kelly.scoring import Scores
+from kelly.exports.release import as_function, load_best
+from kelly.prepared import splits
+from kelly.prepared.loading import DATA, datasets_folder, divided, identified, splits_folder
+from kelly.prepared.sequences import Dataset, read_about
+from kelly.safety.atomic import write_text
+from kelly.settings.params import Settings
 from kelly.training.runs import train_model
 
 WIDTHS = {"train": 9, "validation": 12, "test": 10}  # of the columns that count pieces

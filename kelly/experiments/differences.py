@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from kelly.evaluation.intervals import LEVEL
+from kelly.evaluation.scoring import Cost, Scores
 from kelly.experiments.revisions import Run
-from kelly.intervals import LEVEL
-from kelly.scoring import Cost, Scores
 
 OTHER_PIECES = "other test pieces"
 
@@ -86,7 +86,7 @@ def mean(costs: Sequence[Cost]) -> Cost:
 def difference(costs: Sequence[Cost], reference: Sequence[Cost], scores: Scores) -> Difference:
     """The difference of two groups of runs.
 
-    scores: from kelly.intervals, `reference_gap_low` and `_high`, the reference's mean loss less theirs, if there are
+    scores: of `intervals`, `reference_gap_low` and `_high`, the reference's mean loss less theirs, if there are
     """
     pieces = None
     if "reference_gap_low" in scores:

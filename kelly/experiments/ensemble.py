@@ -17,18 +17,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kelly import splits
-from kelly.atomic import replacing
-from kelly.datasets.sequences import Sequences
-from kelly.errors import KellyError
-from kelly.evaluation import Network as Function
+from kelly.evaluation.evaluate import Network as Function
+from kelly.evaluation.scoring import Predicted, cost
 from kelly.experiments.crossval import all_folds
 from kelly.experiments.side_by_side import each, stop_if_orphaned
+from kelly.exports.release import as_function, load_best
 from kelly.networks import Network
-from kelly.params import Settings
-from kelly.prepared import DATA, load_sides
-from kelly.release import as_function, load_best
-from kelly.scoring import Predicted, cost
+from kelly.prepared import splits
+from kelly.prepared.loading import DATA, load_sides
+from kelly.prepared.sequences import Sequences
+from kelly.safety.atomic import replacing
+from kelly.safety.errors import KellyError
+from kelly.settings.params import Settings
 from kelly.training.batches import Source
 from kelly.training.checkpoints import CheckpointManager, load_weights
 from kelly.training.history import TrainingMetrics

@@ -8,21 +8,21 @@ import orjson
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from kelly.atomic import write_text
-from kelly.errors import KellyError
-from kelly.evaluation import Network, as_scores, costs
-from kelly.exclusive import claim
+from kelly.evaluation.evaluate import Network, as_scores, costs
+from kelly.evaluation.intervals import intervals
+from kelly.evaluation.scoring import Predicted, Scores, cost
+from kelly.evaluation.verdicts import fixed, significant
 from kelly.experiments.crossval import all_folds
 from kelly.experiments.ensemble import By, Ensemble, distil, save_average, together
 from kelly.experiments.prepared_data import check_prepared
 from kelly.experiments.side_by_side import jobs
-from kelly.intervals import intervals
-from kelly.params import Settings
+from kelly.exports.release import release
 from kelly.pictures.words import LOSS_NAMES
-from kelly.prepared import DATA, load_parts
-from kelly.release import release
-from kelly.scoring import Predicted, Scores, cost
-from kelly.verdicts import fixed, significant
+from kelly.prepared.loading import DATA, load_parts
+from kelly.safety.atomic import write_text
+from kelly.safety.errors import KellyError
+from kelly.safety.exclusive import claim
+from kelly.settings.params import Settings
 
 OUTCOMES = {
     "better": "it helps: less loss than the single network, by more than another seed may give",

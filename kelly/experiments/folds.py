@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from kelly.datasets.sequences import Dataset, Sequences
-from kelly.emotion_range import coordinates
-from kelly.errors import KellyError
-from kelly.params import Splitting
-from kelly.splits import Rows, split
-from kelly.tasks import Task
+from kelly.exports.emotion_range import coordinates
+from kelly.prepared.sequences import Dataset, Sequences
+from kelly.prepared.splits import Rows, split
+from kelly.safety.errors import KellyError
+from kelly.settings.params import Splitting
+from kelly.settings.tasks import Task
 
 FEWEST = 2
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from kelly import splits
-from kelly.datasets.sequences import Dataset, read_about
-from kelly.errors import KellyError
-from kelly.params import Settings
-from kelly.prepared import DATA, datasets_folder, splits_folder
+from kelly.prepared import splits
+from kelly.prepared.loading import DATA, datasets_folder, splits_folder
+from kelly.prepared.sequences import Dataset, read_about
+from kelly.safety.errors import KellyError
+from kelly.settings.params import Settings
 
 
 def check_prepared(settings: Settings) -> None:

@@ -14,14 +14,14 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from kelly.datasets.sequences import digest, read_about
-from kelly.effective import Setting, settings
-from kelly.errors import KellyError
-from kelly.params import Splitting
-from kelly.prepared import DATA, datasets_folder
-from kelly.rtneural import Model, parse
-from kelly.rtneural_json import document
-from kelly.tasks import Task
+from kelly.prepared.loading import DATA, datasets_folder
+from kelly.prepared.sequences import digest, read_about
+from kelly.rtneural.document import document
+from kelly.rtneural.reader import Model, parse
+from kelly.safety.errors import KellyError
+from kelly.settings.effective import Setting, settings
+from kelly.settings.params import Splitting
+from kelly.settings.tasks import Task
 
 WORKSPACE = "workspace"
 EXPECTED = f"expected a git revision, an experiment that has run (dvc exp show), or {WORKSPACE}"

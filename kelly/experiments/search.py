@@ -22,13 +22,13 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from kelly.errors import KellyError
-from kelly.exclusive import claim
 from kelly.experiments import space
 from kelly.experiments.prepared_data import check_prepared
 from kelly.experiments.side_by_side import each, stop_if_orphaned
-from kelly.params import Settings
-from kelly.prepared import DATA, load_sides
+from kelly.prepared.loading import DATA, load_sides
+from kelly.safety.errors import KellyError
+from kelly.safety.exclusive import claim
+from kelly.settings.params import Settings
 from kelly.training.divergence import DivergedError
 from kelly.training.history import TrainingMetrics
 from kelly.training.resume import differences

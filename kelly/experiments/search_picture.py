@@ -12,10 +12,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from kelly.experiments import space
 from kelly.experiments.search import ended, used
-from kelly.params import Settings
 from kelly.pictures import style
 from kelly.pictures.style import MARK, TRAIN, VALIDATION
 from kelly.pictures.words import LOSS_NAMES
+from kelly.settings.params import Settings
 
 COLUMNS = 3
 EDGE = 1.1  # by how much an axis of ratios reaches beyond what is tried

@@ -14,14 +14,14 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from kelly.atomic import write_text
-from kelly.errors import KellyError
 from kelly.experiments import space
 from kelly.experiments.search import Sampler, Search, ended, used
 from kelly.experiments.search_picture import draw
 from kelly.experiments.side_by_side import jobs
-from kelly.params import PARAMS_FILE, Settings, load
 from kelly.pictures.words import LOSS_NAMES
+from kelly.safety.atomic import write_text
+from kelly.safety.errors import KellyError
+from kelly.settings.params import PARAMS_FILE, Settings, load
 
 WIDEST = 10_000  # characters of a line of params.yaml: none is to be broken
 

@@ -12,7 +12,7 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 T = TypeVar("T")
 

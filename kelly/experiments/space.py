@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from kelly.datasets.settings import Block
-from kelly.errors import KellyError
-from kelly.params import Model, Settings, Training, expected
+from kelly.safety.errors import KellyError
+from kelly.settings.params import Model, Settings, Training, expected
+from kelly.settings.sources import Block
 
 # What a network may set for itself and what changes how well it learns, not how long it may.
 NAMES = tuple(name for name in Model.model_fields if name != "epochs" and not name.startswith("early_stopping"))

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.datasets.sequences import Sequences
+from kelly.evaluation.references import mean_target
+from kelly.evaluation.scoring import Predicted, loss, squared_errors
 from kelly.pictures.curves import Beside
-from kelly.references import mean_target
-from kelly.scoring import Predicted, loss, squared_errors
-from kelly.tasks import Task
+from kelly.prepared.sequences import Sequences
+from kelly.settings.tasks import Task
 
 
 def beside(task: Task, parts: Mapping[str, Sequences]) -> Beside:

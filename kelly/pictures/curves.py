@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from kelly.evaluation.results import best_row
 from kelly.pictures import style
 from kelly.pictures.words import LOSS_NAMES, metric_name
-from kelly.report import best_row
-from kelly.tasks import Task
+from kelly.settings.tasks import Task
 
 WIDE = 4.0  # times the least loss: what reaches further is drawn on a logarithmic axis
 FAR = 6.0  # times what the curves span: a level further from them would press them flat, and is only told

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from kelly.emotion import COORDINATES, decode
+from kelly.inputs.emotion import COORDINATES, decode
 from kelly.pictures import style
 from kelly.pictures.density import density, r2
 from kelly.pictures.shown import CORNERS, Shown

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from kelly.emotion import EMBEDDING_SIZE
+from kelly.inputs.emotion import EMBEDDING_SIZE
 from kelly.pictures import style
 from kelly.pictures.shown import Shown
 

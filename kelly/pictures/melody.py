@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from kelly.emotion import embed, usual_coordinates
+from kelly.inputs.emotion import embed, usual_coordinates
 from kelly.pictures import style
 from kelly.pictures.shown import Shown
 

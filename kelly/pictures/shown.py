@@ -13,11 +13,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from kelly.emotion import embed, usual_coordinates
-from kelly.errors import KellyError
+from kelly.evaluation.scoring import Predicted
+from kelly.inputs.emotion import embed, usual_coordinates
 from kelly.pictures import style
-from kelly.scoring import Predicted
-from kelly.tasks import Task
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import Task
 
 Floats = NDArray[np.float64]
 

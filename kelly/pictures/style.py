@@ -15,7 +15,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from kelly.atomic import replacing
+from kelly.safety.atomic import replacing
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"
 INK, QUIET, FAINT, PAPER = "#222222", "#5f6368", "#d9dce1", "#ffffff"
@@ -23,7 +23,7 @@ SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)  # in which several of a 
 TRAIN, VALIDATION, MARK = QUIET, BLUE, INK
 TRUE, PREDICTED = INK, VERMILION
 
-# The variables of a page (kelly/report_page/page.css) that take the place of an ink in an SVG.
+# The variables of a page (kelly/report/page.css) that take the place of an ink in an SVG.
 VARIABLES = {
     INK: "ink", QUIET: "quiet", FAINT: "faint", PAPER: "paper",
     BLUE: "blue", ORANGE: "orange", GREEN: "green", PURPLE: "purple", SKY: "sky", VERMILION: "vermilion",

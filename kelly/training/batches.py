@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kelly.datasets.sequences import Sequences
+from kelly.prepared.sequences import Sequences
 from kelly.training.processes import ALONE, Processes
 
 MEMORY_BYTES = 2**30
@@ -92,7 +92,7 @@ class Block:
 
 
 class Source(Protocol):
-    """What batches are taken from: Sequences, or a kelly.splits.Side, which reads from the disk."""
+    """What batches are taken from: Sequences, or a kelly.prepared.splits.Side, which reads from the disk."""
 
     def __len__(self) -> int:
         """The number of sequences."""

@@ -15,8 +15,8 @@ import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from torch import Tensor, nn
 
-from kelly.atomic import replacing
-from kelly.errors import KellyError
+from kelly.safety.atomic import replacing
+from kelly.safety.errors import KellyError
 
 VERSION = 4
 MAX_BYTES = 2**31  # a hundred times what the largest of the five needs

@@ -6,8 +6,8 @@ out of a network whose weights have been thrown far off: it then goes on for eve
 
 import torch
 
-from kelly.errors import KellyError
-from kelly.tasks import Task
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import Task
 from kelly.training.backpropagation import Passes
 from kelly.training.batches import Chunk, Loader, chunks
 from kelly.training.objectives import LOSSES, constant_logits

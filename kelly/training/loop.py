@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from kelly.errors import KellyError
 from kelly.networks import Network
-from kelly.params import ScheduleKind
-from kelly.tasks import Task
+from kelly.safety.errors import KellyError
+from kelly.settings.params import ScheduleKind
+from kelly.settings.tasks import Task
 from kelly.training.adam import Adam, fading_to_zero
 from kelly.training.backpropagation import Passes, State
 from kelly.training.batches import Chunk, Loader, chunks, moved

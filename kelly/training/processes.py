@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from kelly.console import launched
-from kelly.errors import KellyError
+from kelly.safety.console import launched
+from kelly.safety.errors import KellyError
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from kelly.errors import KellyError
 from kelly.networks import Network
-from kelly.params import Training
-from kelly.tasks import Task
+from kelly.safety.errors import KellyError
+from kelly.settings.params import Training
+from kelly.settings.tasks import Task
 from kelly.training.adam import Adam
 from kelly.training.checkpoints import CheckpointManager, EarlierVersionError, form, load_weights
 from kelly.training.early_stopping import EarlyStopping
@@ -159,6 +159,6 @@ def code_hash() -> str:
     """A hash of the modules that decide what a run computes."""
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
-    for path in [*sorted(package.glob("training/*.py")), package / "networks.py", package / "layers.py"]:
+    for path in [*sorted(package.glob("training/*.py")), package / "networks.py", package / "settings" / "layers.py"]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]

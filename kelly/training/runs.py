@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from kelly.errors import KellyError
-from kelly.exclusive import claim
 from kelly.networks import Network
-from kelly.params import Training
-from kelly.tasks import Task
+from kelly.safety.errors import KellyError
+from kelly.safety.exclusive import claim
+from kelly.settings.params import Training
+from kelly.settings.tasks import Task
 from kelly.training.batches import Batches, Source
 from kelly.training.checkpoints import CheckpointManager
 from kelly.training.history import TrainingMetrics

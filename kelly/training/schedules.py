@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import cos, pi
 from typing import Any
 
-from kelly.errors import KellyError
-from kelly.params import ScheduleKind
+from kelly.safety.errors import KellyError
+from kelly.settings.params import ScheduleKind
 
 
 @dataclass(frozen=True)

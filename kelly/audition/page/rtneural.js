@@ -1,4 +1,4 @@
-// A reader of RTNeural's JSON that computes what RTNeural computes, in double precision: kelly/rtneural.py in JavaScript.
+// A reader of RTNeural's JSON that computes what RTNeural computes, in double precision: kelly/rtneural/reader.py in JavaScript.
 // Like it, it refuses what RTNeural would misread without a word, naming the layer; only a key that stands twice in an
 // object it does not see, since JSON.parse does not tell.
 

@@ -17,7 +17,7 @@ from kelly.datasets.extraction.duplicates import NUM_HASHES
 from kelly.datasets.extraction.measured import Measured
 from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.skipped import UnsuitedError
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 DIGEST_BYTES = 32
 BLOCK_BYTES = 2**20

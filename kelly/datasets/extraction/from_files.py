@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.atomic import write_text
 from kelly.datasets.extraction.chunks import UNSUITED, UNUSABLE, USED, Chunk
 from kelly.datasets.extraction.duplicates import same_works
 from kelly.datasets.extraction.jobs import Job, run
@@ -19,8 +18,9 @@ from kelly.datasets.extraction.npy import NpyWriter
 from kelly.datasets.layouts import Layout
 from kelly.datasets.layouts.listing import Entry, Listing, spread
 from kelly.datasets.skipped import Skipped, check_skipped
-from kelly.errors import KellyError
-from kelly.tasks import Notes, Sound
+from kelly.safety.atomic import write_text
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import Notes, Sound
 
 SIDES = ("", "train", "validation", "test")  # a copy is kept on the last of these
 MAX_NAMED = 100  # duplicates and files that were left out, named in the facts

@@ -17,12 +17,12 @@ from typing import Any
 import joblib
 from tqdm import tqdm
 
-from kelly.atomic import replacing, write_text
 from kelly.datasets.extraction import chunks
 from kelly.datasets.extraction.chunks import Chunk
 from kelly.datasets.extraction.measured import Measured
 from kelly.datasets.layouts.listing import Entry
-from kelly.errors import KellyError
+from kelly.safety.atomic import replacing, write_text
+from kelly.safety.errors import KellyError
 
 CHUNK_FILES = 32
 LIBRARIES = ("numpy", "mido", "symusic", "soundfile", "soxr", "datasketch")  # that what is measured hangs on

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import joblib
 
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 CONNECT_S = 10
 

@@ -1,7 +1,7 @@
 """The layouts of folders that can be read, in one table: a data set as it unpacks, or a folder of the user's own.
 
-A further one is a file with a function that lists its pieces, a row here, and a line in kelly/tasks.py and in
-kelly/datasets/settings.py for each network that it serves.
+A further one is a file with a function that lists its pieces, a row here, and a line in kelly/settings/tasks.py and in
+kelly/settings/sources.py for each network that it serves.
 """
 
 from collections.abc import Mapping

@@ -14,7 +14,7 @@ import numpy as np
 from kelly.datasets.layouts.deam_static import read_static
 from kelly.datasets.layouts.listing import Entry, Listing
 from kelly.datasets.layouts.ratings import read_ratings
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 Ratings = Literal["dynamic", "static"]
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from kelly.datasets.layouts.tables import MAX_FAULTS, number_in, read_table, shown, tell_faults
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 FOLDER = Path("annotations/annotations averaged per song/song_level")
 NAMES = ("static_annotations_averaged_songs_1_2000.csv", "static_annotations_averaged_songs_2000_2058.csv")

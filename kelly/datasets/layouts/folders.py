@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 ARCHIVE_REST = "__MACOSX"  # what macOS puts beside the files that it packs
 

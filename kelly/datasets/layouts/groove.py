@@ -9,7 +9,7 @@ from typing import Literal
 
 from kelly.datasets.layouts.groove_table import SPLITS, read_info
 from kelly.datasets.layouts.listing import Entry, Listing
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 TestSplit = Literal["test", "validation"]
 

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from kelly.datasets.layouts.folders import found_in, scan
 from kelly.datasets.layouts.listing import Entry, Listing
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 FULL, MATCHED = "lmd_full", "lmd_matched"
 FILE = re.compile(r"([0-9a-f]{32})\.mid")  # the MD5 sum of the file

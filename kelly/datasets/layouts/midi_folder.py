@@ -9,7 +9,7 @@ from unicodedata import normalize
 from kelly.datasets.layouts.folders import walk
 from kelly.datasets.layouts.listing import Entry, Listing
 from kelly.datasets.layouts.tables import NUM_SHOWN, file_in, number_in, read_table, repeated, shown, tell_faults
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 LABELS = "labels.csv"
 COLUMNS = ("file", "valence", "arousal")

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from kelly.datasets.layouts.folders import found_in, scan
 from kelly.datasets.layouts.listing import Entry, Listing
 from kelly.datasets.layouts.tables import NUMBER, shown, tell_faults
-from kelly.errors import KellyError
-from kelly.files import read_bytes
+from kelly.safety.errors import KellyError
+from kelly.safety.files import read_bytes
 
 FOLDER = "POP909"
 BEATS, CHORDS = "beat_midi.txt", "chord_midi.txt"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 FOLDER = Path("annotations/annotations averaged per song/dynamic (per second annotations)")
 NAMES = ("arousal.csv", "valence.csv")

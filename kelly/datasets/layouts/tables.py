@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from kelly.errors import KellyError
-from kelly.files import read_bytes
+from kelly.safety.errors import KellyError
+from kelly.safety.files import read_bytes
 
 # Far beyond any published table: 0.3 MB, cells of at most 150 characters; a label for each of 176,000 files fits.
 MAX_BYTES = 64 * 2**20

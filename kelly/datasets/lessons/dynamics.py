@@ -13,8 +13,8 @@ from kelly.datasets.music.performance import DYNAMICS, dynamics_of, heard_coordi
 from kelly.datasets.music.piece import read_music
 from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
-from kelly.emotion import BLOCK_SIZE, NUM_COORDINATES, embed
-from kelly.heard import DECAY
+from kelly.inputs.emotion import BLOCK_SIZE, NUM_COORDINATES, embed
+from kelly.inputs.heard import DECAY
 
 UNITS = {"frame": "bar, or window_s seconds"} | HEARD_UNITS
 

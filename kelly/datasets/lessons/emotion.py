@@ -14,9 +14,9 @@ from kelly.datasets.reading.audio import read_audio
 from kelly.datasets.reading.midi import read_midi
 from kelly.datasets.reading.render import render
 from kelly.datasets.skipped import UnsuitedError
-from kelly.emotion import embed, usual_coordinates
-from kelly.errors import KellyError
-from kelly.features import FFT_SIZE, SAMPLE_RATE_HZ, log_mel_frames
+from kelly.inputs.emotion import embed, usual_coordinates
+from kelly.inputs.features import FFT_SIZE, SAMPLE_RATE_HZ, log_mel_frames
+from kelly.safety.errors import KellyError
 
 # A frame is the last FFT_SIZE samples up to the moment of its rating: what was heard when it was given.
 HOP_LENGTH = SAMPLE_RATE_HZ * STEP_MS // 1000

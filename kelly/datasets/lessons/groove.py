@@ -13,8 +13,8 @@ from kelly.datasets.music.performance import heard_coordinates
 from kelly.datasets.music.piece import read_music
 from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
-from kelly.emotion import BLOCK_SIZE, embed
-from kelly.heard import heard_before
+from kelly.inputs.emotion import BLOCK_SIZE, embed
+from kelly.inputs.heard import heard_before
 
 UNITS = {"frame": "bar of 4/4"} | HEARD_UNITS | {"valence": "as it was rated; drums have none: 0"}
 

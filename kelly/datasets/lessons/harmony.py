@@ -15,7 +15,7 @@ from kelly.datasets.music.metre import beat_edges
 from kelly.datasets.music.piece import Music, read_music
 from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 UNITS = {"frame": "change of chord"} | HEARD_UNITS
 MIN_CHANGES = 4  # a piece with fewer chords has no harmony to learn from

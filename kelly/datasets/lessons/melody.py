@@ -9,7 +9,7 @@ from kelly.datasets.music.listening import UNITS as HEARD_UNITS
 from kelly.datasets.music.listening import Windows, heard_in
 from kelly.datasets.music.piece import Music, read_music, sounding_pitches
 from kelly.datasets.reading.midi import Midi
-from kelly.emotion import embed
+from kelly.inputs.emotion import embed
 
 UNITS = {"frame": "bar"} | HEARD_UNITS
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")  # the tonic is C
 QUALITIES = ("maj", "min", "7", "maj7", "min7")

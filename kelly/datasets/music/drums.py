@@ -17,7 +17,7 @@ from kelly.datasets.music.performance import (
 )
 from kelly.datasets.reading.midi import Midi
 from kelly.datasets.skipped import UnsuitedError
-from kelly.emotion import COORDINATES
+from kelly.inputs.emotion import COORDINATES
 
 MIN_HITS = 4  # a bar with fewer says too little about how it is played
 NUM_SHOWN = 5

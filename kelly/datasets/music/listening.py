@@ -11,8 +11,8 @@ from kelly.datasets.layouts.listing import Entry
 from kelly.datasets.music import tonality
 from kelly.datasets.music.performance import coordinates_of, heard_coordinates
 from kelly.datasets.reading.midi import Notes
-from kelly.emotion import COORDINATES, NUM_COORDINATES
-from kelly.heard import DECAY, heard_before
+from kelly.inputs.emotion import COORDINATES, NUM_COORDINATES
+from kelly.inputs.heard import DECAY, heard_before
 
 VALENCE, AROUSAL, LOUDNESS = (COORDINATES.index(name) for name in ("valence", "arousal", "loudness"))
 SHORT_S = 0.15  # a note shorter than this is short

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kelly.datasets.layouts.pop909 import read_beats
 from kelly.datasets.reading.midi import Midi, Notes
 from kelly.datasets.skipped import UnsuitedError
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 QUARTERS_PER_BAR = 4  # of 4/4, the metre that the groove is told in
 MAX_BARS = 20_000

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from kelly.datasets.music.tonality import estimated_arousal
 from kelly.datasets.reading.midi import Notes
-from kelly.emotion import COORDINATES
-from kelly.heard import DECAY, heard_before
+from kelly.inputs.emotion import COORDINATES
+from kelly.inputs.heard import DECAY, heard_before
 
 # The sixteen expression parameters and their units; each is clipped to 0..1.
 DYNAMICS: tuple[tuple[str, str], ...] = (

@@ -15,7 +15,7 @@ from kelly.datasets.music.metre import QUARTERS_PER_BAR, bar_lines, early_edges,
 from kelly.datasets.music.performance import SIXTEENTHS, chord_starts, groove_of
 from kelly.datasets.reading.midi import Midi, Notes
 from kelly.datasets.skipped import UnsuitedError
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 MEDIAN_PITCH = 67  # melodies are shifted by octaves until their median lies within 6 semitones of this
 NUM_PITCHES = 128

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 # Probe-tone ratings of the twelve degrees above the tonic: Krumhansl, "Cognitive Foundations of Musical Pitch"
 # (1990), table 2.1, after Krumhansl & Kessler, Psychological Review 89 (1982).

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from kelly.datasets.reading.notation import SEMITONES, Notes, append
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 NOTE = r"(?P<{0}accidental>\^{{1,2}}|_{{1,2}}|=)?(?P<{0}letter>[A-Ga-gz])(?P<{0}octave>[,']*)(?P<{0}length>\d*/*\d*)"
 INNER = re.compile(NOTE.format("inner_"))

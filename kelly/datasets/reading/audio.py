@@ -13,8 +13,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from kelly.errors import KellyError
-from kelly.features import FFT_SIZE, MIN_LEVEL_DB, SAMPLE_RATE_HZ
+from kelly.inputs.features import FFT_SIZE, MIN_LEVEL_DB, SAMPLE_RATE_HZ
+from kelly.safety.errors import KellyError
 
 # Far beyond any piece of music; past them a file is broken or hostile, and its samples would fill the memory. Besides,
 # an IMA ADPCM WAV of up to 1 GiB stays below the 2^31 samples past which libsndfile 1.2.2 leaves its buffer:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kelly.datasets.reading.midi_events import Events, parse
-from kelly.errors import KellyError
-from kelly.files import read_bytes
+from kelly.safety.errors import KellyError
+from kelly.safety.files import read_bytes
 
 # Far beyond any music; past them a file is broken or hostile, and its bars would fill the memory.
 MAX_BYTES = 8 * 2**20

@@ -16,7 +16,7 @@ import numpy as np
 import symusic
 from numpy.typing import NDArray
 
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 MAX_TICK = 2**31 - 1  # symusic counts in 32 bits
 END_OF_TRACK = b"\xff\x2f\x00"

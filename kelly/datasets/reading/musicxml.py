@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from kelly.datasets.reading.notation import SEMITONES, Notes, append
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 LISTED = "META-INF/container.xml"  # in a compressed file: which of its files is the score

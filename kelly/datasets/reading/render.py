@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.datasets.reading.audio import MAX_SECONDS, read_audio
-from kelly.errors import KellyError
-from kelly.features import SAMPLE_RATE_HZ
+from kelly.inputs.features import SAMPLE_RATE_HZ
+from kelly.safety.errors import KellyError
 
 FLUIDSYNTH = "fluidsynth"
 GAIN = "0.5"  # of FluidSynth, whose default of 0.2 is softer than recorded music; full chords stay below full scale

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from kelly.datasets.reading import abc, musicxml
 from kelly.datasets.reading.notation import Notes, beat
 from kelly.datasets.skipped import Skipped, check_skipped
-from kelly.errors import KellyError
+from kelly.safety.errors import KellyError
 
 # Only these: other folders of music21's corpus carry licences of their own (essenFolksong, palestrina, leadSheet …).
 CHORALES = "bach"

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.special import expit
 
-from kelly.datasets.sequences import Dataset
 from kelly.datasets.synthetic.law import METRE, SIXTEENTH, clipped_mean, single_frames
-from kelly.emotion import BLOCK_SIZE, NUM_COORDINATES
+from kelly.inputs.emotion import BLOCK_SIZE, NUM_COORDINATES
+from kelly.prepared.sequences import Dataset
 
 NOISE = 0.06
 DETAIL = np.where(SIXTEENTH == 0, 0.15, 1.0)  # the first parameter, the level, is mostly plain

@@ -9,10 +9,10 @@ from functools import cache
 import numpy as np
 from scipy.special import expit
 
-from kelly.datasets.sequences import Dataset, Sequences
 from kelly.datasets.synthetic.law import STREAM_FRAMES, Floats, sequences_of, wander
-from kelly.emotion import embed, usual_coordinates
-from kelly.features import NUM_BANDS, band_position
+from kelly.inputs.emotion import embed, usual_coordinates
+from kelly.inputs.features import NUM_BANDS, band_position
+from kelly.prepared.sequences import Dataset, Sequences
 
 HAZARD = 1 / 16  # chance a frame that the emotion is drawn anew
 NOISE = 0.13  # standard deviation in frame units, where 1 is 40 dB: 5.2 dB

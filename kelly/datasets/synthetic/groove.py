@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from kelly.datasets.sequences import Dataset
 from kelly.datasets.synthetic.law import METRE, SIXTEENTH, clipped_mean, single_frames
-from kelly.emotion import EMBEDDING_SIZE, NUM_COORDINATES
+from kelly.inputs.emotion import EMBEDDING_SIZE, NUM_COORDINATES
+from kelly.prepared.sequences import Dataset
 
 NOISE = 0.08
 LIMIT = 0.85  # of the law without noise, so that hardly anything is clipped

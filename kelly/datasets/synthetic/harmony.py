@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from kelly.datasets.sequences import Dataset
 from kelly.datasets.synthetic.law import Floats, sequences_of
-from kelly.emotion import NUM_COORDINATES, embed
+from kelly.inputs.emotion import NUM_COORDINATES, embed
+from kelly.prepared.sequences import Dataset
 
 NUM_CHORDS = 64  # the vocabulary of kelly.datasets.music.chords; the law uses its first 60 and no chord, the last
 NO_CHORD = 63

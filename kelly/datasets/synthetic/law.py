@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from kelly.datasets.sequences import Dataset, Sequences
-from kelly.emotion import embed
+from kelly.inputs.emotion import embed
+from kelly.prepared.sequences import Dataset, Sequences
 
 Floats = NDArray[np.float64]
 

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.special import expit
 
-from kelly.datasets.sequences import Dataset, Sequences
 from kelly.datasets.synthetic.law import STREAM_FRAMES, Floats, sequences_of, wander
-from kelly.emotion import embed, usual_coordinates
+from kelly.inputs.emotion import embed, usual_coordinates
+from kelly.prepared.sequences import Dataset, Sequences
 
 HAZARD = 1 / 4  # chance a frame that the emotion is drawn anew
 MEMORY = 0.7  # share of the recent emotion that stays from frame to frame

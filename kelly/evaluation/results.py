@@ -1,0 +1,55 @@
+"""Results as files: the scores of a network for DVC to compare, and the history of its training read back."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from kelly.evaluation.scoring import Scores
+from kelly.safety.atomic import write_text
+from kelly.safety.errors import KellyError
+from kelly.settings.tasks import Task
+
+CURVES = ("train_loss", "val_loss", "train_metric", "val_metric")  # of a history, beside its epochs
+
+
+def read_history(path: Path) -> dict[str, list[Any]]:
+    """The columns of the history at `path`, nan where it diverged. Raises KellyError where it is not a history."""
+    try:
+        columns: dict[str, list[Any]] = orjson.loads(path.read_bytes())
+        # JSON has no number for what diverged: there is null.
+        columns |= {name: [math.nan if value is None else value for value in columns[name]] for name in CURVES}
+        if {len(columns[name]) for name in CURVES} != {len(columns["epoch"])} or not columns["epoch"]:
+            raise ValueError("expected as many values in each column")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KellyError(f"{path} is not a history ({error!r}); train the network again") from None
+    return columns
+
+
+def best_row(history: Mapping[str, Sequence[float]]) -> int:
+    """The row of a history with the lowest validation loss; the first where all diverged."""
+    losses = history["val_loss"]
+    return min(range(len(losses)), key=lambda row: (math.isnan(losses[row]), losses[row]))
+
+
+def write_metrics(folder: Path, task: Task, scores: Scores, metadata: Mapping[str, Any], epochs: int) -> None:
+    """Write `{folder}/{model}.json`: the scores and the facts of the run, numbers only, under the model's name.
+
+    metadata: the export's own. Raises KellyError where it does not tell the facts.
+    """
+    try:
+        facts = {
+            "num_train": metadata["data"]["num_train"],
+            "num_validation": metadata["data"]["num_validation"],
+            "num_test": metadata["data"]["num_test"],
+            "epochs": epochs,
+            "best_epoch": metadata["checkpoint"]["epoch"],
+            "num_parameters": metadata["num_parameters"],
+            "parity_error": metadata["parity_error"],
+        }
+    except (KeyError, TypeError) as error:
+        raise KellyError(f"{task.name}.json: its metadata lacks {error}; export it again: dvc repro export") from None
+    text = orjson.dumps({task.name: scores | facts}, option=orjson.OPT_INDENT_2).decode()
+    write_text(folder / f"{task.name}.json", text + "\n")

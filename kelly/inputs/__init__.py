@@ -1,0 +1,1 @@
+"""What goes into the networks: the emotion embedding, what was heard before, the audio frame."""

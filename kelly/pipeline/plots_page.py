@@ -1,0 +1,129 @@
+"""The page of `dvc plots show` and `diff` without a network: DVC's own loads Vega from a server, this one holds it.
+
+DVC takes a page of one's own from `plots.html_template` of its configuration. Vega comes from vl-convert and is no part
+of this repository, so that the page is made on each machine, and the configuration that names it is the machine's own
+(.dvc/config.local): a clone where it was never made shows DVC's page.
+"""
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+
+from filelock import FileLock
+
+from kelly.safety.atomic import write_text
+from kelly.safety.errors import KellyError
+
+PAGE, CONFIG = "plots_page.html", "config.local"
+SECTION, OPTION = "plots", "html_template"
+VEGA_LITE = "6.4"  # the one that goes with the Vega of vl-convert
+
+HEAD = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+{refresh_tag}
+<title>Plots: dvc plots</title>
+<style>
+:root { color-scheme: light dark; --ink: #222222; --paper: #ffffff; --line: #d9dce1; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8eaed; --paper: #15181c; --line: #3d434b; } }
+html { background: var(--paper); color: var(--ink); font: 100%/1.5 system-ui, "DejaVu Sans", sans-serif; }
+body { margin: 1rem; display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
+h1 { font-size: 1.3rem; flex-basis: 100%; margin: 0; }
+/* DVC gives its boxes a style of their own: charts in a row, of a picture all revisions side by side. */
+body > div { border-color: var(--line) !important; max-width: 100%; overflow-x: auto; }
+body > div:has(img) { flex-basis: 100%; }
+body > div > div:has(> img) { border-color: var(--line) !important; vertical-align: top; width: 92%; }
+@media (min-width: 50rem) { body > div > div:has(> img) { width: calc(50% - 1rem); } }
+img { max-width: 100%; height: auto; background: #ffffff; }
+body > div > div:has(> img):only-of-type { width: auto; }
+p { margin: .25rem .5rem; white-space: normal; overflow-wrap: anywhere; }
+</style>
+<script>
+"""
+TAIL = """
+</script>
+</head>
+<body>
+<h1>Plots</h1>
+{plot_divs}
+</body>
+</html>
+"""
+# DVC calls vegaEmbed(place, chart); here each chart follows the page from light to dark. DVC's charts say that they are
+# of Vega-Lite 5, of which 6 draws all; it would warn of each. Errors alone (1) are told: Vega warns of scales before
+# there is data.
+SNIPPET = """
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const shown = [];
+const draw = ([place, chart, options]) =>
+  vegaEmbed(place, {...structuredClone(chart), $schema: "https://vega.github.io/schema/vega-lite/v6.json"},
+    {...options, logLevel: 1, theme: dark.matches ? "dark" : undefined,
+      config: {background: "transparent", axis: {gridColor: "#88888866"}}});
+dark.addEventListener("change", () => shown.forEach(draw));
+window.vegaEmbed = (...chart) => { shown.push(chart); return draw(chart); };
+"""
+
+
+def ensure(dvc: Path = Path(".dvc")) -> bool:
+    """Make the page in the folder `dvc` and name it in DVC's configuration; return whether there was anything to do.
+
+    A page that the user's own configuration names stays, and so does a folder that is not DVC's.
+    """
+    if not (dvc / "config").exists():
+        return False
+    own = hashlib.sha256((HEAD + SNIPPET + TAIL).encode()).hexdigest()[:12]
+    mark = f"<!-- {own}, vl-convert {version('vl-convert-python')}, Vega-Lite {VEGA_LITE} -->\n"
+    if begins_with(dvc / PAGE, mark) and is_named(dvc / CONFIG):
+        return False
+    # Here, since their import takes as long as all the rest of a command.
+    from dvc.config import Config
+    from dvc.exceptions import DvcException
+
+    (dvc / "tmp").mkdir(exist_ok=True)
+    with FileLock(dvc / "tmp" / f"{PAGE}.lock"):
+        try:
+            config = Config(str(dvc.resolve()))
+        except DvcException as error:
+            raise KellyError(f"DVC's configuration in {dvc} cannot be read ({error}); correct it, see dvc config "
+                             "--list --show-origin") from None  # fmt: skip
+        if config.get(SECTION, {}).get(OPTION, PAGE) != PAGE:
+            return False
+        if not begins_with(dvc / PAGE, mark):
+            write_text(dvc / PAGE, mark + page())
+        if not is_named(dvc / CONFIG):  # last: DVC refuses to work with a page that is not there
+            local = dvc / CONFIG
+            before = local.read_text(encoding="utf-8") if local.exists() else ""
+            if f"[{SECTION}]" in before:
+                with config.edit("local") as edited:
+                    edited.setdefault(SECTION, {})[OPTION] = PAGE
+            else:  # DVC's own way loses comments
+                write_text(local, f"{before.rstrip()}\n[{SECTION}]\n    {OPTION} = {PAGE}\n".lstrip())
+    return True
+
+
+def page() -> str:
+    """The template, with Vega, Vega-Lite and Vega-Embed in it, in which DVC replaces {plot_divs} and {refresh_tag}."""
+    from vl_convert import javascript_bundle
+
+    return HEAD + javascript_bundle(SNIPPET, vl_version=VEGA_LITE).replace("</script", r"<\/script") + TAIL
+
+
+def begins_with(path: Path, mark: str) -> bool:
+    """Whether a file is there and begins so."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(len(mark)) == mark
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def is_named(config: Path) -> bool:
+    """Whether a configuration of DVC's names the page."""
+    try:
+        lines = [line.replace(" ", "").strip() for line in config.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError):
+        return False
+    return f"{OPTION}={PAGE}" in lines
