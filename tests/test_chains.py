@@ -2,13 +2,16 @@
 
 import io
 import os
+import shutil
+import sys
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from tqdm import tqdm
 
 from kelly.cli import reproduce
-from kelly.pipeline.chains import LONGEST_FIRST, Screen
+from kelly.pipeline.chains import LONGEST_FIRST, Screen, with_this_python
 from kelly.safety.errors import KellyError
 from kelly.settings.tasks import TASKS
 
@@ -57,3 +60,12 @@ def test_the_largest_network_begins() -> None:
 def test_a_number_of_jobs_below_one_is_refused() -> None:
     with pytest.raises(KellyError, match="--jobs 0: expected 1 or more"):
         reproduce(0)
+
+
+def test_the_stages_run_with_the_python_that_runs_the_chains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.defpath)  # as where no environment is activated
+    found = shutil.which("python", path=with_this_python()["PATH"])
+    assert found is not None
+    assert Path(found).parent == Path(sys.executable).parent
+    monkeypatch.delenv("PATH")
+    assert with_this_python()["PATH"].endswith(os.defpath)

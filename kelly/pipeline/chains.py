@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from queue import SimpleQueue
 from typing import NoReturn
 
@@ -61,7 +62,8 @@ def reproduce(jobs: int) -> None:
     if failed:
         raise KellyError(f"stages of {', '.join(failed)} failed, as told above; the other networks are finished. "
                          "Mend the cause, and the same command goes on")  # fmt: skip
-    if subprocess.run([*DVC, "repro", "--single-item", "report"], check=False).returncode:
+    last = subprocess.run([*DVC, "repro", "--single-item", "report"], env=with_this_python(), check=False)
+    if last.returncode:
         raise KellyError("the pipeline could not be finished, as told above")
 
 
@@ -174,6 +176,12 @@ class Screen:
             return b""
 
 
+def with_this_python() -> dict[str, str]:
+    """The environment, in which the stages' `python` is the one that runs this, activated or not."""
+    folder, others = Path(sys.executable).parent, os.environ.get("PATH", os.defpath)
+    return os.environ | {"PATH": f"{folder}{os.pathsep}{others}"}
+
+
 @contextmanager
 def started(name: str, screen: Screen, jobs: int) -> Iterator[subprocess.Popen[bytes]]:
     """The chain of one network, in a process group of its own, so that it can be ended as a whole.
@@ -186,7 +194,7 @@ def started(name: str, screen: Screen, jobs: int) -> Iterator[subprocess.Popen[b
         stdout=screen.writing,
         stderr=screen.writing,
         start_new_session=True,
-        env=os.environ | {"LOKY_MAX_CPU_COUNT": str(max(1, cpu_count() // jobs))},
+        env=with_this_python() | {"LOKY_MAX_CPU_COUNT": str(max(1, cpu_count() // jobs))},
     )
     os.close(screen.writing)
     with process:

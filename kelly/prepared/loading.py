@@ -5,6 +5,7 @@ from typing import Any
 
 from kelly.prepared import splits
 from kelly.prepared.sequences import Dataset, Sequences, read_about
+from kelly.safety.errors import KellyError
 from kelly.settings.params import Settings, Splitting
 
 DATA = Path("data")
@@ -23,7 +24,8 @@ def splits_folder(root: Path, model: str) -> Path:
 def load_sides(settings: Settings, root: Path) -> tuple[dict[str, splits.Side], dict[str, Any]]:
     """The sides 'train', 'validation' and 'test' of one network's data, not read yet, and what identifies them.
 
-    They hold what is trained on, and nothing of what scores are compared with.
+    They hold what is trained on, and nothing of what scores are compared with. Raises KellyError where the data set was
+    made anew since it was divided.
     """
     folder, rows = _folder_and_rows(settings, root)
     whole = Dataset.load(folder).sequences
@@ -33,7 +35,7 @@ def load_sides(settings: Settings, root: Path) -> tuple[dict[str, splits.Side], 
 
 
 def load_parts(settings: Settings, root: Path) -> dict[str, Sequences]:
-    """The sides 'train', 'validation', 'test' and 'stream' of one network's data, read."""
+    """The sides 'train', 'validation', 'test' and 'stream' of one network's data, read; raises as `load_sides`."""
     return divided(*_folder_and_rows(settings, root), settings.splitting)
 
 
@@ -44,7 +46,12 @@ def divided(folder: Path, rows: dict[str, splits.Rows], splitting: Splitting) ->
 
 def _folder_and_rows(settings: Settings, root: Path) -> tuple[Path, dict[str, splits.Rows]]:
     name = settings.task.name
-    return datasets_folder(root, name), splits.load(splits_folder(root, name))
+    folder, rows = datasets_folder(root, name), splits.load(splits_folder(root, name))
+    last, number = max(int(side.max(initial=-1)) for side in rows.values()), len(Dataset.load(folder).sequences)
+    if last >= number:
+        raise KellyError(f"{splits_folder(root, name)} divides at least {last + 1:,} sequences, but {folder} has "
+                         f"{number:,}: it was made anew; divide it again: dvc repro split@{name}")  # fmt: skip
+    return folder, rows
 
 
 def identified(folder: Path, rows: dict[str, splits.Rows], splitting: Splitting) -> dict[str, Any]:
