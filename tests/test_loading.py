@@ -21,7 +21,7 @@ def test_data_that_was_made_anew_since_it_was_divided_is_refused(
     generate(
         settings.task,
         "synthetic",
-        {"num_sequences": 60, "num_frames": 1, "seed": 1},
+        {"num_sequences": 60, "seed": 1},
         datasets_folder(DATA, "groovepredictor"),
     )
     for load in (load_sides, load_parts):
