@@ -1,5 +1,6 @@
 """The frame of every command: a user's mistake is one message and exit 1, Ctrl-C and a request to end are answered."""
 
+import gc
 import os
 import signal
 import sys
@@ -64,6 +65,8 @@ def run(
     several: whether `main` may be several processes that torchrun started
     """
     signal.signal(signal.SIGTERM, terminate)
+    gc.freeze()  # what was imported stays
+    gc.enable()
     try:
         if not several:
             check_alone()

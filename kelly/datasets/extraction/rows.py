@@ -18,18 +18,19 @@ def cut(
     inputs float32[n, in], targets float32[n, out], heard as targets, of one piece from its start.
     """
     num_sequences = -(-len(targets) // num_frames)
-    missing = ((0, num_sequences * num_frames - len(targets)), (0, 0))
 
-    def folded(array: NDArray[Any]) -> NDArray[Any]:
-        return array.reshape(num_sequences, num_frames, array.shape[1])
+    def folded(array: NDArray[Any], last: NDArray[Any] | int = 0) -> NDArray[Any]:
+        whole = np.empty((num_sequences * num_frames, array.shape[1]), array.dtype)
+        whole[: len(array)], whole[len(array) :] = array, last
+        return whole.reshape(num_sequences, num_frames, array.shape[1])
 
     rows = {
         # Past its end a piece stays as it was; nothing is learned or scored there.
-        "inputs": folded(np.pad(inputs, missing, mode="edge")),
-        "targets": folded(np.pad(targets, missing)),
-        "mask": folded(np.pad(np.ones(targets.shape, dtype=np.bool_), missing)),
+        "inputs": folded(inputs, last=inputs[-1]),
+        "targets": folded(targets),
+        "mask": folded(np.ones(targets.shape, dtype=np.bool_)),
     }
-    return rows if heard is None else rows | {"heard": folded(np.pad(heard, missing))}
+    return rows if heard is None else rows | {"heard": folded(heard)}
 
 
 def single(inputs: NDArray[np.floating], targets: NDArray[np.floating], there: NDArray[np.bool_]) -> Rows:
