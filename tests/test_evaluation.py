@@ -140,10 +140,20 @@ def test_ridge_finds_a_linear_law_and_a_constant_does_not() -> None:
 
 def test_ridge_sees_earlier_frames_of_the_same_sequence_only() -> None:
     inputs = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
-    design = references.with_earlier_frames(inputs)
-    np.testing.assert_array_equal(design[0], [0, 1, 0, 0, 0, 0, 1])
-    np.testing.assert_array_equal(design[2], [4, 5, 2, 3, 0, 1, 1])
-    np.testing.assert_array_equal(design[3], [6, 7, 0, 0, 0, 0, 1])
+    design = {t: x for _, t, x in references.with_earlier_frames(inputs)}
+    np.testing.assert_array_equal(design[0], [[1, 0, 1], [1, 6, 7]])
+    np.testing.assert_array_equal(design[2][0], [1, 4, 5, 2, 3, 0, 1])
+
+
+def test_ridge_sees_no_more_than_its_memory_and_all_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(references, "MEMORY", 2)
+    monkeypatch.setattr(references, "BLOCK_ROWS", 2)
+    inputs = np.arange(12, dtype=np.float32).reshape(3, 4, 1)
+    found = list(references.with_earlier_frames(inputs))
+    assert [(rows.start, rows.stop, t) for rows, t, _ in found] == [
+        (s, e, t) for s, e in ((0, 2), (2, 3)) for t in range(4)
+    ]
+    np.testing.assert_array_equal(found[3][2], [[1, 3, 2], [1, 7, 6]])
 
 
 def test_ridge_leaves_masked_targets_out() -> None:

@@ -130,30 +130,27 @@ def ridge(task: Task, train: Sequences, validation: Sequences, test: Sequences) 
 def linear(fit: Floats, side: Sequences) -> Floats:
     """What coefficients [columns of `with_earlier_frames`, out] predict for a side: [n, num_frames, out]."""
     outputs = np.empty((*side.inputs.shape[:2], fit.shape[1]))
-    for rows in few_frames(side):
-        outputs[rows] = (with_earlier_frames(side.inputs[rows]) @ fit).reshape(outputs[rows].shape)
+    for rows, t, x in with_earlier_frames(side.inputs):
+        outputs[rows, t] = x @ fit[: x.shape[1]]
     return outputs
 
 
-def few_frames(side: Sequences) -> Iterable[slice]:
-    """Slices of sequences with at most BLOCK_ROWS frames each, one sequence at least: the whole would be large."""
-    step = max(1, BLOCK_ROWS // side.inputs.shape[1])
-    return (slice(start, start + step) for start in range(0, len(side), step))
+def with_earlier_frames(inputs: NDArray[np.float32]) -> Iterable[tuple[slice, int, Floats]]:
+    """Some sequences and one frame at a time, since the whole would be large: which, and the design matrix of it.
 
-
-def with_earlier_frames(inputs: NDArray[np.float32]) -> Floats:
-    """A row a frame: the frame, up to MEMORY − 1 before it in its sequence (zeros before the start), and a one."""
-    n, num_frames, width = inputs.shape
-    memory = min(num_frames, MEMORY)
-    rows = np.zeros((n, num_frames, memory * width + 1))
-    rows[..., -1] = 1.0
-    for age in range(memory):
-        rows[:, age:, age * width : (age + 1) * width] = inputs[:, : num_frames - age]
-    return rows.reshape(n * num_frames, -1)
+    Its columns are a one, the frame, the one before it, and so on to MEMORY frames; at the start of a sequence there
+    are fewer: what would be zero is not there, which halves the work on short sequences.
+    """
+    n, num_frames, _ = inputs.shape
+    for start in range(0, n, BLOCK_ROWS):
+        rows = slice(start, min(start + BLOCK_ROWS, n))
+        for t in range(num_frames):
+            ages = inputs[rows, max(0, t + 1 - MEMORY) : t + 1][:, ::-1].reshape(rows.stop - start, -1)
+            yield rows, t, np.concatenate([np.ones((len(ages), 1)), ages], axis=1)
 
 
 def fits(task: Task, train: Sequences) -> Iterable[Floats]:
-    """Coefficients [columns of `with_earlier_frames`, out] for each of PENALTIES; the last, of the ones, is free.
+    """Coefficients [columns of `with_earlier_frames`, out] for each of PENALTIES; the first, of the ones, is free.
 
     One system of normal equations serves all penalties, and all outputs whose targets are missing in the same rows. An
     output that is never there gets zeros: its targets were not seen.
@@ -163,15 +160,15 @@ def fits(task: Task, train: Sequences) -> Iterable[Floats]:
     _, first, group = np.unique(flags, axis=1, return_index=True, return_inverse=True)
     size = min(train.inputs.shape[1], MEMORY) * task.num_inputs + 1
     systems = [(np.zeros((size, size)), np.zeros((size, (group == i).sum()))) for i in range(len(first))]
-    for rows in few_frames(train):
-        x = with_earlier_frames(train.inputs[rows])
+    for rows, t, x in with_earlier_frames(train.inputs):
+        columns = slice(x.shape[1])
         for i, (a, b) in enumerate(systems):
-            known = there[rows, :, first[i]].ravel()
-            told, y = x[known], targets[rows][..., group == i].reshape(len(x), -1)[known].astype(np.float64)
-            a += told.T @ told
-            b += told.T @ y
+            known = there[rows, t, first[i]]
+            told, y = x[known], targets[rows, t][known][:, group == i].astype(np.float64)
+            a[columns, columns] += told.T @ told
+            b[columns] += told.T @ y
     penalised = np.eye(size)
-    penalised[-1, -1] = 0.0
+    penalised[0, 0] = 0.0
     for penalty in PENALTIES:
         fit = np.zeros((size, task.num_outputs))
         for i, (a, b) in enumerate(systems):
