@@ -80,7 +80,8 @@ def scale(found: dict[str, Any]) -> str:
 def stages(found: dict[str, Any]) -> str:
     """Seconds of each stage, and of the whole."""
     lines = [
-        "**Stages**, seconds over all networks, one after another, one epoch of training:",
+        f"**Stages** ({found['rounds']} rounds of the whole, {found['measured']}), seconds over all networks, one after "
+        "another, one epoch of training:",
         "",
         "| stage | start of Python | imports | work | processor time | peak memory, MB |",
         "|---|---|---|---|---|---|",
@@ -95,10 +96,12 @@ def stages(found: dict[str, Any]) -> str:
     for name, row in found["stages"].items():
         if seconds := row["networks"]:
             lines.append(f"| {name} | {' | '.join(f'{seconds[model]:.1f}' for model in TASKS)} |")
-    lines += ["", "| the whole pipeline, one epoch of training | seconds | processor time |", "|---|---|---|"]
+    whole = "the whole pipeline, one epoch of training"
+    lines += ["", f"| {whole} | seconds (median, range) | processor time |", "|---|---|---|"]
     for name, row in found["whole"].items():
         cpu = f"{row['cpu_seconds']:.0f}" if "cpu_seconds" in row else ""
-        lines.append(f"| {name} | {row['seconds']['median']:.1f} | {cpu} |")
+        seconds = row["seconds"]
+        lines.append(f"| {name} | {seconds['median']:.1f}, {seconds['low']:.1f} to {seconds['high']:.1f} | {cpu} |")
     return "\n".join(lines)
 
 
