@@ -80,8 +80,8 @@ def scale(found: dict[str, Any]) -> str:
 def stages(found: dict[str, Any]) -> str:
     """Seconds of each stage, and of the whole."""
     lines = [
-        f"**Stages** ({found['rounds']} rounds of the whole, {found['measured']}), seconds over all networks, one after "
-        "another, one epoch of training:",
+        f"**Stages** ({found['rounds']} rounds of the whole, {found['measured']}), seconds over all networks, one "
+        "after another, one epoch of training:",
         "",
         "| stage | start of Python | imports | work | processor time | peak memory, MB |",
         "|---|---|---|---|---|---|",
