@@ -93,7 +93,8 @@ def test_tuplets(tuplet: str, metre: str, expected: list[float]) -> None:
 
 
 def test_of_a_chord_the_highest_note_counts_as_long_as_the_first() -> None:
-    assert notes("[CEG]2 [c2e]/ +E3A3+ [z2]") == [(1.0, 67), (0.5, 76), (1.5, 69)]
+    assert notes("[CEG]2 [c2e]/ +E3A3+ [zC]") == [(1.0, 67), (0.5, 76), (1.5, 69), (0.5, 60)]
+    assert abc.read(HEAD.format("C") + "A[z2]B").notes == [(0.0, 0.5, 69), (1.5, 2.0, 71)]
 
 
 def test_what_is_told_beside_notes_makes_no_sound() -> None:
@@ -120,6 +121,7 @@ def test_a_field_is_no_bar_that_begins_with_a_letter() -> None:
         ("L:1/8\nK:C\nA", "states no time signature"),
         ("M:none\nL:1/8\nK:C\nA", "states no time signature"),
         ("M:fast\nL:1/8\nK:C\nA", "its time signature is 'fast', expected one as 6/8, C or C|"),
+        ("M:4/4\nL:1/G\nK:C\nA", "its unit note length is '1/G', expected one as 1/8"),
         ("M:4/4\nL:1/8\nK:H\nA", "its key is 'H', expected one as G, F#m or D Mixolydian"),
     ],
 )

@@ -35,8 +35,9 @@ SHARPS = "FCGDAEB"  # in the order in which keys add them; flats come the other 
 MAJOR = {"C": 0, "D": 2, "E": 4, "F": -1, "G": 1, "A": 3, "B": 5}  # sharps of a major key
 # Sharps more than major's, by the first letters of a mode, whose case does not count (section 3.1.14).
 MODES = {"": 0, "maj": 0, "ion": 0, "mix": -1, "dor": -2, "m": -3, "min": -3, "aeo": -3, "phr": -4, "loc": -5, "lyd": 1}
-COMPOUND = (6, 9, 12)  # beats of an eighth of metres in which five, seven and nine notes take the time of three
-IN_TIME_OF = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # section 4.13
+# How many notes' time a tuplet takes (section 4.13); five, seven and nine take two's, in compound metres three's.
+IN_TIME_OF = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
+COMPOUND = (6, 9, 12)  # their numerators
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,7 @@ class _Page:
             self.metre = metre_of(value)
             self.first_metre = self.first_metre or self.metre
         elif name == "L":
-            numerator, _, denominator = value.partition("/")
-            self.unit = 4.0 * int(numerator) / int(denominator or 1)
+            self.unit = unit_of(value)
         elif name == "K":
             self.key, self.held = key_of(value), {}
         elif name == "V":
@@ -118,15 +118,13 @@ class _Page:
         self.broken = 1.0
 
     def chord(self, inner: str, outer_length: str) -> None:
-        """Add the highest note of a chord, as long as its first."""
-        notes = [
-            ((letter, octave), self.pitch_of(accidental, letter, octave), units(length))
-            for accidental, letter, octave, length in INNER.findall(inner)
-        ]
-        sounding = [(pitch, written) for written, pitch, _ in notes if pitch is not None]
-        if sounding:
-            pitch, written = max(sounding)
-            self.add(written, pitch, notes[0][2] * units(outer_length))
+        """Add the highest note of a chord, a rest where it has none, as long as its first."""
+        found = INNER.findall(inner)
+        pitches = [self.pitch_of(accidental, letter, octave) for accidental, letter, octave, _ in found]
+        highest = max((pitch for pitch in pitches if pitch is not None), default=None)
+        if found:
+            _, letter, octave, _ = found[pitches.index(highest)]
+            self.add((letter, octave), highest, units(found[0][3]) * units(outer_length))
 
     def begin_tuplet(self, p: str, q: str | None, r: str | None) -> None:
         """`(p:q:r`: p notes in the time of q, for the next r."""
@@ -136,7 +134,7 @@ class _Page:
 
 
 def read(text: str) -> Tune:
-    """Read one tune; raises KellyError where it has several voices or states no metre or key that is known."""
+    """Read one tune; raises KellyError where it has several voices or states no metre, key or unit that is known."""
     page = _Page()
     for token in TOKEN.finditer(text):
         kind = token.lastgroup
@@ -189,11 +187,19 @@ def units(length: str) -> float:
     return int(numerator or 1) / divided
 
 
+def unit_of(value: str) -> float:
+    """Quarter notes of a unit note length, as `1/8`."""
+    found = re.match(r"(\d+)\s*/\s*([1-9]\d*)", value)
+    if not found:
+        raise KellyError(f"its unit note length is {value!r}, expected one as 1/8")
+    return 4.0 * int(found[1]) / int(found[2])
+
+
 def metre_of(value: str) -> tuple[int, int] | None:
     """Numerator and denominator of a time signature; None where it says that there is none."""
     if value.lower() in ("none", ""):
         return None
-    found = re.search(r"(\d+)\s*/\s*(\d+)", {"C": "4/4", "C|": "2/2"}.get(value, value))
+    found = re.search(r"([1-9]\d*)\s*/\s*([1-9]\d*)", {"C": "4/4", "C|": "2/2"}.get(value, value))
     if not found:
         raise KellyError(f"its time signature is {value!r}, expected one as 6/8, C or C|")
     return int(found[1]), int(found[2])
