@@ -14,8 +14,8 @@ from kelly.experiments.compare import scored
 from kelly.experiments.comparison_text import section
 from kelly.experiments.differences import OTHER_PIECES, Difference, Group, groups, over_seeds
 from kelly.experiments.revisions import Run, read_export
+from kelly.report.effective import settings
 from kelly.safety.errors import KellyError
-from kelly.settings.effective import settings
 from kelly.settings.tasks import TASKS
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
 
 from kelly.evaluation import intervals as module
 from kelly.evaluation.intervals import by_piece, intervals
@@ -39,23 +38,6 @@ def test_intervals_cover_the_true_skill_and_the_true_gap_as_often_as_they_say(mo
         )
     assert (covered / 200 > 0.88).all()
     assert (covered / 200 < 0.99).all()
-
-
-def test_the_ends_are_those_of_scipys_bootstrap() -> None:
-    network, baseline, reference, pieces = draw(40, 0.03)
-    found = intervals(network, baseline, None, {"ridge": reference}, pieces)
-    n, own, mean, other = by_piece([network.numbers, network.sums, baseline.sums, reference.sums], pieces)
-    for name, statistic, rows in (
-        ("skill", lambda a, b, axis: (b.sum(axis) - a.sum(axis)) / b.sum(axis), (own, mean)),
-        ("ridge_gap", lambda a, b, c, axis: (b.sum(axis) - a.sum(axis)) / c.sum(axis), (own, other, n)),
-    ):
-        theirs = bootstrap(
-            rows, statistic, paired=True, n_resamples=20_000, confidence_level=module.expanded(40), method="percentile",
-            rng=np.random.default_rng(1),
-        ).confidence_interval  # fmt: skip
-        width = theirs.high - theirs.low
-        assert found[f"{name}_low"] == pytest.approx(theirs.low, abs=0.06 * width)
-        assert found[f"{name}_high"] == pytest.approx(theirs.high, abs=0.06 * width)
 
 
 def test_a_clear_difference_lies_wholly_on_its_side_of_zero() -> None:

@@ -20,6 +20,7 @@ LEVEL = 0.95
 FEWEST_PIECES = 10
 MOST_PIECES = 5_000  # more are dealt into so many heaps, which are drawn as pieces are
 NUM_RESAMPLES = 2_000
+BATCH = 50  # resamples in memory at a time
 SEED = 0
 
 
@@ -36,32 +37,32 @@ def intervals(
     num_pieces = len(np.unique(pieces[told]))
     if num_pieces < FEWEST_PIECES:
         return {}
+    # Here, since only evaluations draw intervals, and the import takes as long as a small one.
+    from scipy.stats import bootstrap
+
     best = np.zeros_like(network.sums) if floor is None else floor.sums
     rows = [network.numbers, network.sums, baseline.sums, best, *(other.sums for other in others.values())]
-    found = skill_and_gaps(*resampled(by_piece([row[told] for row in rows], pieces[told])))
     # Percentiles, as BCa is not defined where a network equals its reference.
-    outside = (1 - expanded(num_pieces)) / 2
-    low, high = np.quantile(found, [outside, 1 - outside], axis=1)
+    found = bootstrap(
+        tuple(by_piece([row[told] for row in rows], pieces[told])),
+        skill_and_gaps,
+        n_resamples=NUM_RESAMPLES,
+        batch=BATCH,
+        vectorized=True,
+        paired=True,
+        axis=-1,
+        confidence_level=expanded(num_pieces),
+        method="percentile",
+        rng=np.random.default_rng(SEED),
+    ).confidence_interval
     names = ["skill", *(f"{name}_gap" for name in others)]
-    ends = zip(names, low, high, strict=True)
+    ends = zip(names, found.low, found.high, strict=True)
     return {f"{name}_{end}": float(at) for name, *both in ends for end, at in zip(("low", "high"), both, strict=True)}
 
 
-def resampled(rows: Floats) -> Floats:
-    """The sums [len(rows), NUM_RESAMPLES] of `rows` [n, num_pieces] over pieces that are drawn with replacement.
-
-    A sum needs only how often each piece is drawn. scipy.stats.bootstrap does the same, but its import alone takes as
-    long as a small evaluation.
-    """
-    rng, num_pieces = np.random.default_rng(SEED), rows.shape[1]
-    draws = (rng.integers(num_pieces, size=num_pieces) for _ in range(NUM_RESAMPLES))
-    # Row by row, not as one product: equal rows must have equal sums, to the last digit.
-    return np.array([(rows * np.bincount(drawn, minlength=num_pieces)).sum(axis=1) for drawn in draws]).T
-
-
-def skill_and_gaps(*sums: Floats) -> Floats:
-    """The skill and the gaps [1 + others, n] of sums [n] of the rows that `intervals` puts together."""
-    number, network, baseline, floor, *others = sums
+def skill_and_gaps(*rows: Floats, axis: int) -> Floats:
+    """The skill and the gaps of the pieces along `axis`, from the rows that `intervals` puts together."""
+    number, network, baseline, floor, *others = (row.sum(axis=axis) for row in rows)
     return np.stack([(baseline - network) / (baseline - floor), *((other - network) / number for other in others)])
 
 

@@ -15,8 +15,8 @@ from kelly.experiments.revisions import WORKSPACE, Export, Revision, Run
 from kelly.prepared import splits
 from kelly.prepared.loading import divided
 from kelly.prepared.sequences import Dataset, Sequences
+from kelly.report.effective import settings
 from kelly.safety.errors import KellyError
-from kelly.settings.effective import settings
 from kelly.settings.tasks import TASKS, Task
 
 

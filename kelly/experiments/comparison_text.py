@@ -9,7 +9,7 @@ import numpy as np
 from kelly.evaluation.verdicts import fixed
 from kelly.experiments.differences import OTHER_PIECES, Group, Interval
 from kelly.experiments.revisions import Run
-from kelly.settings.effective import Setting
+from kelly.report.effective import Setting
 from kelly.settings.tasks import Task
 
 LEGEND = """\

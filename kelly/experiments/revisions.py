@@ -16,10 +16,10 @@ from ruamel.yaml.error import YAMLError
 
 from kelly.prepared.loading import DATA, datasets_folder
 from kelly.prepared.sequences import digest, read_about
+from kelly.report.effective import Setting, settings
 from kelly.rtneural.document import document
 from kelly.rtneural.reader import Model, parse
 from kelly.safety.errors import KellyError
-from kelly.settings.effective import Setting, settings
 from kelly.settings.params import Splitting
 from kelly.settings.tasks import Task
 

@@ -10,8 +10,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from kelly.report.effective import flat, settings
 from kelly.report.facts import Facts
-from kelly.settings.effective import flat, settings
 from kelly.settings.params import PARAMS_FILE, Model
 
 MODIFIED = "-modified"

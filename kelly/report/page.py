@@ -12,11 +12,11 @@ from markupsafe import Markup, escape
 from kelly.evaluation.results import read_history
 from kelly.evaluation.verdicts import fixed, paragraph
 from kelly.report import cautions, commands
+from kelly.report.effective import flat
 from kelly.report.facts import Facts, read_picture
 from kelly.report.table import LEGEND, LOSS_UNITS
 from kelly.safety.atomic import write_text
 from kelly.safety.errors import KellyError
-from kelly.settings.effective import flat
 from kelly.settings.tasks import TASKS, Task
 
 NUM_SHOWN = 5  # skipped files that are named before one asks for the rest

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 
-from kelly.datasets.reading.notation import SEMITONES, Notes, append
+from kelly.datasets.reading.notation import SEMITONES, Voice, append
 from kelly.safety.errors import KellyError
 
 NOTE = r"(?P<{0}accidental>\^{{1,2}}|_{{1,2}}|=)?(?P<{0}letter>[A-Ga-gz])(?P<{0}octave>[,']*)(?P<{0}length>\d*/*\d*)"
@@ -49,7 +49,7 @@ class Tune:
     metre: the first time signature's numerator and denominator
     """
 
-    notes: Notes
+    notes: Voice
     bars: list[float]
     metre: tuple[int, int]
 
@@ -164,9 +164,9 @@ def read(text: str) -> Tune:
     return Tune(*_in_time(page), page.first_metre)
 
 
-def _in_time(page: _Page) -> tuple[Notes, list[float]]:
+def _in_time(page: _Page) -> tuple[Voice, list[float]]:
     """The notes with onset and end, ties joined, and where bars begin."""
-    notes: Notes = []
+    notes: Voice = []
     times, bars, is_tied = [0.0], [0.0], False
     for sound in page.sounds:
         if sound.pitch is not None:
@@ -217,5 +217,5 @@ def key_of(value: str) -> dict[str, int]:
     mode = found["mode"].lower()
     more = MODES.get(mode[:3], MODES.get(mode[:1], 0))
     sharps = MAJOR[found["tonic"]] + {"#": 7, "b": -7, "": 0}[found["sign"]] + more
-    key = dict.fromkeys(SHARPS[:sharps], 1) if sharps > 0 else dict.fromkeys(SHARPS[sharps:] if sharps else "", -1)
+    key = dict.fromkeys(SHARPS[:sharps], 1) if sharps >= 0 else dict.fromkeys(SHARPS[sharps:], -1)
     return key | {letter.upper(): ALTERED[sign] for sign, letter in re.findall(r"([\^_=])([A-Ga-g])", found["own"])}

@@ -5,14 +5,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from kelly.datasets.reading.notation import SEMITONES, Notes, append
+from kelly.datasets.reading.notation import SEMITONES, Voice, append
 from kelly.safety.errors import KellyError
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 LISTED = "META-INF/container.xml"  # in a compressed file: which of its files is the score
 
 
-def read(path: Path) -> tuple[list[Notes], list[float], tuple[int, int]]:
+def read(path: Path) -> tuple[list[Voice], list[float], tuple[int, int]]:
     """Read the notes of the four VOICES, the bars of the first, and the metre that it begins in.
 
     Raises KellyError where there is not one part each. Reads the elements that tell notes and bars; music21, which
@@ -44,9 +44,9 @@ def _score(path: Path) -> Element:
         return ElementTree.fromstring(archive.read(listed.get("full-path", "")))  # noqa: S314 - as above
 
 
-def _notes_and_bars(part: Element) -> tuple[Notes, list[float]]:
+def _notes_and_bars(part: Element) -> tuple[Voice, list[float]]:
     """The notes of one part, of a chord the highest, and where its bars begin, and the end."""
-    notes: Notes = []
+    notes: Voice = []
     bars, divisions = [0.0], 1
     for measure in part.iterfind("measure"):
         divisions = int(measure.findtext("attributes/divisions", str(divisions)))  # of a quarter note

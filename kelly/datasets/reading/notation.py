@@ -1,12 +1,12 @@
 """What notations have in common: the letters' pitches, notes of one voice with their ties, and the beat of a metre."""
 
-Notes = list[tuple[float, float, int]]  # onset and end in quarter notes, MIDI pitch
+Voice = list[tuple[float, float, int]]  # onset and end in quarter notes, MIDI pitch
 
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 CLOSE = 1e-6  # quarter notes
 
 
-def append(notes: Notes, onset: float, length: float, pitch: int, is_tied: bool) -> None:
+def append(notes: Voice, onset: float, length: float, pitch: int, is_tied: bool) -> None:
     """Append a note to one voice, or lengthen the last one where a tie joins them."""
     if is_tied and notes and notes[-1][2] == pitch and abs(notes[-1][1] - onset) < CLOSE:
         notes[-1] = (notes[-1][0], onset + length, pitch)

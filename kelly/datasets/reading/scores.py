@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from kelly.datasets.reading import abc, musicxml
-from kelly.datasets.reading.notation import Notes, beat
+from kelly.datasets.reading.notation import Voice, beat
 from kelly.datasets.skipped import Skipped, check_skipped
 from kelly.safety.errors import KellyError
 
@@ -110,7 +110,7 @@ def read_tune(name: str, collection: str, text: str) -> Piece:
     return _piece(name, collection, tune.notes, [], tune.bars, beat(*tune.metre))
 
 
-def _piece(name: str, collection: str, melody: Notes, others: Notes, bars: Iterable[float], beat: float) -> Piece:
+def _piece(name: str, collection: str, melody: Voice, others: Voice, bars: Iterable[float], beat: float) -> Piece:
     edges = _join_split_bars(list(bars))
     if len(edges) < 3 or len(melody) < 8:
         raise KellyError(f"it has {len(edges) - 1} bars and {len(melody)} notes, expected at least 2 and 8")
