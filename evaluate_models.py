@@ -1,11 +1,11 @@
 """Score the best checkpoints of the five networks: `python evaluate_models.py --help`."""
 
-from kelly.safety.console import run
+from kelly.runtime.console import run
 
 
 def main() -> None:
     """Run the command line."""
-    from kelly import evaluate_all  # here, so that Ctrl-C is answered while PyTorch is being imported as well
+    from kelly.commands import evaluate_all  # here, so that Ctrl-C is answered while PyTorch is being imported as well
 
     evaluate_all.main()
 

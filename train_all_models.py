@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from kelly.safety.console import run
+from kelly.runtime.console import run
 
 
 def main() -> None:
     """Run the command line; its defaults come from the params.yaml beside it."""
-    from kelly import train_all  # here, so that Ctrl-C is answered while PyTorch is being imported as well
+    from kelly.commands import train_all  # here, so that Ctrl-C is answered while PyTorch is being imported as well
 
     train_all.main(Path(__file__).with_name("params.yaml"))
 

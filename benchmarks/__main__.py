@@ -19,9 +19,9 @@ import torch
 
 from benchmarks.measure import rounded
 from benchmarks.tables import tables
-from kelly.cli import put_between
-from kelly.safety.atomic import write_text
-from kelly.safety.console import run
+from kelly.commands import put_between
+from kelly.runtime.atomic import write_text
+from kelly.runtime.console import run
 
 RESULTS, PAGE = Path("benchmarks/results.json"), Path("docs/performance.md")
 BEGIN, END = "<!-- measured by `make bench`, do not edit -->", "<!-- end of what is measured -->"

@@ -26,10 +26,10 @@ from benchmarks.measure import in_turns, spread
 NETWORK = """
 import sys
 from pathlib import Path
-from kelly.datasets.generate import generate
-from kelly.datasets.extraction.workers import workers
-from kelly.settings.params import source_settings
-from kelly.settings.tasks import TASKS
+from kelly.sources.generate import generate
+from kelly.sources.extraction.workers import workers
+from kelly.config.params import source_settings
+from kelly.tasks import TASKS
 if __name__ == "__main__":
     path, num_workers, folder = sys.argv[1:]
     name = "groovepredictor"
@@ -109,7 +109,7 @@ def write_variations(files: list[Path], number: int, folder: Path) -> Path:
 
 
 def measured(path: Path, workers: int, folder: Path) -> tuple[float, float, str]:
-    """Seconds, peak memory in bytes of all processes together, and what was printed, of one run."""
+    """Seconds, peak memory in bytes of all processes process_group, and what was printed, of one run."""
     start = time.perf_counter()
     command = [sys.executable, "-c", NETWORK, str(path), str(workers), str(folder)]
     process = psutil.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})

@@ -8,15 +8,14 @@ from torch import Tensor
 
 from benchmarks.measure import Way, timed
 from benchmarks.usual_loop import Parts
+from kelly.config.params import TaskConfig
 from kelly.networks import Network
-from kelly.settings.layers import LSTM
-from kelly.settings.params import Settings
-from kelly.settings.tasks import Task
+from kelly.tasks import LSTM, Task
 from kelly.training.batches import Batches
-from kelly.training.runs import VALIDATION_BATCH
+from kelly.training.train_model import VALIDATION_BATCH
 
 
-def limit(s: Settings, parts: Parts) -> Way:
+def limit(s: TaskConfig, parts: Parts) -> Way:
     """The products of matrices that live frames ask for, and Adam's memory traffic; nothing else."""
     batches = {"train": s.training.batch_size, "validation": VALIDATION_BATCH}
     generator = torch.Generator().manual_seed(s.training.seed)

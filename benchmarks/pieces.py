@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Way, in_turns, spread, timed
-from kelly.exports.export import document, export
-from kelly.exports.release import as_function
+from kelly.export.export_model import as_function
+from kelly.export.rtneural_file import document, export
 from kelly.networks import Network
 from kelly.rtneural.reader import read
-from kelly.settings.tasks import TASKS, Task
+from kelly.tasks import TASKS, Task
 from kelly.training.adam import Adam
-from kelly.training.backpropagation import Passes
+from kelly.training.backprop import Backprop
 from kelly.training.checkpoints import CheckpointManager
 from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import TrainingMetrics
@@ -38,7 +38,7 @@ def measure(rounds: int) -> dict[str, Any]:
 def pieces(task: Task, folder: Path) -> dict[str, Way]:
     """The ways of one network."""
     network = Network(task)
-    passes = Passes(network)
+    passes = Backprop(network)
     optimizer = Adam(passes.parameters, passes.gradient, 0.001)
     manager, stopper, history = CheckpointManager(folder), EarlyStopping(), TrainingMetrics()
     for epoch in range(1, 51):

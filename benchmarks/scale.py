@@ -18,12 +18,12 @@ import torch
 
 from benchmarks.measure import Way, in_turns, spread
 from benchmarks.processes import run
+from kelly.data.dataset import Sequences
+from kelly.data.splits import SplitView
 from kelly.networks import Network
-from kelly.prepared.sequences import Sequences
-from kelly.prepared.splits import Side
-from kelly.settings.tasks import TASKS
+from kelly.tasks import TASKS
 from kelly.training.adam import Adam
-from kelly.training.backpropagation import Passes
+from kelly.training.backprop import Backprop
 from kelly.training.batches import BLOCK_BYTES, MEMORY_BYTES, Batches, Chunk
 from kelly.training.loop import run_epoch
 
@@ -94,10 +94,10 @@ def steps(name: str, folder: Path) -> Way:
     rows = np.arange(len(data))
     generator = torch.Generator().manual_seed(1)
     loader = SomeChunks(
-        Side(data, rows, rows), BATCH_SIZE, generator, memory_bytes=memory_bytes, block_bytes=block_bytes
+        SplitView(data, rows, rows), BATCH_SIZE, generator, memory_bytes=memory_bytes, block_bytes=block_bytes
     )
     loader.per_round = per_round
-    passes = Passes(Network(task))
+    passes = Backprop(Network(task))
     optimizer = Adam(passes.parameters, passes.gradient, 0.001)
 
     def some_steps() -> float:

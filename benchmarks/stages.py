@@ -14,7 +14,7 @@ from tqdm import tqdm, trange
 
 from benchmarks.measure import in_turns, spread
 from benchmarks.processes import run
-from kelly.settings.tasks import TASKS
+from kelly.tasks import TASKS
 
 STAGES = ("generate", "split", "train", "export", "evaluate")
 PROJECT = Path(__file__).parents[1]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kelly.settings.tasks import TASKS
+from kelly.tasks import TASKS
 
 
 def tables(results: dict[str, Any]) -> str:

@@ -17,23 +17,23 @@ from benchmarks.limit import limit
 from benchmarks.measure import Way, in_turns, ratio, timed
 from benchmarks.usual_loop import Parts, usual_loop
 from benchmarks.with_lightning import with_lightning
+from kelly.config.params import TaskConfig, load
+from kelly.data.loading import DATA, load_splits
 from kelly.networks import Network
 from kelly.pipeline.chains import LONGEST_FIRST
-from kelly.prepared.loading import DATA, load_parts
-from kelly.settings.params import Settings, load
 from kelly.training.adam import Adam
-from kelly.training.backpropagation import Passes
+from kelly.training.backprop import Backprop
 from kelly.training.batches import Batches
 from kelly.training.loop import run_epoch
-from kelly.training.runs import VALIDATION_BATCH
+from kelly.training.train_model import VALIDATION_BATCH
 
 CORES = os.cpu_count() or 1
 EPOCHS = 2  # of a round of the whole job
 
 
-def ours(s: Settings, parts: Parts) -> Way:
+def ours(s: TaskConfig, parts: Parts) -> Way:
     """What `dvc repro` runs."""
-    passes = Passes(Network(s.task, s.training.seed))
+    passes = Backprop(Network(s.task, s.training.seed))
     optimizer = Adam(passes.parameters, passes.gradient, s.training.learning_rate)
     generator = torch.Generator().manual_seed(s.training.seed)
     train = Batches(parts["train"], s.training.batch_size, generator)
@@ -46,9 +46,9 @@ def ours(s: Settings, parts: Parts) -> Way:
     return partial(timed, epoch)
 
 
-def prepared() -> dict[str, tuple[Settings, Parts]]:
+def prepared() -> dict[str, tuple[TaskConfig, Parts]]:
     """Settings and default data of each network, as the pipeline left them."""
-    return {name: (s, load_parts(s, DATA)) for name, s in load().items()}
+    return {name: (s, load_splits(s, DATA)) for name, s in load().items()}
 
 
 def measure(rounds: int) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def measure(rounds: int) -> dict[str, Any]:
 
 
 def job(
-    rounds: int, data: dict[str, tuple[Settings, Parts]], threads: dict[str, int], serial: dict[str, float]
+    rounds: int, data: dict[str, tuple[TaskConfig, Parts]], threads: dict[str, int], serial: dict[str, float]
 ) -> dict[str, Any]:
     """All five networks, the same number of epochs each: ours in two processes, Lightning in one, in turns."""
     lightnings = [with_lightning(s, parts, threads[name]) for name, (s, parts) in data.items()]
@@ -108,7 +108,7 @@ def job(
 
 
 class SideBySide:
-    """Processes that train the networks as `kelly repro` does: the largest first, each when a process is free."""
+    """ProcessGroup that train the networks as `kelly repro` does: the largest first, each when a process is free."""
 
     def __init__(self, number: int) -> None:
         self.number = number

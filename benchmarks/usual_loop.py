@@ -7,11 +7,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.measure import Way, timed
+from kelly.config.params import TaskConfig
+from kelly.data.dataset import Sequences
 from kelly.networks import Network
-from kelly.prepared.sequences import Sequences
-from kelly.settings.params import Settings
 from kelly.training.objectives import LOSSES, METRICS
-from kelly.training.runs import VALIDATION_BATCH
+from kelly.training.train_model import VALIDATION_BATCH
 
 Parts = dict[str, Sequences]
 
@@ -42,7 +42,7 @@ def loss_and_metric(network: Network, batch: tuple[Tensor, ...]) -> tuple[Tensor
     return total / number, METRICS[task.metric].sums(logits.detach(), batch[1], mask)
 
 
-def usual_loop(s: Settings, parts: Parts, threads: int = 1) -> Way:
+def usual_loop(s: TaskConfig, parts: Parts, threads: int = 1) -> Way:
     """A row-wise data set, a DataLoader, autograd, torch.optim.Adam, and `.item()` for the running sums."""
     network = Network(s.task, s.training.seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=s.training.learning_rate)

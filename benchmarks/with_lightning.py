@@ -11,15 +11,15 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.measure import Way
 from benchmarks.usual_loop import Parts, loss_and_metric, tensors
+from kelly.config.params import TaskConfig
 from kelly.networks import Network
-from kelly.settings.params import Settings
-from kelly.training.runs import VALIDATION_BATCH
+from kelly.training.train_model import VALIDATION_BATCH
 
 
 class Module(lightning.LightningModule):
     """A network as Lightning trains it; the seconds of each epoch, without what comes before and after, are kept."""
 
-    def __init__(self, s: Settings) -> None:
+    def __init__(self, s: TaskConfig) -> None:
         super().__init__()
         self.network, self.learning_rate = Network(s.task, s.training.seed), s.training.learning_rate
         self.seconds = 0.0
@@ -48,7 +48,7 @@ class Module(lightning.LightningModule):
         self.seconds = time.perf_counter() - self.started
 
 
-def with_lightning(s: Settings, parts: Parts, threads: int = 1) -> Way:
+def with_lightning(s: TaskConfig, parts: Parts, threads: int = 1) -> Way:
     """Lightning in its natural use, without bar, logger and checkpoints."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")

@@ -6,8 +6,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from kelly.settings.layers import LSTM
-from kelly.settings.tasks import TASKS, Task
+from kelly.tasks import LSTM, TASKS, Task
 
 ACTIVATION: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,

@@ -2,8 +2,8 @@
 
 import gc
 
-from kelly.safety.console import answer_interrupts
+from kelly.runtime.console import answer_interrupts
 
 answer_interrupts()
-# Looking for garbage among what is imported takes a sixth of PyTorch's import; `run` of kelly.safety.console begins it.
+# Looking for garbage among what is imported takes a sixth of PyTorch's import; `run` of kelly.runtime.console begins it.
 gc.disable()

@@ -1,14 +1,14 @@
 """Export one network for RTNeural and prove it: `python -m stages.export emotionrecognizer` → trained_models/*.json."""
 
-from kelly.exports.release import release
-from kelly.prepared.loading import DATA, load_parts
-from kelly.settings.params import Settings
-from stages.frame import TRAINED, run
+from kelly.config.params import TaskConfig
+from kelly.data.loading import DATA, load_splits
+from kelly.export.export_model import release
+from stages.common import TRAINED, run
 
 
-def main(s: Settings) -> None:
+def main(s: TaskConfig) -> None:
     """Write trained_models/{model}.json."""
-    parts = load_parts(s, DATA)
+    parts = load_splits(s, DATA)
     model = release(s.task, TRAINED, parts)
     parity_error = model.metadata["parity_error"]
     print(f"{s.task.title}: {model.num_parameters:,} parameters, proven to {parity_error:.1e}")

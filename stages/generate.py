@@ -1,13 +1,13 @@
 """Read or draw the data of one network: `python -m stages.generate emotionrecognizer` → data/datasets/."""
 
-from kelly.datasets.extraction.workers import workers
-from kelly.datasets.generate import generate
-from kelly.prepared.loading import DATA, datasets_folder
-from kelly.settings.params import Settings
-from stages.frame import run
+from kelly.config.params import TaskConfig
+from kelly.data.loading import DATA, datasets_folder
+from kelly.sources.extraction.workers import workers
+from kelly.sources.generate import generate
+from stages.common import run
 
 
-def main(s: Settings) -> None:
+def main(s: TaskConfig) -> None:
     """Write data/datasets/{model}/."""
     with workers(s.extraction.num_workers, s.extraction.dask):
         dataset = generate(s.task, s.source, s.data, datasets_folder(DATA, s.task.name))

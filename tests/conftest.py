@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from browser import chromium
 from playwright.sync_api import Browser
+from support.browser import chromium
 
 PROJECT = Path(__file__).parents[1]
 

@@ -5,7 +5,7 @@
 
 Needs atheris (`pip install -e '.[fuzz]'`, Linux). The search runs in a process of its own, so that a crash of a library
 and an input that takes longer than TIMEOUT_S are found as well. Ends with one line; on a failure it prints the input,
-leaves it in a file and exits 1. tests/test_fuzz.py runs the same targets without atheris, for seconds.
+leaves it in a file and exits 1. tests/sources/readers/test_fuzz.py runs the same targets without atheris, for seconds.
 """
 
 import argparse
@@ -32,8 +32,8 @@ def search(reader: str, folder: Path, flags: list[str]) -> None:
 
     sys.path.insert(0, str(PROJECT))  # the readers beside this file, not those of an installation
     with atheris.instrument_imports(include=["kelly"]):
-        from fuzz_inputs import mutated, real, seeds
-        from fuzz_targets import TARGETS
+        from support.fuzz_inputs import mutated, real, seeds
+        from support.fuzz_targets import TARGETS
     target, others = TARGETS[reader], seeds(reader) + real(reader)
     (folder / "corpus").mkdir()
     for i, seed in enumerate(others):

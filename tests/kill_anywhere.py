@@ -1,6 +1,6 @@
 """Kills the pipeline again and again at random instants and compares what comes out in the end with an unbroken run.
 
-`python tests/kill_anywhere.py --kills 200` tries it by hand; tests/test_kill_anywhere.py does it ten times. After every
+`python tests/kill_anywhere.py --kills 200` tries it by hand; tests/training/test_kill_anywhere.py does it ten times. After every
 kill each file must be whole; when the last run has ended, every output must hold the same bytes as the unbroken run's.
 """
 
@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from clone import Clone, choose, kill
-from published_layouts import write_midi_folder
+from support.clone import Clone, choose, kill
+from support.published_layouts import write_midi_folder
 
-from kelly.pipeline import dvc_notes
+from kelly.pipeline import dvc_files
 
 MODELS = ("groovepredictor", "emotionrecognizer", "dynamicsengine")  # without a memory, with one, from files
 NUM_FILES = 160  # five chunks
@@ -154,8 +154,8 @@ class Trial:
 
     def mend(self) -> int:
         """Do what `make repro` does before it calls DVC, and what it says; return how many notes were broken."""
-        found = dvc_notes.mend(self.clone.folder)
-        (self.clone.folder / dvc_notes.INDEX_LOCK).unlink(missing_ok=True)
+        found = dvc_files.mend(self.clone.folder)
+        (self.clone.folder / dvc_files.INDEX_LOCK).unlink(missing_ok=True)
         return len(found)
 
     def unbroken(self) -> tuple[dict[str, bytes | str], float]:

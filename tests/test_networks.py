@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from kelly.networks import Network
-from kelly.settings.layers import LSTM, Dense, Layer
-from kelly.settings.tasks import TASKS
+from kelly.tasks import LSTM, TASKS, Dense, Layer
 from kelly.training import DynamicsEngine, EmotionRecognizer, GroovePredictor, HarmonyPredictor, MelodyTransformer
 
 EXPECTED: dict[Callable[[], Network], tuple[int, tuple[Layer, ...], int, int]] = {

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.audition.chance import MELODY, NUMBER, ONSETS, added, pick, uniform
 from kelly.audition.phrase import BAR, NUM_NAMED, PARTS, SIXTEENTH, SIXTEENTHS, TICKS_PER_QUARTER, Note, rounded
-from kelly.datasets.music.chords import CHORDS, NO_CHORD, ROOTS, TEMPLATES
+from kelly.audition.rng import MELODY, NUMBER, ONSETS, added, pick, uniform
+from kelly.sources.music.chords import CHORDS, NO_CHORD, ROOTS, TEMPLATES
 
 Floats = NDArray[np.float64]
 

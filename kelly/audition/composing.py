@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from kelly.audition import arranging, chance, phrase
+from kelly.audition import arranging, phrase, rng
 from kelly.audition.arranging import Arranger, Floats, chord_name, chord_root, chord_tones
-from kelly.audition.chance import HARMONY, pick, uniform
 from kelly.audition.phrase import PARTS, SIXTEENTHS, Note, Phrase, apart, rounded
-from kelly.datasets.music.chords import NUM_CHORDS, QUALITIES
-from kelly.datasets.music.tonality import AROUSAL_WEIGHTS, MEAN_BPM
-from kelly.inputs import emotion
-from kelly.inputs.heard import DECAY
+from kelly.audition.rng import HARMONY, pick, uniform
+from kelly.features import emotion
+from kelly.features.context import DECAY
 from kelly.rtneural.reader import Model
-from kelly.safety.errors import KellyError
+from kelly.runtime.errors import KellyError
+from kelly.sources.music.chords import NUM_CHORDS, QUALITIES
+from kelly.sources.music.tonality import AROUSAL_WEIGHTS, MEAN_BPM
 
 MAX_BARS = 64
 MIN_BPM, MAX_BPM = 30, 300
 # Tempo of an emotion where none is asked for: arousal 1 is one standard deviation, in octaves, above the mean of the
-# pieces that listeners rated (kelly.datasets.music.tonality).
+# pieces that listeners rated (kelly.sources.music.tonality).
 BPM_OCTAVES = AROUSAL_WEIGHTS["log_tempo"][2]
 
 
@@ -105,7 +105,7 @@ def constants() -> dict[str, Any]:
     """What the page's JavaScript must know of all this, so that no number stands in both."""
     numbers = {
         name: value
-        for module in (phrase, chance, arranging)
+        for module in (phrase, rng, arranging)
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, int | float | tuple)
     }

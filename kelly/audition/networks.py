@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from kelly.rtneural.document import document
 from kelly.rtneural.reader import MAX_BYTES, Model, parse
-from kelly.safety.errors import KellyError
-from kelly.safety.files import read_bytes
-from kelly.settings.tasks import TASKS, Task
+from kelly.runtime.errors import KellyError
+from kelly.runtime.files import read_bytes
+from kelly.tasks import TASKS, Task
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from kelly.audition.composing import MAX_BPM, MIN_BPM, constants
 from kelly.audition.midi_file import MADE_BY
 from kelly.audition.networks import Exports
 from kelly.audition.phrase import PARTS
-from kelly.inputs import features
-from kelly.settings.tasks import TASKS
+from kelly.features import log_mel
+from kelly.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "page"
 SCRIPTS = ("rtneural.js", "composing.js", "midi.js", "hearing.js", "sound.js", "roll.js", "main.js")
@@ -53,10 +53,10 @@ def page_constants() -> dict[str, Any]:
         "MAX_BPM": MAX_BPM,
         "TITLES": {name: task.title for name, task in TASKS.items()},
         "SIZES": {name: (task.num_inputs, task.num_outputs) for name, task in TASKS.items()},
-        "SAMPLE_RATE_HZ": features.SAMPLE_RATE_HZ,
-        "FFT_SIZE": features.FFT_SIZE,
-        "MIN_LEVEL_DB": features.MIN_LEVEL_DB,
-        "MEL_FILTERS": [(int(np.flatnonzero(row)[0]), row[row > 0].tolist()) for row in features.mel_filters()],
+        "SAMPLE_RATE_HZ": log_mel.SAMPLE_RATE_HZ,
+        "FFT_SIZE": log_mel.FFT_SIZE,
+        "MIN_LEVEL_DB": log_mel.MIN_LEVEL_DB,
+        "MEL_FILTERS": [(int(np.flatnonzero(row)[0]), row[row > 0].tolist()) for row in log_mel.mel_filters()],
     }
 
 

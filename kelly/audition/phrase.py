@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import NamedTuple
 
-from kelly.datasets.music.chords import QUALITIES
+from kelly.sources.music.chords import QUALITIES
 
 TICKS_PER_QUARTER = 480
 SIXTEENTH = TICKS_PER_QUARTER // 4

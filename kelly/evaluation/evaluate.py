@@ -8,17 +8,16 @@ file in the pipeline, a checkpoint on the command line.
 """
 
 from collections.abc import Callable, Mapping
-from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.evaluation.intervals import SEED, intervals
-from kelly.evaluation.references import constant, references
-from kelly.evaluation.scoring import Cost, Predicted, Scores, cost
-from kelly.prepared.sequences import Sequences
-from kelly.settings.tasks import Task
+from kelly.data.dataset import Sequences
+from kelly.evaluation.baselines import constant, references
+from kelly.evaluation.bootstrap import SEED, intervals
+from kelly.evaluation.metrics import METRICS, Cost, Predicted, Scores, cost
+from kelly.tasks import Task
 
 Network = Callable[[NDArray[np.float32]], NDArray[Any]]
 
@@ -77,7 +76,7 @@ def evaluate(
         scores[f"{name}_gap"] = other.mean - scores["loss"]
     scores |= intervals(*own, others, pieces)
     mean = Predicted(test, constant(task, train, validation, test))
-    scores |= resolve_name(task.scores)(*predicted, mean)
+    scores |= METRICS[task.name](predicted[0], predicted[1], mean)
     if task.is_recurrent:
         scores |= stateful_scores(task, network, parts)
     return scores

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.evaluation.scoring import Predicted, loss
-from kelly.prepared.sequences import Sequences
-from kelly.settings.tasks import Task
+from kelly.data.dataset import Sequences
+from kelly.evaluation.metrics import Predicted, loss
+from kelly.tasks import Task
 
 Floats = NDArray[np.float64]
 Levels = Callable[[str, int, int], list[tuple[str | int, ...]]]
@@ -75,3 +75,8 @@ def history(side: Sequences) -> tuple[list[str], list[int], list[int]]:
     second = np.where(context.max(axis=1) > 0, context.argmax(axis=1), -1)
     mode = ["" for _ in rows] if side.category is None else side.category.tolist()
     return mode, last.tolist(), second.tolist()
+
+
+NGRAMS: dict[str, Callable[[Task, Sequences, Sequences, Sequences], Floats]] = {
+    function.__name__: function for function in (bigram, trigram, trigram_given_mode)
+}

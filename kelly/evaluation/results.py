@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from kelly.evaluation.scoring import Scores
-from kelly.safety.atomic import write_text
-from kelly.safety.errors import KellyError
-from kelly.settings.tasks import Task
+from kelly.evaluation.metrics import Scores
+from kelly.runtime.atomic import write_text
+from kelly.runtime.errors import KellyError
+from kelly.tasks import Task
 
 CURVES = ("train_loss", "val_loss", "train_metric", "val_metric")  # of a history, beside its epochs
 

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
+from kelly.config.effective import settings
+from kelly.data import splits
+from kelly.data.dataset import Dataset, Sequences
+from kelly.data.loading import load_with_indices
+from kelly.evaluation.bootstrap import intervals
 from kelly.evaluation.evaluate import as_scores, costs
-from kelly.evaluation.intervals import intervals
-from kelly.evaluation.scoring import Predicted
-from kelly.experiments.comparison_picture import draw
+from kelly.evaluation.metrics import Predicted
 from kelly.experiments.comparison_text import LEGEND, MORE_SEEDS, section
 from kelly.experiments.differences import OTHER_PIECES, Group, difference, groups, mean
 from kelly.experiments.revisions import WORKSPACE, Export, Revision, Run
-from kelly.prepared import splits
-from kelly.prepared.loading import divided
-from kelly.prepared.sequences import Dataset, Sequences
-from kelly.report.effective import settings
-from kelly.safety.errors import KellyError
-from kelly.settings.tasks import TASKS, Task
+from kelly.plots.comparison import draw
+from kelly.runtime.errors import KellyError
+from kelly.tasks import TASKS, Task
 
 
 def compare(names: Sequence[str], models: Sequence[str] | None, picture: Path) -> None:
@@ -91,8 +91,8 @@ def parts_of(task: Task, export: Export, revision: Revision) -> dict[str, Sequen
     """The sides that an export was trained, chosen and scored on, divided as they were then."""
     s = export.splitting
     with revision.data(task, export.sha256) as folder:
-        rows = splits.split(Dataset.load(folder), s.seed, s.validation_split, s.test_split)
-        return divided(folder, rows, s)
+        rows = splits.split_dataset(Dataset.load(folder), s.seed, s.validation_split, s.test_split)
+        return load_with_indices(folder, rows, s)
 
 
 def scored(

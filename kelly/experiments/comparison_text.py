@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from kelly.evaluation.verdicts import fixed
+from kelly.config.effective import Setting
+from kelly.evaluation.comparisons import fixed
 from kelly.experiments.differences import OTHER_PIECES, Group, Interval
 from kelly.experiments.revisions import Run
-from kelly.report.effective import Setting
-from kelly.settings.tasks import Task
+from kelly.tasks import Task
 
 LEGEND = """\
-Loss, skill and headline score: on the test side, from the metrics of each revision; of several seeds their mean, and ±
+Loss, skill and primary_metric score: on the test side, from the metrics of each revision; of several seeds their mean, and ±
 the standard deviation of a run. Difference: loss less that of the reference, {reference}; below 0 is better.
 Intervals: 95 %; over pieces: had other test pieces been drawn (paired bootstrap); over seeds: had it been trained with
 other seeds (Student's t). Better or worse is said only where all intervals that are known lie on one side of 0."""
@@ -59,8 +59,8 @@ def plain(value: Any) -> str:
 
 def table(task: Task, found: Sequence[Group]) -> Iterator[list[str]]:
     """The cells: a row a revision, and one more for each group of several."""
-    headline = task.headline.replace("_", " ").replace("r2", "R²")
-    yield ["revision", "seed", "epochs", "best", "loss", "skill (95 %)", headline,
+    primary_metric = task.primary_metric.replace("_", " ").replace("r2", "R²")
+    yield ["revision", "seed", "epochs", "best", "loss", "skill (95 %)", primary_metric,
            "difference", "over pieces", "over seeds", ""]  # fmt: skip
     for number, group in enumerate(found):
         last = compared(group, is_reference=number == 0)
@@ -76,7 +76,7 @@ def own(task: Task, run: Run) -> list[str]:
     """A run's seed, epochs and scores."""
     scores, seed = run.scores, ABSENT if run.export is None else str(run.export.seed)
     epochs = [str(scores.get(key, ABSENT)) for key in ("epochs", "best_epoch")]
-    return [seed, *epochs, number(scores, "loss", 6), skill(scores), number(scores, task.headline, 3)]
+    return [seed, *epochs, number(scores, "loss", 6), skill(scores), number(scores, task.primary_metric, 3)]
 
 
 def of_all(task: Task, group: Group) -> list[str]:
@@ -85,9 +85,9 @@ def of_all(task: Task, group: Group) -> list[str]:
     loss = f"{np.mean(each):.6f} ± {np.std(each, ddof=1):.6f}"
     mean = {
         name: float(np.mean([run.scores.get(name, math.nan) for run in group.runs]))
-        for name in ("skill", task.headline)
+        for name in ("skill", task.primary_metric)
     }
-    score = number(mean, task.headline, 3)
+    score = number(mean, task.primary_metric, 3)
     return [f"mean of {len(each)} seeds", "", "", "", loss, skill(group.scores or mean), score]
 
 

@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 import orjson
 
+from kelly.config.params import TaskConfig
+from kelly.data import splits
+from kelly.data.dataset import Dataset, read_metadata
+from kelly.data.loading import DATA, data_fingerprint, datasets_folder, load_with_indices, splits_folder
 from kelly.evaluation.evaluate import core_scores
-from kelly.evaluation.scoring import Scores
+from kelly.evaluation.metrics import Scores
+from kelly.experiments.check_data import check_prepared
 from kelly.experiments.folds import folds, sides
-from kelly.experiments.prepared_data import check_prepared
-from kelly.experiments.side_by_side import each, jobs, stop_if_orphaned
-from kelly.exports.release import as_function, load_best
-from kelly.prepared import splits
-from kelly.prepared.loading import DATA, datasets_folder, divided, identified, splits_folder
-from kelly.prepared.sequences import Dataset, read_about
-from kelly.safety.atomic import write_text
-from kelly.settings.params import Settings
-from kelly.training.runs import train_model
+from kelly.experiments.parallel import each, jobs, stop_if_orphaned
+from kelly.export.export_model import as_function, load_best
+from kelly.runtime.atomic import write_text
+from kelly.training.train_model import train_model
 
 WIDTHS = {"train": 9, "validation": 12, "test": 10}  # of the columns that count pieces
 
@@ -32,44 +32,44 @@ WIDTHS = {"train": 9, "validation": 12, "test": 10}  # of the columns that count
 class Fold:
     """One fold of a network's data. number: from 1 to `total`; held_out: its rows; own: the pipeline's sides."""
 
-    settings: Settings
+    settings: TaskConfig
     number: int
     total: int
-    held_out: splits.Rows
-    own: dict[str, splits.Rows]
+    held_out: splits.Indices
+    own: dict[str, splits.Indices]
 
     @property
     def name(self) -> str:
         """For messages, and for what its network is told by."""
         return f"{self.number} of {self.total}"
 
-    def train(self, output: Path) -> dict[str, splits.Rows]:
+    def train(self, output: Path) -> dict[str, splits.Indices]:
         """Train without this fold, below `output`; the rows of the sides that it was trained with."""
         s = self.settings
         folder = datasets_folder(DATA, s.task.name)
         dataset = Dataset.load(folder)
         rows = sides(dataset, self.held_out, self.own, s.splitting)
         # Its rows are part of what it is: dealt otherwise, it would be scored on what it learned from.
-        digest = hashlib.sha256(b"".join(rows[side].tobytes() for side in splits.SIDES)).hexdigest()
-        data = identified(folder, rows, s.splitting) | {"fold": f"{self.name}, {digest[:12]}"}
+        digest = hashlib.sha256(b"".join(rows[side].tobytes() for side in splits.SPLITS)).hexdigest()
+        data = data_fingerprint(folder, rows, s.splitting) | {"fold": f"{self.name}, {digest[:12]}"}
         train_model(
-            s.task, s.training, splits.sides(dataset, rows, s.splitting.shuffle_seed), data, output,
+            s.task, s.training, splits.view_splits(dataset, rows, s.splitting.shuffle_seed), data, output,
             resume="same", save_history=False, after_epoch=stop_if_orphaned,
         )  # fmt: skip
         return rows
 
 
-def all_folds(settings: Settings, number: int) -> list[Fold]:
+def all_folds(settings: TaskConfig, number: int) -> list[Fold]:
     """The folds of one network's prepared data. Raises KellyError where it is not prepared, or has too few pieces."""
     check_prepared(settings)
     name = settings.task.name
     dataset = Dataset.load(datasets_folder(DATA, name))
-    own = splits.load(splits_folder(DATA, name))
+    own = splits.load_indices(splits_folder(DATA, name))
     dealt = folds(settings.task, dataset, own, settings.splitting, number)
     return [Fold(settings, i, number, rows, own) for i, rows in enumerate(dealt, start=1)]
 
 
-def crossval(chosen: list[Settings], number: int, output: Path, num_jobs: int | None = None) -> None:
+def crossval(chosen: list[TaskConfig], number: int, output: Path, num_jobs: int | None = None) -> None:
     """Cross-validate networks with `number` folds; print a table of each, and write it to {output}/{model}/folds.json.
 
     The checkpoints of the folds stay below {output}/{model}/, so that the same command need not train again.
@@ -92,8 +92,8 @@ def scored(fold: Fold, output: Path) -> tuple[Fold, Scores]:
     at = output / task.name / f"fold{fold.number}of{fold.total}"
     rows = fold.train(at)
     network, checkpoint = load_best(task, at / "checkpoints")
-    parts = divided(datasets_folder(DATA, task.name), rows, fold.settings.splitting)
-    pieces = {side: len(np.unique(parts[side].groups)) for side in splits.SIDES}
+    parts = load_with_indices(datasets_folder(DATA, task.name), rows, fold.settings.splitting)
+    pieces = {side: len(np.unique(parts[side].groups)) for side in splits.SPLITS}
     facts = {f"num_{side}_pieces": count for side, count in pieces.items()} | {"best_epoch": checkpoint["epoch"]}
     return fold, core_scores(task, as_function(network), parts) | facts
 
@@ -108,10 +108,10 @@ def spread(rows: list[Scores]) -> Scores:
     return {name: float(np.std([row[name] for row in rows], ddof=1)) for name in rows[0]}
 
 
-def table(settings: Settings, rows: list[Scores]) -> list[str]:
+def table(settings: TaskConfig, rows: list[Scores]) -> list[str]:
     """A line a fold, and the mean with its spread."""
     task, whole = settings.task, mean(rows)
-    about = read_about(datasets_folder(DATA, task.name))
+    about = read_metadata(datasets_folder(DATA, task.name))
     lines = [
         f"\n{task.title}, {about['source']}: {len(rows)} folds of the pieces that are not test",
         "fold    train  validation  held out   best epoch        loss    baseline   skill",

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from kelly.evaluation.intervals import LEVEL
-from kelly.evaluation.scoring import Cost, Scores
+from kelly.evaluation.bootstrap import LEVEL
+from kelly.evaluation.metrics import Cost, Scores
 from kelly.experiments.revisions import Run
 
 OTHER_PIECES = "other test pieces"

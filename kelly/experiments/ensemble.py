@@ -17,22 +17,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kelly.config.params import TaskConfig
+from kelly.data import splits
+from kelly.data.dataset import Sequences
+from kelly.data.loading import DATA, open_splits
 from kelly.evaluation.evaluate import Network as Function
-from kelly.evaluation.scoring import Predicted, cost
+from kelly.evaluation.metrics import Predicted, cost
 from kelly.experiments.crossval import all_folds
-from kelly.experiments.side_by_side import each, stop_if_orphaned
-from kelly.exports.release import as_function, load_best
+from kelly.experiments.parallel import each, stop_if_orphaned
+from kelly.export.export_model import as_function, load_best
 from kelly.networks import Network
-from kelly.prepared import splits
-from kelly.prepared.loading import DATA, load_sides
-from kelly.prepared.sequences import Sequences
-from kelly.safety.atomic import replacing
-from kelly.safety.errors import KellyError
-from kelly.settings.params import Settings
+from kelly.runtime.atomic import replacing
+from kelly.runtime.errors import KellyError
 from kelly.training.batches import Source
 from kelly.training.checkpoints import CheckpointManager, load_weights
 from kelly.training.history import TrainingMetrics
-from kelly.training.runs import train_model
+from kelly.training.train_model import train_model
 
 By = Literal["seeds", "folds"]
 MOST_AVERAGED = 10  # epochs of one member
@@ -44,7 +44,7 @@ BLOCK = 256  # sequences that members hear at a time
 class Ensemble:
     """The members of one network's ensemble, below `folder`."""
 
-    settings: Settings
+    settings: TaskConfig
     folder: Path
     num_members: int
     by: By
@@ -87,7 +87,7 @@ def train_member(ensemble: Ensemble, output: Path) -> None:
         all_folds(s, ensemble.num_members)[i].train(output)
         return
     training = s.training.model_copy(update={"seed": s.training.seed + i})
-    sides, data = load_sides(s, DATA)
+    sides, data = open_splits(s, DATA)
     train_model(
         s.task, training, sides, data, output, resume="same", save_history=False,
         before_saving=Best(output / "epochs") if output == ensemble.single else None, after_epoch=stop_if_orphaned,
@@ -170,7 +170,7 @@ class Taught:
         return replace(self.source.take(rows), targets=self.outputs[rows])
 
 
-def teach(ensemble: Ensemble, side: splits.Side) -> Taught:
+def teach(ensemble: Ensemble, side: splits.SplitView) -> Taught:
     """What the members say together of each sequence of a side; kept on the disk, it may be more than memory holds."""
     task, say = ensemble.settings.task, together(ensemble.functions())
     path = ensemble.folder / TAUGHT
@@ -187,7 +187,7 @@ def teach(ensemble: Ensemble, side: splits.Side) -> Taught:
 def distil(ensemble: Ensemble, output: Path) -> None:
     """Train one network of the same shape, below `output`, on what the members say; it stops by the true targets."""
     s = ensemble.settings
-    sides, data = load_sides(s, DATA)
+    sides, data = open_splits(s, DATA)
     taught = teach(ensemble, sides["train"])
     # What was said is part of what it is: members that went on teach anew.
     with (ensemble.folder / TAUGHT).open("rb") as file:
@@ -210,7 +210,7 @@ def save_average(ensemble: Ensemble, validation: Sequences, output: Path) -> lis
         "epoch": single["epoch"],
         "val_loss": loss,
         "model_state_dict": network.state_dict(),
-        "about": {**single["about"], "origin": origin},
+        "fingerprint": {**single["fingerprint"], "origin": origin},
     }
     CheckpointManager(output / "checkpoints").save_best(task.name, state)
     return epochs

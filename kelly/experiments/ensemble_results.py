@@ -1,4 +1,4 @@
-"""`kelly ensemble`: one network, several together, and the two ways back to one, side by side on the test side."""
+"""`kelly ensemble`: one network, several process_group, and the two ways back to one, side by side on the test side."""
 
 from pathlib import Path
 from typing import Any
@@ -8,21 +8,21 @@ import orjson
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from kelly.config.params import TaskConfig
+from kelly.data.loading import DATA, load_splits
+from kelly.evaluation.bootstrap import intervals
+from kelly.evaluation.comparisons import fixed, significant
 from kelly.evaluation.evaluate import Network, as_scores, costs
-from kelly.evaluation.intervals import intervals
-from kelly.evaluation.scoring import Predicted, Scores, cost
-from kelly.evaluation.verdicts import fixed, significant
+from kelly.evaluation.metrics import Predicted, Scores, cost
+from kelly.experiments.check_data import check_prepared
 from kelly.experiments.crossval import all_folds
 from kelly.experiments.ensemble import By, Ensemble, distil, save_average, together
-from kelly.experiments.prepared_data import check_prepared
-from kelly.experiments.side_by_side import jobs
-from kelly.exports.release import release
-from kelly.pictures.words import LOSS_NAMES
-from kelly.prepared.loading import DATA, load_parts
-from kelly.safety.atomic import write_text
-from kelly.safety.errors import KellyError
-from kelly.safety.exclusive import claim
-from kelly.settings.params import Settings
+from kelly.experiments.parallel import jobs
+from kelly.export.export_model import release
+from kelly.plots.labels import LOSS_NAMES
+from kelly.runtime.atomic import write_text
+from kelly.runtime.errors import KellyError
+from kelly.runtime.locks import lock_models
 
 OUTCOMES = {
     "better": "it helps: less loss than the single network, by more than another seed may give",
@@ -33,7 +33,7 @@ OUTCOMES = {
 }
 
 
-def ensemble(settings: Settings, num_members: int, by: By, output: Path, num_jobs: int | None = None) -> None:
+def ensemble(settings: TaskConfig, num_members: int, by: By, output: Path, num_jobs: int | None = None) -> None:
     """Train the members, average, distil, export and score; print a table and write it to {output}/{model}/.
 
     The exports are {output}/{model}/average/{model}.json and .../distilled/{model}.json.
@@ -46,8 +46,8 @@ def ensemble(settings: Settings, num_members: int, by: By, output: Path, num_job
     check_prepared(settings)
     if by == "folds":
         all_folds(settings, num_members)  # whether there are as many, before anything is made
-    parts = load_parts(settings, DATA)
-    with claim(folder, task.name):
+    parts = load_splits(settings, DATA)
+    with lock_models(folder, task.name):
         print(f"{task.title}: training {group.describe()}", flush=True)
         group.train(at_a_time)
         epochs = save_average(group, parts["validation"], folder / "average")
@@ -74,7 +74,7 @@ def ensemble(settings: Settings, num_members: int, by: By, output: Path, num_job
     print(f"Exports: {folder / 'average' / task.name}.json, {folder / 'distilled' / task.name}.json")
 
 
-def compared(settings: Settings, networks: dict[str, Network], parts: Any) -> dict[str, Scores]:
+def compared(settings: TaskConfig, networks: dict[str, Network], parts: Any) -> dict[str, Scores]:
     """Loss and skill of each network on the test side, with its interval and that of its gain over the first.
 
     `gain`: the single network's loss less its own, from a bootstrap that draws the test pieces of both at once.
@@ -92,7 +92,7 @@ def compared(settings: Settings, networks: dict[str, Network], parts: Any) -> di
 
 
 def report(
-    settings: Settings, group: Ensemble, scores: dict[str, Scores], losses: list[float], epochs: list[int]
+    settings: TaskConfig, group: Ensemble, scores: dict[str, Scores], losses: list[float], epochs: list[int]
 ) -> str:
     """A table in Markdown, and what it says in words."""
     task = settings.task

@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from kelly.exports.emotion_range import coordinates
-from kelly.prepared.sequences import Dataset, Sequences
-from kelly.prepared.splits import Rows, split
-from kelly.safety.errors import KellyError
-from kelly.settings.params import Splitting
-from kelly.settings.tasks import Task
+from kelly.config.params import SplitConfig
+from kelly.data.dataset import Dataset, Sequences
+from kelly.data.splits import Indices, split_dataset
+from kelly.export.emotion_range import coordinates
+from kelly.runtime.errors import KellyError
+from kelly.tasks import Task
 
 FEWEST = 2
 
 
-def folds(task: Task, dataset: Dataset, own: dict[str, Rows], splitting: Splitting, number: int) -> list[Rows]:
+def folds(task: Task, dataset: Dataset, own: dict[str, Indices], splitting: SplitConfig, number: int) -> list[Indices]:
     """The rows of each of `number` folds of the pieces on the sides 'train' and 'validation' of `own`, ascending.
 
     Raises KellyError where there are fewer pieces than folds.
@@ -30,7 +30,7 @@ def folds(task: Task, dataset: Dataset, own: dict[str, Rows], splitting: Splitti
     return [rows[held_out] for _, held_out in found.split(rows, common(quadrants(task, part), number), part.groups)]
 
 
-def sides(dataset: Dataset, held_out: Rows, own: dict[str, Rows], splitting: Splitting) -> dict[str, Rows]:
+def sides(dataset: Dataset, held_out: Indices, own: dict[str, Indices], splitting: SplitConfig) -> dict[str, Indices]:
     """The sides of one fold: what is held out is 'test', and of the rest pieces are chosen for 'validation'.
 
     The data set's own test side is on none of them.
@@ -38,8 +38,8 @@ def sides(dataset: Dataset, held_out: Rows, own: dict[str, Rows], splitting: Spl
     chosen = np.full(len(dataset.sequences), "", dtype="<U10")
     chosen[np.concatenate([own["train"], own["validation"]])] = "train"
     chosen[held_out] = "test"
-    fold = Dataset(replace(dataset.sequences, official=chosen))
-    return split(fold, splitting.seed, splitting.validation_split, splitting.test_split)
+    fold = Dataset(replace(dataset.sequences, predefined_split=chosen))
+    return split_dataset(fold, splitting.seed, splitting.validation_split, splitting.test_split)
 
 
 def quadrants(task: Task, sequences: Sequences) -> NDArray[np.intp]:

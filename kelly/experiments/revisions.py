@@ -14,14 +14,14 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from kelly.prepared.loading import DATA, datasets_folder
-from kelly.prepared.sequences import digest, read_about
-from kelly.report.effective import Setting, settings
+from kelly.config.effective import Setting, settings
+from kelly.config.params import SplitConfig
+from kelly.data.dataset import hash_arrays, read_metadata
+from kelly.data.loading import DATA, datasets_folder
 from kelly.rtneural.document import document
 from kelly.rtneural.reader import Model, parse
-from kelly.safety.errors import KellyError
-from kelly.settings.params import Splitting
-from kelly.settings.tasks import Task
+from kelly.runtime.errors import KellyError
+from kelly.tasks import Task
 
 WORKSPACE = "workspace"
 EXPECTED = f"expected a git revision, an experiment that has run (dvc exp show), or {WORKSPACE}"
@@ -41,7 +41,7 @@ class Export:
     training: Mapping[str, Any]
     data: Mapping[str, Any]
     sha256: str
-    splitting: Splitting
+    splitting: SplitConfig
     code: Mapping[str, Any]
 
     @property
@@ -166,7 +166,7 @@ class Revision:
 
 def holds(folder: Path, sha256: str) -> bool:
     """Whether the data in a folder is that of the hash, by what it says and by what it is."""
-    return (folder / "dataset.json").exists() and read_about(folder)["sha256"] == sha256 == digest(folder)
+    return (folder / "dataset.json").exists() and read_metadata(folder)["sha256"] == sha256 == hash_arrays(folder)
 
 
 def read_export(task: Task, data: bytes) -> Export:
@@ -177,7 +177,7 @@ def read_export(task: Task, data: bytes) -> Export:
     told = model.metadata
     try:
         training = {key: value for key, value in told["params"].items() if key != "seed"}
-        splitting = Splitting.model_validate(told["data"]["splitting"])
+        splitting = SplitConfig.model_validate(told["data"]["splitting"])
         code = {"training code": told["code"], "torch": told["torch_version"]}
         return Export(model, told["seed"], training, told["data"], str(told["data"]["sha256"]), splitting, code)
     except (KeyError, TypeError, AttributeError, ValidationError) as error:

@@ -22,17 +22,17 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from kelly.experiments import space
-from kelly.experiments.prepared_data import check_prepared
-from kelly.experiments.side_by_side import each, stop_if_orphaned
-from kelly.prepared.loading import DATA, load_sides
-from kelly.safety.errors import KellyError
-from kelly.safety.exclusive import claim
-from kelly.settings.params import Settings
+from kelly.config.params import TaskConfig
+from kelly.data.loading import DATA, open_splits
+from kelly.experiments import search_space
+from kelly.experiments.check_data import check_prepared
+from kelly.experiments.parallel import each, stop_if_orphaned
+from kelly.runtime.errors import KellyError
+from kelly.runtime.locks import lock_models
 from kelly.training.divergence import DivergedError
 from kelly.training.history import TrainingMetrics
 from kelly.training.resume import differences
-from kelly.training.runs import best_epoch, identity, train_model
+from kelly.training.train_model import best_epoch, run_fingerprint, train_model
 
 Sampler = Literal["tpe", "random"]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -54,7 +54,7 @@ class Search:
     folder: of the trials' checkpoints while they train; storage: address of the study's database
     """
 
-    settings: Settings
+    settings: TaskConfig
     folder: Path
     storage: str
     sampler: Sampler = "tpe"
@@ -81,7 +81,7 @@ class Search:
     @cached_property
     def spaces(self) -> dict[str, optuna.distributions.BaseDistribution]:
         """What may be tried."""
-        return space.spaces(self.settings.search, self.settings.training.epochs)
+        return search_space.spaces(self.settings.search, self.settings.training.epochs)
 
     @property
     def lock(self) -> FileLock:
@@ -115,9 +115,9 @@ class Search:
             else optuna.pruners.NopPruner(),
         )  # fmt: skip
 
-    def identity(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def run_fingerprint(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """What all trials have in common."""
-        about = identity(self.settings.task, self.settings.training, data)
+        about = run_fingerprint(self.settings.task, self.settings.training, data)
         fixed = {name: value for name, value in about["training"].items() if name not in self.spaces}
         spaces = {name: str(one) for name, one in self.spaces.items()}
         return {**about, "training": fixed, "search": spaces, "sampler": self.sampler, "prune": self.prune}
@@ -128,7 +128,7 @@ class Search:
         Raises KellyError where it was begun with other data or settings.
         """
         check_prepared(self.settings)
-        about = self.identity(load_sides(self.settings, DATA)[1])
+        about = self.run_fingerprint(open_splits(self.settings, DATA)[1])
         with self.lock:
             study = self.study()
             if before := study.user_attrs.get("about"):
@@ -139,7 +139,7 @@ class Search:
                         f"values, or begin another one with --output:\n{lines}"
                     )
                 return
-            if values := space.present(self.settings, self.spaces):
+            if values := search_space.present(self.settings, self.spaces):
                 study.enqueue_trial(values, user_attrs={"given": values}, skip_if_exists=True)
             study.set_user_attr("about", about)
 
@@ -173,13 +173,13 @@ def try_one(search: Search, num_trials: int) -> int | None:
                 return None
             study = search.study(index)
             trial = study.ask(search.spaces)
-            values = space.rounded(trial.params, search.spaces, trial.user_attrs.get("given", {}))
+            values = search_space.rounded(trial.params, search.spaces, trial.user_attrs.get("given", {}))
             folder = Path(trial.user_attrs.get("folder", search.folder.resolve() / f"trial{trial.number:04}"))
             for name, value in (("settings", values), ("folder", str(folder)), ("host", HOST)):
                 trial.set_user_attr(name, value)
-            held.enter_context(claim(folder, search.model))
-        sides, data = load_sides(search.settings, DATA)
-        training = space.with_values(search.settings, values)
+            held.enter_context(lock_models(folder, search.model))
+        sides, data = open_splits(search.settings, DATA)
+        training = search_space.with_values(search.settings, values)
         report = Report(trial)
         loss, state = None, TrialState.PRUNED
         try:
@@ -234,7 +234,7 @@ def give_back_abandoned(search: Search, study: optuna.Study) -> None:
         folder = Path(trial.user_attrs.get("folder", ""))
         if folder.is_absolute() and folder.is_dir():
             try:
-                with claim(folder, search.model):
+                with lock_models(folder, search.model):
                     pass
             except KellyError:
                 continue  # another process is at work on it

@@ -14,20 +14,20 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from kelly.experiments import space
+from kelly.config.params import PARAMS_FILE, TaskConfig, load
+from kelly.experiments import search_space
+from kelly.experiments.parallel import jobs
 from kelly.experiments.search import Sampler, Search, ended, used
-from kelly.experiments.search_picture import draw
-from kelly.experiments.side_by_side import jobs
-from kelly.pictures.words import LOSS_NAMES
-from kelly.safety.atomic import write_text
-from kelly.safety.errors import KellyError
-from kelly.settings.params import PARAMS_FILE, Settings, load
+from kelly.plots.labels import LOSS_NAMES
+from kelly.plots.search import draw
+from kelly.runtime.atomic import write_text
+from kelly.runtime.errors import KellyError
 
 WIDEST = 10_000  # characters of a line of params.yaml: none is to be broken
 
 
 def search(
-    settings: Settings,
+    settings: TaskConfig,
     num_trials: int,
     output: Path,
     *,
@@ -47,7 +47,7 @@ def search(
     at_a_time = jobs(num_jobs, settings.training.num_threads)
     if num_trials < 1:
         raise KellyError(f"--trials {num_trials}: expected 1 or more")
-    space.spaces(settings.search, settings.training.epochs)  # its mistakes, before anything is made
+    search_space.spaces(settings.search, settings.training.epochs)  # its mistakes, before anything is made
     folder.mkdir(parents=True, exist_ok=True)
     own = URL.create("sqlite", database=str(folder / "study.db")).render_as_string()
     a_search = Search(settings, folder, storage or own, sampler, prune)
@@ -75,7 +75,7 @@ def search(
 
 def line(model: str, trial: FrozenTrial) -> str:
     """One trial in a line, with the command that trains the pipeline's network as it did."""
-    return f"Trial {trial.number:>3}: {outcome(trial):<28} dvc exp run {space.as_options(model, used(trial))}"
+    return f"Trial {trial.number:>3}: {outcome(trial):<28} dvc exp run {search_space.as_options(model, used(trial))}"
 
 
 def outcome(trial: FrozenTrial) -> str:
@@ -85,7 +85,7 @@ def outcome(trial: FrozenTrial) -> str:
     return "diverged" if "diverged" in trial.user_attrs else f"pruned after epoch {trial.last_step}"
 
 
-def summary(settings: Settings, study: optuna.Study) -> list[str]:
+def summary(settings: TaskConfig, study: optuna.Study) -> list[str]:
     """What a search came to, and the command that trains the pipeline's network with the best settings."""
     task, trials = settings.task, ended(study)
     whole = [trial for trial in trials if trial.state is TrialState.COMPLETE]
@@ -97,11 +97,11 @@ def summary(settings: Settings, study: optuna.Study) -> list[str]:
         f"\n{task.title}: {len(trials)} trials, {len(whole)} trained to their end, "
         f"{len(trials) - len(whole) - diverged} pruned, {diverged} diverged; validation loss ({LOSS_NAMES[task.loss]})"
     ]
-    present = space.present(settings, space.spaces(settings.search, settings.training.epochs))
+    present = search_space.present(settings, search_space.spaces(settings.search, settings.training.epochs))
     lines += [f"  present settings  {trial.value:.6f}" for trial in whole if used(trial) == present][:1]
     lines.append(f"  best, trial {best.number:<4}  {best.value:.6f}  " + ", ".join(
         f"{name} {value}" for name, value in used(best).items()))  # fmt: skip
-    lines.append(f"Train it:\n  dvc exp run {space.as_options(task.name, used(best))}")
+    lines.append(f"Train it:\n  dvc exp run {search_space.as_options(task.name, used(best))}")
     lines.append(
         f"The smallest of {len(whole)} losses promises too much: it was chosen for being small. Once it is "
         "trained, the test side tells:\n"

@@ -27,8 +27,8 @@ from tqdm import tqdm
 if os.name == "posix":
     import termios
 
-from kelly.safety.errors import KellyError
-from kelly.settings.tasks import TASKS
+from kelly.runtime.errors import KellyError
+from kelly.tasks import TASKS
 
 DVC = (sys.executable, "-m", "dvc")
 LONGEST_FIRST = sorted(TASKS, key=lambda name: -TASKS[name].num_parameters)

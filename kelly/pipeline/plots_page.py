@@ -11,8 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from kelly.safety.atomic import write_text
-from kelly.safety.errors import KellyError
+from kelly.runtime.atomic import write_text
+from kelly.runtime.errors import KellyError
 
 PAGE, CONFIG = "plots_page.html", "config.local"
 SECTION, OPTION = "plots", "html_template"

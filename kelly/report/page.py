@@ -9,15 +9,15 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup, escape
 
+from kelly.config.effective import flat
+from kelly.evaluation.comparisons import fixed, paragraph
 from kelly.evaluation.results import read_history
-from kelly.evaluation.verdicts import fixed, paragraph
-from kelly.report import cautions, commands
-from kelly.report.effective import flat
-from kelly.report.facts import Facts, read_picture
+from kelly.report import reproduction, warnings
+from kelly.report.model_results import Facts, read_picture
 from kelly.report.table import LEGEND, LOSS_UNITS
-from kelly.safety.atomic import write_text
-from kelly.safety.errors import KellyError
-from kelly.settings.tasks import TASKS, Task
+from kelly.runtime.atomic import write_text
+from kelly.runtime.errors import KellyError
+from kelly.tasks import TASKS, Task
 
 NUM_SHOWN = 5  # skipped files that are named before one asks for the rest
 PICTURES = {
@@ -72,8 +72,8 @@ def rendered(networks: Mapping[str, Facts], pictures: Mapping[str, Mapping[str, 
     lowest = min(0.0, *(f.scores.get("skill_low", f.scores["skill"]) for f in networks.values()))
     return environment.get_template("page.html.j2").render(
         networks=[section(facts, pictures[name], max(-1.0, lowest)) for name, facts in networks.items()],
-        together=cautions.of_all(networks),
-        reproduction=commands.of_all(networks),
+        process_group=warnings.of_all(networks),
+        reproduction=reproduction.of_all(networks),
         legend=[" ".join(part.split()) for part in LEGEND.strip().split("\n\n")],
     )
 
@@ -87,21 +87,21 @@ def section(facts: Facts, pictures: Mapping[str, Markup], lowest: float) -> dict
         "scores": scores,
         "source": source,
         "unit": LOSS_UNITS[task.loss],
-        "headline": spaced(task.headline),
+        "primary_metric": spaced(task.primary_metric),
         "bar": bar(scores, lowest),
-        "cautions": cautions.cautions(facts),
+        "cautions": warnings.cautions(facts),
         "verdict": strong(paragraph(task, source, scores)),
         "pictures": {
             kind: {"caption": caption, "description": described(task, kind, facts), "svg": pictures[kind]}
             for kind, caption in PICTURES.items()
         },
-        "settings": {key: commands.written(value) for key, value in flat(facts.about["settings"])},
+        "settings": {key: reproduction.written(value) for key, value in flat(facts.about["settings"])},
         "facts": {key: value for key, value in flat(about) if key != "skipped"},
         "about": facts.about,
         "metadata": facts.metadata,
         "first_skipped": facts.skipped[:NUM_SHOWN],
         "more_skipped": facts.skipped[NUM_SHOWN:],
-        "reproduction": commands.of_network(facts),
+        "reproduction": reproduction.of_network(facts),
     }
 
 
@@ -119,7 +119,7 @@ def bar(scores: Mapping[str, float], lowest: float) -> dict[str, float]:
 def described(task: Task, kind: str, facts: Facts) -> str:
     """A picture in words, for those who do not see it."""
     if kind == "predictions":
-        score = f"{spaced(task.headline)} {fixed(facts.scores[task.headline])}"
+        score = f"{spaced(task.primary_metric)} {fixed(facts.scores[task.primary_metric])}"
         return f"{task.title}, predictions beside what is true on the test side: {score}."
     row = facts.best_row
     train, validation = (facts.history[f"{side}_{kind}"][row] for side in ("train", "val"))
@@ -130,7 +130,7 @@ def described(task: Task, kind: str, facts: Facts) -> str:
 
 
 def strong(text: str) -> Markup:
-    """A paragraph of kelly.evaluation.verdicts, in which ** stands for emphasis."""
+    """A paragraph of kelly.evaluation.comparisons, in which ** stands for emphasis."""
     return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", str(escape(text.strip()))))  # noqa: S704
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from kelly.evaluation.verdicts import paragraph
-from kelly.safety.atomic import write_text
-from kelly.safety.errors import KellyError
-from kelly.settings.tasks import TASKS, Task
+from kelly.evaluation.comparisons import paragraph
+from kelly.runtime.atomic import write_text
+from kelly.runtime.errors import KellyError
+from kelly.tasks import TASKS, Task
 
 MAX_SKIPPED = 10  # files named for one network; the rest stand in its dataset.json
 LOSS_UNITS = {"mse": "MSE", "bce": "BCE", "cross_entropy": "CE, nats"}
@@ -80,7 +80,7 @@ def row(task: Task, source: str, scores: Mapping[str, float]) -> dict[str, str]:
         "Ridge": f"{scores['ridge_loss']:.4f}",
         "Floor": f"{scores['floor_loss']:.4f}" if "floor_loss" in scores else "not known",
         "Skill": f"{scores['skill']:.3f}" + (f" ({scores['stateful_skill']:.3f})" if task.is_recurrent else ""),
-        "Headline": f"{task.headline.replace('_', ' ').replace('r2', 'R²')} {scores[task.headline]:.3f}",
+        "Headline": f"{task.primary_metric.replace('_', ' ').replace('r2', 'R²')} {scores[task.primary_metric]:.3f}",
         "Parity": f"{scores['parity_error']:.1e}",
         "Parameters": f"{scores['num_parameters']:,}",
     }

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from kelly.safety.errors import KellyError
+from kelly.runtime.errors import KellyError
 
 MAX_WIDTH = 65_536
 FLOAT_OVERFLOW = 2.0**128 - 2.0**103  # from here on a number rounds to infinity in float32

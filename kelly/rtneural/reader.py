@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from kelly.rtneural.document import FLOAT_OVERFLOW, document, numbers, width
-from kelly.safety.errors import KellyError
-from kelly.safety.files import read_bytes
-from kelly.settings.layers import ACTIVATIONS
+from kelly.runtime.errors import KellyError
+from kelly.runtime.files import read_bytes
+from kelly.tasks import ACTIVATIONS
 
 Floats = NDArray[np.float64]
 

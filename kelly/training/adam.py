@@ -83,7 +83,7 @@ class Adam:
 
 
 @contextmanager
-def fading_to_zero() -> Iterator[None]:
+def flush_denormals() -> Iterator[None]:
     """Round numbers below 1e-38 to zero, as GPUs do.
 
     The moments of a weight whose unit has fallen silent fade towards zero, and processors compute with such small

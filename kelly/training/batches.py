@@ -1,6 +1,6 @@
 """Batches in pieces of many, gathered at once: no row-wise data set, one permutation an epoch from a generator.
 
-Frames lie packed, as kelly.training.backpropagation wants them: what is past a sequence's end is left out. Data of up
+Frames lie packed, as kelly.training.backprop wants them: what is past a sequence's end is left out. Data of up
 to MEMORY_BYTES is kept in memory and permuted freely. Of more, BLOCK_BYTES at a time are read in order while training
 goes on; each epoch takes the blocks in another order, and the rows of each in another.
 
@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kelly.prepared.sequences import Sequences
-from kelly.training.processes import ALONE, Processes
+from kelly.data.dataset import Sequences
+from kelly.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 MEMORY_BYTES = 2**30
 BLOCK_BYTES = 2**28
@@ -65,7 +65,7 @@ class Block:
         self.inputs, self.targets = moved(inputs.flatten(0, 1), device), moved(targets.flatten(0, 1), device)
         self.mask = None if mask is None else moved(mask.flatten(0, 1), device)
 
-    def packed(self, rows: Tensor, batch_size: int, together: Processes = ALONE) -> Chunk:
+    def packed(self, rows: Tensor, batch_size: int, process_group: ProcessGroup = SINGLE_PROCESS) -> Chunk:
         """The sequences at rows: int64[m] in batches of batch_size, the last one of what is left; shares of them."""
         number = -(-len(rows) // batch_size)
         padding = number * batch_size - len(rows)
@@ -75,7 +75,7 @@ class Block:
         lengths, order = lengths.view(number, batch_size).sort(dim=1, descending=True, stable=True)
         rows = rows.view(number, batch_size).gather(1, order)
         steps = torch.arange(int(lengths.max()))[:, None]
-        lengths, rows = (part[:, together.rank :: together.size] for part in (lengths, rows))
+        lengths, rows = (part[:, process_group.rank :: process_group.size] for part in (lengths, rows))
         goes_on = steps < lengths[:, None]  # [batches, time steps, sequences]
         frames = moved((rows[:, None] * self.num_frames + steps)[goes_on], self.inputs.device)
         position = goes_on.flatten(1).cumsum(dim=1).view(goes_on.shape) - 1
@@ -92,7 +92,7 @@ class Block:
 
 
 class Source(Protocol):
-    """What batches are taken from: Sequences, or a kelly.prepared.splits.Side, which reads from the disk."""
+    """What batches are taken from: Sequences, or a kelly.data.splits.SplitView, which reads from the disk."""
 
     def __len__(self) -> int:
         """The number of sequences."""
@@ -133,13 +133,13 @@ class Batches:
         return -(-len(self.source) // self.batch_size)
 
     def __iter__(self) -> Iterator[Chunk]:
-        return self.shared(ALONE)
+        return self.shared(SINGLE_PROCESS)
 
-    def shared(self, together: Processes) -> Iterator[Chunk]:
+    def shared(self, process_group: ProcessGroup) -> Iterator[Chunk]:
         """The shares of one of several processes, which all have the same data and the same generator."""
         for block in self._in_order():
             for rows in torch.split(self._order(block.n), self.per_chunk):
-                yield block.packed(rows, self.batch_size, together)
+                yield block.packed(rows, self.batch_size, process_group)
 
     def _order(self, number: int) -> Tensor:
         return torch.arange(number) if self.generator is None else torch.randperm(number, generator=self.generator)
@@ -179,22 +179,24 @@ def moved(tensor: Tensor, device: torch.device) -> Tensor:
 Loader = Iterable[Any]
 
 
-def chunks(loader: Loader, device: torch.device | str, together: Processes = ALONE) -> Iterator[Chunk]:
+def chunks(loader: Loader, device: torch.device | str, process_group: ProcessGroup = SINGLE_PROCESS) -> Iterator[Chunk]:
     """The chunks of a loader, or a process's shares of them; of one that is not of Batches, each batch is a chunk.
 
     Rows without a time axis become sequences of one frame.
     """
     if isinstance(loader, Batches):
-        yield from loader.shared(together)
+        yield from loader.shared(process_group)
         return
     for batch in loader:
-        yield packed(batch, device, together)
+        yield packed(batch, device, process_group)
 
 
-def packed(batch: Sequence[Any], device: torch.device | str, together: Processes = ALONE) -> Chunk:
+def packed(batch: Sequence[Any], device: torch.device | str, process_group: ProcessGroup = SINGLE_PROCESS) -> Chunk:
     """One batch (inputs, targets, mask or None), or a process's share of it, as a chunk on `device`."""
     inputs, targets = batch[:2]
     mask = batch[2] if len(batch) > 2 else None
     if inputs.dim() == 2:
         inputs, targets, mask = inputs[:, None], targets[:, None], None if mask is None else mask[:, None]
-    return Block(inputs, targets, mask, torch.device(device)).packed(torch.arange(len(inputs)), len(inputs), together)
+    return Block(inputs, targets, mask, torch.device(device)).packed(
+        torch.arange(len(inputs)), len(inputs), process_group
+    )

@@ -15,8 +15,8 @@ import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from torch import Tensor, nn
 
-from kelly.safety.atomic import replacing
-from kelly.safety.errors import KellyError
+from kelly.runtime.atomic import replacing
+from kelly.runtime.errors import KellyError
 
 VERSION = 4
 MAX_BYTES = 2**31  # a hundred times what the largest of the five needs
@@ -51,7 +51,7 @@ class State(BaseModel):
     model: str
     epoch: int = Field(ge=1)
     model_state_dict: Weights
-    about: dict[str, JsonValue] | None
+    fingerprint: dict[str, JsonValue] | None
 
 
 class Best(State):

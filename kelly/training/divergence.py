@@ -6,12 +6,12 @@ out of a network whose weights have been thrown far off: it then goes on for eve
 
 import torch
 
-from kelly.safety.errors import KellyError
-from kelly.settings.tasks import Task
-from kelly.training.backpropagation import Passes
+from kelly.runtime.errors import KellyError
+from kelly.tasks import Task
+from kelly.training.backprop import Backprop
 from kelly.training.batches import Chunk, Loader, chunks
+from kelly.training.distributed import SINGLE_PROCESS, ProcessGroup
 from kelly.training.objectives import LOSSES, constant_logits
-from kelly.training.processes import ALONE, Processes
 
 
 class DivergedError(KellyError):
@@ -24,11 +24,11 @@ NUM_BATCHES = 100  # of the first epoch, to measure on
 
 
 def loss_limit(
-    passes: Passes,
+    passes: Backprop,
     task: Task,
     loader: Loader,
     generator: torch.Generator | None,
-    together: Processes = ALONE,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> float:
     """The loss that an epoch must not exceed: that before the first step, and DIVERGED times that of the best constant.
 
@@ -37,7 +37,7 @@ def loss_limit(
     """
     before = generator.get_state() if generator is not None else None
     first: list[Chunk] = []
-    for chunk in chunks(loader, passes.device, together):
+    for chunk in chunks(loader, passes.device, process_group):
         first.append(chunk)
         if sum(len(earlier.sizes) for earlier in first) >= NUM_BATCHES:
             break
@@ -47,7 +47,7 @@ def loss_limit(
         generator.set_state(before)
     loss, device = LOSSES[task.loss], passes.device
     targets = [(chunk.targets, chunk.mask) for chunk in first]
-    constant = constant_logits(task.loss, targets, task.num_outputs, together)
+    constant = constant_logits(task.loss, targets, task.num_outputs, process_group)
     costs, number = torch.zeros(2, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
     with torch.no_grad():
         for chunk in first:
@@ -62,8 +62,8 @@ def loss_limit(
             both = [loss.sums(out, chunk.targets, chunk.mask) for out in (logits, constant.expand_as(logits))]
             costs += torch.stack([cost for cost, _ in both]).cpu()
             number += torch.as_tensor(both[0][1]).cpu()
-    together.sum_(costs)
-    together.sum_(number)
+    process_group.sum_(costs)
+    process_group.sum_(number)
     untrained, best_constant = costs / number.clamp(min=1)
     return float(torch.maximum((1 + ROUNDING) * untrained, DIVERGED * best_constant))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from kelly.safety.atomic import write_text
+from kelly.runtime.atomic import write_text
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "train_metric", "val_metric")
 Value = float | int | None

@@ -8,20 +8,20 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from kelly.config.params import ScheduleKind
 from kelly.networks import Network
-from kelly.safety.errors import KellyError
-from kelly.settings.params import ScheduleKind
-from kelly.settings.tasks import Task
-from kelly.training.adam import Adam, fading_to_zero
-from kelly.training.backpropagation import Passes, State
+from kelly.runtime.errors import KellyError
+from kelly.tasks import Task
+from kelly.training.adam import Adam, flush_denormals
+from kelly.training.backprop import Backprop, State
 from kelly.training.batches import Chunk, Loader, chunks, moved
 from kelly.training.checkpoints import CheckpointManager
+from kelly.training.distributed import SINGLE_PROCESS, ProcessGroup
 from kelly.training.divergence import DivergedError, check_converging, loss_limit
 from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import TrainingMetrics
 from kelly.training.objectives import LOSSES, METRICS, Loss
-from kelly.training.processes import ALONE, Processes
-from kelly.training.resume import take_up
+from kelly.training.resume import restore_state
 from kelly.training.schedules import over_epochs
 
 
@@ -40,11 +40,11 @@ def train(
     metrics: TrainingMetrics | None = None,
     checkpoint_manager: CheckpointManager | None = None,
     device: torch.device | str = "cpu",
-    about: dict[str, Any] | None = None,
+    fingerprint: dict[str, Any] | None = None,
     resume_from: dict[str, Any] | None = None,
     before_saving: Callable[[], None] | None = None,
     after_epoch: Callable[[TrainingMetrics], None] | None = None,
-    together: Processes = ALONE,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> TrainingMetrics:
     """Train `network` with Adam, or AdamW where there is weight decay. Returns the history.
 
@@ -53,11 +53,11 @@ def train(
     train_loader, val_loader: Batches, or what yields (inputs, targets) or (inputs, targets, mask), a DataLoader. A
         `generator` attribute is part of the checkpoint. Without a val_loader the training loss says what is best.
     weight_decay, max_gradient_norm: see Adam; learning_rate_schedule, warmup_epochs: see Schedule
-    about: plain values that are kept in the checkpoints, to tell what they were trained with
+    fingerprint: plain values that are kept in the checkpoints, to tell what they were trained with
     resume_from: what CheckpointManager.load_latest returned; training continues after its last epoch
     before_saving: called before each epoch is saved
     after_epoch: called with the history when an epoch is recorded and saved
-    together: the processes that train this network, all with the same data and settings; each takes its share of every
+    process_group: the processes that train this network, all with the same data and settings; each takes its share of every
         batch of both loaders, and the checkpoint_manager is the first one's alone
 
     Raises KellyError naming model, epoch and batch where a loss is not finite, or an epoch's is beyond
@@ -65,7 +65,7 @@ def train(
     """
     task = network.task
     network.to(device)
-    passes = Passes(network)
+    passes = Backprop(network)
     schedule = over_epochs(learning_rate_schedule, warmup_epochs, epochs, train_loader)
     optimizer = Adam(passes.parameters, passes.gradient, learning_rate, weight_decay, max_gradient_norm, schedule)
     stopper = early_stopping if early_stopping is not None else EarlyStopping(patience=epochs)
@@ -73,26 +73,31 @@ def train(
     generator = getattr(train_loader, "generator", None)
     if resume_from is not None:
         path = "the given state" if checkpoint_manager is None else checkpoint_manager.latest_path(task.name)
-        take_up(resume_from, path, network, optimizer, stopper, metrics, generator)
+        restore_state(resume_from, path, network, optimizer, stopper, metrics, generator)
         limit = resume_from["loss_limit"]
     else:
-        limit = loss_limit(passes, task, train_loader, generator, together)
+        limit = loss_limit(passes, task, train_loader, generator, process_group)
 
     while len(metrics) < epochs and not stopper.should_stop:
         epoch = len(metrics) + 1
         where = f"{task.title}, epoch {epoch}"
-        batch_losses, train_loss, train_metric = run_epoch(passes, task, train_loader, where, optimizer, together)
+        batch_losses, train_loss, train_metric = run_epoch(passes, task, train_loader, where, optimizer, process_group)
         check_converging(batch_losses, train_loss, limit, where)
         val_loss, val_metric = (None, None)
         if val_loader is not None:
-            _, val_loss, val_metric = run_epoch(passes, task, val_loader, f"{where}, validation", None, together)
+            _, val_loss, val_metric = run_epoch(passes, task, val_loader, f"{where}, validation", None, process_group)
         metrics.add(epoch, train_loss, val_loss, train_metric, val_metric)
         stopper(train_loss if val_loss is None else val_loss, network)
         if before_saving is not None:
             before_saving()
         if checkpoint_manager is not None:
             if stopper.is_best:
-                best = {"epoch": epoch, "val_loss": val_loss, "model_state_dict": stopper.best_weights, "about": about}
+                best = {
+                    "epoch": epoch,
+                    "val_loss": val_loss,
+                    "model_state_dict": stopper.best_weights,
+                    "fingerprint": fingerprint,
+                }
                 checkpoint_manager.save_best(task.name, best)
             state = {
                 "epoch": epoch,
@@ -103,7 +108,7 @@ def train(
                 "generator_state": None if generator is None else generator.get_state(),
                 "early_stopping": stopper.state_dict(),
                 "metrics": metrics.to_dict(),
-                "about": about,
+                "fingerprint": fingerprint,
             }
             checkpoint_manager.save_latest(task.name, state)
         print(epoch_line(task.metric_label, epochs, metrics), flush=True)
@@ -119,12 +124,12 @@ def train(
 
 
 def run_epoch(
-    passes: Passes,
+    passes: Backprop,
     task: Task,
     loader: Loader,
     where: str,
     optimizer: Adam | None = None,
-    together: Processes = ALONE,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> tuple[list[float], float, float]:
     """One pass over `loader`, learning if an optimizer is given: loss of each batch, loss and metric of the whole set.
 
@@ -138,11 +143,13 @@ def run_epoch(
     state: State = None
     num_before = 0
     total = len(loader) if isinstance(loader, Sized) else None
-    bar = tqdm(desc=where, total=total, unit="batch", leave=False, disable=None if together.is_first else True)
-    with torch.no_grad(), fading_to_zero(), bar:
-        for chunk in chunks(loader, passes.device, together):
+    bar = tqdm(
+        desc=where, total=total, unit="batch", leave=False, disable=None if process_group.is_main_process else True
+    )
+    with torch.no_grad(), flush_denormals(), bar:
+        for chunk in chunks(loader, passes.device, process_group):
             logits = torch.empty(len(chunk.inputs), task.num_outputs, device=passes.device)
-            counts, batch_of, weights = shares(chunk, loss, together)
+            counts, batch_of, weights = shares(chunk, loss, process_group)
             gradient = torch.empty_like(logits)
             parts = (chunk.inputs, chunk.targets, weights, logits, gradient)
             batches = zip(*(torch.split(part, chunk.num_frames) for part in parts), strict=True)
@@ -150,14 +157,14 @@ def run_epoch(
                 sizes, num_sequences = chunk.sizes[i], chunk.num_sequences[i]
                 if sizes:
                     if passes.recurrent:
-                        passes.start(inherited(state, num_before, num_sequences, together))
+                        passes.start(inherited(state, num_before, num_sequences, process_group))
                     passes.forward(inputs, sizes, out)
                 if optimizer is not None:
                     if sizes:
                         passes.backward(loss.gradient(out, targets, of_logits).mul_(weight))
                     else:
                         passes.gradient.zero_()
-                    together.sum_(passes.gradient)
+                    process_group.sum_(passes.gradient)
                     optimizer.step()
                     if sizes and passes.recurrent:
                         state = passes.ends(chunk.last_frames[i])
@@ -174,8 +181,8 @@ def run_epoch(
         raise KellyError(f"{where}: there is no data; expected at least one batch")
     scores = scores.cpu()
     totals, number = (torch.cat(parts).cpu().double() for parts in (costs, numbers))
-    together.sum_(totals)
-    together.sum_(scores)
+    process_group.sum_(totals)
+    process_group.sum_(scores)
     broken = (~totals.isfinite()).nonzero()
     if len(broken):
         raise DivergedError(
@@ -186,7 +193,7 @@ def run_epoch(
     return losses, float(totals.sum() / number.sum()), metric.value(scores)
 
 
-def shares(chunk: Chunk, loss: Loss, together: Processes = ALONE) -> tuple[Tensor, Tensor, Tensor]:
+def shares(chunk: Chunk, loss: Loss, process_group: ProcessGroup = SINGLE_PROCESS) -> tuple[Tensor, Tensor, Tensor]:
     """How many costs of each batch are there, int64[batches]; the batch of each frame, int64[frames]; and the loss's
     factor times the share of each target in its batch's mean loss: float32[frames, 1], [frames, out] where some lack.
 
@@ -201,12 +208,12 @@ def shares(chunk: Chunk, loss: Loss, together: Processes = ALONE) -> tuple[Tenso
     else:
         mask = chunk.mask if chunk.mask.dim() > 1 else chunk.mask[:, None]
         counts = torch.zeros_like(frames).index_add_(0, batch_of, mask.sum(dim=1))
-    together.sum_(counts)
+    process_group.sum_(counts)
     share = (loss.factor / counts.clamp(min=1))[batch_of][:, None]
     return counts, batch_of, share if chunk.mask is None else share * mask
 
 
-def inherited(state: State, num_before: int, num_sequences: int, together: Processes = ALONE) -> State:
+def inherited(state: State, num_before: int, num_sequences: int, process_group: ProcessGroup = SINGLE_PROCESS) -> State:
     """The state that the next sequences start in: every other one as a sequence before it ended, the rest from zero.
 
     state: in which those of this process ended; num_before, num_sequences: how many all processes had in the batch
@@ -217,7 +224,7 @@ def inherited(state: State, num_before: int, num_sequences: int, together: Proce
     """
     if state is None or num_before < num_sequences:
         return None
-    places = torch.arange(together.rank, num_sequences, together.size, device=state[0][0].device)
+    places = torch.arange(process_group.rank, num_sequences, process_group.size, device=state[0][0].device)
     every_other, own = (places % 2 == 1)[:, None], len(places)
     return [
         (torch.where(every_other, hidden[:own], 0.0), torch.where(every_other, cell[:own], 0.0))

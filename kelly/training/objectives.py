@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kelly.training.processes import ALONE, Processes
+from kelly.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 Mask = Tensor | None
 
@@ -82,7 +82,7 @@ LOSSES = {
 
 
 def constant_logits(
-    loss: str, targets: Sequence[tuple[Tensor, Mask]], num_outputs: int, together: Processes = ALONE
+    loss: str, targets: Sequence[tuple[Tensor, Mask]], num_outputs: int, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> Tensor:
     """The logits float[num_outputs] that give the least `loss` where every frame gets the same.
 
@@ -96,8 +96,8 @@ def constant_logits(
         there = torch.ones_like(y, dtype=torch.bool) if mask is None else mask
         total += wide(torch.where(there, y, 0).flatten(0, -2)).sum(dim=0).cpu()
         number += there.flatten(0, -2).sum(dim=0).cpu()
-    together.sum_(total)
-    together.sum_(number)
+    process_group.sum_(total)
+    process_group.sum_(number)
     mean: Tensor = (total / number.clamp(min=1)).float().to(targets[0][0].device)
     if loss == "mse":
         return mean
@@ -162,7 +162,7 @@ def r2_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
 
 
 def r2(sums: Tensor) -> float:
-    """1 − squared error / squared deviation from each output's own mean, over all outputs together."""
+    """1 − squared error / squared deviation from each output's own mean, over all outputs process_group."""
     error, y, y2, number = sums
     deviation = (y2 - y**2 / number.clamp(min=1)).sum()
     return float(1 - error.sum() / deviation)

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from kelly.config.params import TrainingConfig
 from kelly.networks import Network
-from kelly.safety.errors import KellyError
-from kelly.settings.params import Training
-from kelly.settings.tasks import Task
+from kelly.runtime.errors import KellyError
+from kelly.tasks import Task
 from kelly.training.adam import Adam
 from kelly.training.checkpoints import CheckpointManager, EarlierVersionError, form, load_weights
 from kelly.training.early_stopping import EarlyStopping
@@ -28,14 +28,14 @@ Resume = Literal["never", "unfinished", "same", "always"]
 def earlier_run(
     manager: CheckpointManager,
     task: Task,
-    settings: Training,
-    about: dict[str, Any],
+    settings: TrainingConfig,
+    fingerprint: dict[str, Any],
     resume: Resume,
     data_keys: Collection[str] | None = None,
 ) -> dict[str, Any] | None:
     """The state to go on from, or None to train afresh.
 
-    about: what the run is told by; data_keys: compare only these of its data, since the others are not known yet
+    fingerprint: what the run is told by; data_keys: compare only these of its data, since the others are not known yet
     Raises KellyError where `resume` is 'always' and there is nothing, the run was another one, or it has already gone
     further than it would have with these settings; and, unless `resume` is 'never', where the file is not usable.
     """
@@ -51,15 +51,15 @@ def earlier_run(
         return None
     if resume == "unfinished" and state["finished"]:
         return None
-    if state["about"] is None:
+    if state["fingerprint"] is None:
         raise KellyError(
             f"{path} does not say what it was trained with; go on in the code that made it, or train afresh"
         )
-    before = state["about"]
+    before = state["fingerprint"]
     if data_keys is not None and isinstance(before.get("data"), dict):
         before = before | {"data": {key: value for key, value in before["data"].items() if key in data_keys}}
     stopping = STOPPING if settings.learning_rate_schedule == "constant" else STOPPING[1:]  # it ends with the epochs
-    changed = "\n".join(f"  {line}" for line in differences(before, about, stopping))
+    changed = "\n".join(f"  {line}" for line in differences(before, fingerprint, stopping))
     end = last_epoch(state, settings)
     if changed:
         what = f"was trained with other settings:\n{changed}\nGive the settings back their former values"
@@ -74,7 +74,7 @@ def earlier_run(
     return None
 
 
-def early_stopping(settings: Training) -> EarlyStopping:
+def early_stopping(settings: TrainingConfig) -> EarlyStopping:
     """The early stopping that the settings ask for."""
     return EarlyStopping(
         patience=settings.early_stopping_patience,
@@ -83,7 +83,7 @@ def early_stopping(settings: Training) -> EarlyStopping:
     )
 
 
-def last_epoch(state: dict[str, Any], settings: Training) -> int | None:
+def last_epoch(state: dict[str, Any], settings: TrainingConfig) -> int | None:
     """The epoch with which a run that saw what `state` has seen ends under `settings`; None: it is not at its end."""
     stopper = early_stopping(settings)
     for epoch, value in enumerate(state["early_stopping"]["values"], start=1):
@@ -107,7 +107,7 @@ def differences(before: dict[str, Any], now: dict[str, Any], but: Collection[str
     return lines
 
 
-def take_up(
+def restore_state(
     state: dict[str, Any],
     path: Path | str,
     network: Network,
@@ -159,6 +159,6 @@ def code_hash() -> str:
     """A hash of the modules that decide what a run computes."""
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
-    for path in [*sorted(package.glob("training/*.py")), package / "networks.py", package / "settings" / "layers.py"]:
+    for path in [*sorted(package.glob("training/*.py")), package / "networks.py", package / "tasks" / "layers.py"]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]

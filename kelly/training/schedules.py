@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import cos, pi
 from typing import Any
 
-from kelly.safety.errors import KellyError
-from kelly.settings.params import ScheduleKind
+from kelly.config.params import ScheduleKind
+from kelly.runtime.errors import KellyError
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-// What EmotionRecognizer hears: samples → log-mel frame (kelly/inputs/features.py) → embedding → coordinates (kelly/inputs/emotion.py).
+// What EmotionRecognizer hears: samples → log-mel frame (kelly/features/log_mel.py) → embedding → coordinates (kelly/features/emotion.py).
 
 const hannWindow = Float64Array.from({ length: K.FFT_SIZE }, (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / K.FFT_SIZE));
 

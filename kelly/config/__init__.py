@@ -1,0 +1,1 @@
+"""params.yaml, read and validated: what each network learns from, and how it is trained."""

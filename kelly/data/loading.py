@@ -1,0 +1,62 @@
+"""Prepared data on disk, `{root}/datasets/{model}` and `{root}/splits/{model}`, as the splits that a network is given."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kelly.config.params import SplitConfig, TaskConfig
+from kelly.data.dataset import Dataset, Sequences, read_metadata
+from kelly.data.splits import SPLITS, Indices, SplitView, load_indices, take_splits, view_splits
+from kelly.runtime.errors import KellyError
+
+DATA = Path("data")
+
+
+def datasets_folder(root: Path, model: str) -> Path:
+    """Where the data set of one network is."""
+    return root / "datasets" / model
+
+
+def splits_folder(root: Path, model: str) -> Path:
+    """Where the indices of its splits are."""
+    return root / "splits" / model
+
+
+def open_splits(config: TaskConfig, root: Path) -> tuple[dict[str, SplitView], dict[str, Any]]:
+    """Views of 'train', 'validation' and 'test' of one network's data, and the fingerprint of that data.
+
+    They contain what is trained on, without what only baselines need. Raises KellyError where the data set was replaced
+    since it was split.
+    """
+    folder, indices = _folder_and_indices(config, root)
+    full = Dataset.load(folder).sequences
+    dataset = Dataset(Sequences(full.inputs, full.targets, full.groups, full.mask))
+    views = view_splits(dataset, indices, config.splitting.shuffle_seed)
+    return views, data_fingerprint(folder, indices, config.splitting)
+
+
+def load_splits(config: TaskConfig, root: Path) -> dict[str, Sequences]:
+    """'train', 'validation', 'test' and 'stream' of one network's data, in memory; raises as `open_splits` does."""
+    return load_with_indices(*_folder_and_indices(config, root), config.splitting)
+
+
+def load_with_indices(folder: Path, indices: Mapping[str, Indices], splitting: SplitConfig) -> dict[str, Sequences]:
+    """The data set in `folder`, split by `indices`, in memory."""
+    return take_splits(Dataset.load(folder), indices, splitting.shuffle_seed)
+
+
+def _folder_and_indices(config: TaskConfig, root: Path) -> tuple[Path, dict[str, Indices]]:
+    name = config.task.name
+    folder, indices = datasets_folder(root, name), load_indices(splits_folder(root, name))
+    last, size = max(int(rows.max(initial=-1)) for rows in indices.values()), len(Dataset.load(folder).sequences)
+    if last >= size:
+        raise KellyError(f"{splits_folder(root, name)} splits at least {last + 1:,} sequences, but {folder} has "
+                         f"{size:,}: it was replaced since; split it again: dvc repro split@{name}")  # fmt: skip
+    return folder, indices
+
+
+def data_fingerprint(folder: Path, indices: Mapping[str, Indices], splitting: SplitConfig) -> dict[str, Any]:
+    """What identifies the data of a run: source, settings, hash, how it was split, and the sizes of the splits."""
+    metadata = {key: value for key, value in read_metadata(folder).items() if key not in ("model", "facts")}
+    counts = {f"num_{split}": len(indices[split]) for split in SPLITS}
+    return metadata | {"splitting": splitting.model_dump()} | counts

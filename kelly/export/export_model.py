@@ -1,0 +1,165 @@
+"""From a best checkpoint to a proven export that says what it is, and the registry of all that were exported."""
+
+import hashlib
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from kelly.config.params import SplitConfig, TrainingConfig
+from kelly.config.sources import StrictModel, source_config, source_names
+from kelly.data.dataset import Sequences
+from kelly.evaluation.evaluate import core_scores
+from kelly.export.contract import CONTRACTS
+from kelly.export.emotion_range import emotion_range
+from kelly.export.rtneural_file import FORMAT_VERSION, document, export
+from kelly.networks import Network
+from kelly.rtneural.reader import Model
+from kelly.runtime.errors import KellyError
+from kelly.tasks import Task
+from kelly.training.checkpoints import CheckpointManager, load_weights
+
+SOURCE_FOLDERS = ("kelly", "stages")
+PROJECT = Path(__file__).parents[2]
+
+
+class Data(StrictModel):
+    """The data that a checkpoint was trained on."""
+
+    source: str
+    settings: dict[str, Any]
+    splitting: SplitConfig
+    sha256: str
+    num_sequences: int
+    num_frames: int
+    num_pieces: int
+    num_train: int
+    num_validation: int
+    num_test: int
+    fold: str | None = None
+
+
+class Fingerprint(StrictModel):
+    """What a checkpoint says of its run, as kelly.training.train_model.run_fingerprint tells it.
+
+    origin: how it came fingerprint where it was not simply trained, as an average or from other networks
+    """
+
+    training: TrainingConfig
+    data: Data
+    network: str
+    code: str
+    torch: str
+    origin: str | None = None
+
+
+def load_best(task: Task, checkpoint_dir: Path) -> tuple[Network, dict[str, Any]]:
+    """The network with the weights of its best epoch, and the checkpoint. Raises KellyError where it is not usable."""
+    manager = CheckpointManager(checkpoint_dir)
+    checkpoint = manager.load_best(task.name)
+    network = Network(task).eval()
+    load_weights(network, checkpoint["model_state_dict"], manager.best_path(task.name))
+    check_fingerprint(task, checkpoint["fingerprint"], manager.best_path(task.name))
+    return network, checkpoint
+
+
+def check_fingerprint(task: Task, fingerprint: Any, path: Path) -> None:
+    """Raise KellyError where a checkpoint does not say, in full and in range, what its network was trained with."""
+    faults = []
+    try:
+        data = Fingerprint.model_validate(fingerprint).data
+        if data.source in source_names(task.name):
+            source_config(task.name, data.source).model_validate(data.settings)
+        else:
+            faults = [f"data.source: {data.source!r:.40}, expected one of {', '.join(source_names(task.name))}"]
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, e['loc'])) or 'fingerprint'}: {e['msg']}" for e in error.errors()[:5]]
+    if faults:
+        lines = "".join(f"\n  {fault}" for fault in faults)
+        raise KellyError(
+            f"{path} does not say what it was trained with; train it with train_all_models.py or dvc repro:{lines}"
+        )
+
+
+def as_function(network: Network, device: torch.device | str = "cpu") -> Any:
+    """A network as a function, inputs float32[n, num_frames, in] → outputs [n, num_frames, out] in its precision."""
+    network = network.to(device)
+    dtype = next(network.parameters()).dtype
+
+    def run(inputs: NDArray[np.float32]) -> NDArray[Any]:
+        with torch.inference_mode():
+            outputs: NDArray[Any] = network(torch.tensor(inputs).to(device, dtype)).cpu().numpy()
+        return outputs
+
+    return run
+
+
+def release(task: Task, output: Path, parts: Mapping[str, Sequences]) -> Model:
+    """Export the best checkpoint under `output` to `{output}/{model}.json`, proven and with its metadata.
+
+    parts: the sides that the network was trained on and is scored on
+    """
+    network, checkpoint = load_best(task, output / "checkpoints")
+    torch.set_num_threads(checkpoint["fingerprint"]["training"]["num_threads"])
+    checkpoint_file = CheckpointManager(output / "checkpoints").best_path(task.name)
+    weights = {name: weight.numpy() for name, weight in network.state_dict().items()}
+    fingerprint = checkpoint["fingerprint"]
+
+    def metadata(model: Model, parity_error: float) -> dict[str, Any]:
+        return {
+            "format_version": FORMAT_VERSION,
+            "model": task.name,
+            **CONTRACTS[task.name](fingerprint["data"]["settings"]),
+            "recurrent": task.is_recurrent,
+            "num_parameters": model.num_parameters,
+            "seed": fingerprint["training"]["seed"],
+            "params": fingerprint["training"],
+            "data": fingerprint["data"],
+            "emotion": emotion_range(task, parts["train"]),
+            "torch_version": fingerprint["torch"],
+            "code": fingerprint["code"],
+            **({"origin": fingerprint["origin"]} if fingerprint.get("origin") else {}),
+            "revision": source_revision(),
+            "checkpoint": {
+                "sha256": hashlib.sha256(checkpoint_file.read_bytes()).hexdigest(),
+                "epoch": checkpoint["epoch"],
+                "val_loss": checkpoint["val_loss"],
+            },
+            "loss": task.loss,
+            "test_scores": core_scores(task, model.run, parts),
+            "parity_error": parity_error,
+        }
+
+    return export(
+        output / f"{task.name}.json",
+        document(task.num_inputs, task.layers, weights),
+        metadata,
+        num_parameters=task.num_parameters,
+        # In double precision like the reader: what differs then is the network, not the rounding, which an LSTM that is
+        # never reset enlarges a hundredfold at times.
+        trained=as_function(network.double()),
+        inputs=parts["stream"].inputs,
+        seed=fingerprint["training"]["seed"],
+    )
+
+
+def source_revision() -> str | None:
+    """The commit that last changed the code, marked where the code differs from it; None outside git.
+
+    Not HEAD: a commit of results would change the exports that it holds.
+    """
+
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments, "--", *SOURCE_FOLDERS]
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        commit = git("log", "-1", "--format=%H")
+        return f"{commit}-modified" if git("status", "--porcelain") else commit or None
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,1 +1,0 @@
-"""What is in a folder of music, before anything is trained on it."""

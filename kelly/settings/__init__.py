@@ -1,1 +1,0 @@
-"""What can be asked for: the five tasks, their layers, and params.yaml with all that it may say."""

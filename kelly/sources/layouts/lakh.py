@@ -1,0 +1,84 @@
+"""The Lakh MIDI Dataset: 176,581 files from the web, and 45,129 of them matched to tracks of the Million Song Dataset.
+
+Raffel, "Learning-Based Methods for Comparing Sequences", PhD thesis, 2016; https://colinraffel.com/projects/lmd.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from kelly.runtime.errors import KellyError
+from kelly.sources.layouts.folders import found_in, scan
+from kelly.sources.layouts.listing import Entry, Listing
+
+FULL, MATCHED = "lmd_full", "lmd_matched"
+FILE = re.compile(r"([0-9a-f]{32})\.mid")  # the MD5 sum of the file
+HEX_DIGIT = re.compile(r"[0-9a-f]")
+LETTER = re.compile(r"[A-Z]")
+TRACK = re.compile(r"TR[A-Z0-9]+")  # its id in the Million Song Dataset
+EXPECTED = (
+    f"expected the Lakh MIDI Dataset: {FULL} (0/<md5>.mid) or {MATCHED} (A/A/A/TR…/<md5>.mid); "
+    "set its path to one of these folders or to the one that holds it"
+)
+
+
+def list_pieces(path: Path) -> Listing:
+    """List the files of `lmd_full` or `lmd_matched`, which `path` is or holds.
+
+    In lmd_matched the files of one track are versions of one song, and so one group, and a file that stands under
+    several tracks is listed once, by its first name, and makes one group of these tracks.
+    Raises KellyError where neither is found, or both are.
+    """
+    parts = {folder: kind for folder in ("", f"{FULL}/", f"{MATCHED}/") if (kind := _kind(path / folder))}
+    if len(parts) != 1:
+        found = " and ".join(folder.rstrip("/") or "." for folder in parts) or found_in(path, EXPECTED)
+        raise KellyError(f"{path}: found {found}, {EXPECTED}")
+    ((folder, kind),) = parts.items()
+    names, others = _names(path, folder, (LETTER, LETTER, LETTER, TRACK) if kind == "matched" else (HEX_DIGIT,))
+    if kind == "full":
+        entries = [Entry(name, path / name) for name in names]
+        return Listing(entries, facts={"kind": kind, "files": len(entries), "other_files_left_out": others})
+    entries, num_songs = _songs(path, names)
+    return Listing(
+        entries,
+        facts={
+            "kind": kind,
+            "files": len(entries),
+            "tracks": len({name.split("/")[-2] for name in names}),
+            "groups": num_songs,
+            "same_file_left_out": len(names) - len(entries),
+            "other_files_left_out": others,
+        },
+    )
+
+
+def _kind(folder: Path) -> str:
+    """'full', 'matched' or, where the folder is neither, ''."""
+    digit, track = "[0-9a-f]", "[A-Z]/[A-Z]/[A-Z]/TR*"
+    kinds = (("full", f"{digit}/{32 * digit}.mid"), ("matched", f"{track}/{32 * digit}.mid"))
+    return next((kind for kind, glob in kinds if any(folder.glob(glob))), "")
+
+
+def _names(path: Path, folder: str, levels: Sequence[re.Pattern[str]]) -> tuple[list[str], int]:
+    """Sorted names of the files below folders named as `levels` say, and how many files there are called otherwise."""
+    waiting = [folder]
+    for level in levels:
+        waiting = [f"{f}{name}/" for f in waiting for name in scan(path / f, EXPECTED)[0] if level.fullmatch(name)]
+    files = [f"{f}{name}" for f in waiting for name in scan(path / f, EXPECTED)[1]]
+    names = sorted(name for name in files if FILE.fullmatch(name.rpartition("/")[2]))
+    return names, len(files) - len(names)
+
+
+def _songs(path: Path, names: Sequence[str]) -> tuple[list[Entry], int]:
+    """The first of the sorted `names` of each file, grouped by connected tracks, and the number of groups."""
+    tracks, track = np.unique([name.split("/")[-2] for name in names], return_inverse=True)
+    _, first, file = np.unique([name[-36:] for name in names], return_index=True, return_inverse=True)
+    edges = coo_array((np.ones(len(names)), (track, track[first][file])), shape=(len(tracks), len(tracks)))
+    num_songs, song = connected_components(edges, directed=False)
+    _, first_track = np.unique(song, return_index=True)
+    groups = tracks[first_track][song][track]
+    return [Entry(names[i], path / names[i], group=str(groups[i])) for i in np.sort(first).tolist()], int(num_songs)

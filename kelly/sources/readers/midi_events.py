@@ -1,0 +1,152 @@
+"""The bytes of a MIDI file as events, read by two libraries that must agree.
+
+Each guesses without a word where a file departs from the standard, and neither is right about every file that keeps to
+it: symusic 0.6 takes an escaped event (F7) for one byte and reads a tempo that is too short past its end, mido 1.3
+gives an unknown meta event no time. What both understand alike can be relied on: tests/fuzz.py compares it with a
+reading by the letter of the standard (Standard MIDI Files 1.0, RP-001).
+"""
+
+import io
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from typing import Any
+
+import mido
+import numpy as np
+import symusic
+from numpy.typing import NDArray
+
+from kelly.runtime.errors import KellyError
+
+MAX_TICK = 2**31 - 1  # symusic counts in 32 bits
+END_OF_TRACK = b"\xff\x2f\x00"
+DRUM_CHANNEL = 9  # the tenth, General MIDI
+
+
+@dataclass(frozen=True)
+class Events:
+    """What a file says, in ticks from its start.
+
+    ticks_per_quarter: 1..32767
+    notes: int64[7, n], rows of onset, duration, pitch 0..127, velocity 1..127, whether it is a drum's (channel 10), the
+        number of its track and its channel 0..15. Of several notes of one channel and pitch the first pressed is the
+        first released; one that is never released lasts to the end of its track.
+    track_names: of each track what it is called; ''
+    tempi: tick and microseconds per quarter; time_signatures: tick, numerator and denominator; track by track
+    """
+
+    ticks_per_quarter: int
+    notes: NDArray[np.int64]
+    track_names: list[str]
+    tempi: list[tuple[int, int]]
+    time_signatures: list[tuple[int, int, int]]
+
+
+def parse(data: bytes) -> Events:
+    """What a file of format 0 or 1 says.
+
+    Raises KellyError where it is no MIDI, cut short, damaged or understood in two ways.
+    """
+    ticks_per_quarter, tracks = frame(data)
+    try:
+        notes, released, track_names, tempi, time_signatures = by_mido(tracks)
+        if max([0, *(event[0] for event in (*tempi, *time_signatures)), *notes[:2].sum(axis=0)]) > MAX_TICK:
+            raise KellyError(f"longer than {MAX_TICK} ticks, expected a piece of music")
+        again: tuple[list[Any], ...] = by_symusic(tracks)
+    except KellyError:
+        raise
+    except Exception as error:  # of either library anything may come out of a broken file
+        raise KellyError(f"damaged ({type(error).__name__}: {str(error)[:80]})") from None
+    heard: list[list[Any]] = [[tuple(n) for n in notes[:5, released].T.tolist()], tempi, time_signatures]
+    for name, ours, theirs in zip(("notes", "tempi", "time signatures"), heard, again, strict=True):
+        if sorted(ours) != sorted(theirs):
+            raise KellyError(f"damaged, or ambiguous: two libraries (mido, symusic) read different {name} from it")
+    return Events(ticks_per_quarter, notes, track_names, tempi, time_signatures)
+
+
+def frame(data: bytes) -> tuple[int, bytes]:
+    """Ticks per quarter, and the file with its tracks alone: the standard has readers skip other chunks.
+
+    Raises KellyError for what the libraries would let pass: other formats, tracks that are cut short.
+    """
+    if data[:4] != b"MThd":
+        raise KellyError(f"not a MIDI file: it begins with {data[:4]!r}, expected b'MThd'")
+    length, kind, num_tracks, division = (
+        int.from_bytes(data[start:end], "big") for start, end in ((4, 8), (8, 10), (10, 12), (12, 14))
+    )
+    if len(data) < 14 or length < 6:
+        raise KellyError(f"truncated: a header of {max(0, min(length, len(data) - 8))} bytes, expected at least 6")
+    if kind > 1:
+        raise KellyError(f"MIDI format {kind}, expected 0 or 1")
+    if not 0 < division < 0x8000:
+        raise KellyError(f"division {division}, expected 1 to 32767 ticks per quarter (above: film frames)")
+    tracks, position = [], 8 + length
+    while position + 8 <= len(data):
+        end = position + 8 + (length := int.from_bytes(data[position + 4 : position + 8], "big"))
+        if data[position : position + 4] == b"MTrk":
+            tracks.append(data[position:end])
+            if end > len(data):
+                rest = len(data) - position - 8
+                raise KellyError(f"truncated: {rest} bytes of track {len(tracks)}, which announces {length}")
+            if not tracks[-1].endswith(END_OF_TRACK):
+                raise KellyError(f"truncated or damaged: track {len(tracks)} does not close with an end-of-track event")
+        position = end
+    if len(tracks) != num_tracks:
+        raise KellyError(f"truncated or damaged: {len(tracks)} tracks, the header announces {num_tracks}")
+    if kind == 0 and num_tracks != 1:
+        raise KellyError(f"MIDI format 0 with {num_tracks} tracks, expected 1")
+    return division, b"MThd\0\0\0\6" + data[8:14] + b"".join(tracks)
+
+
+# Notes as in Events, which of them are released, names of tracks, tempi and time signatures.
+Heard = tuple[NDArray[np.int64], NDArray[np.bool_], list[str], list[tuple[int, int]], list[tuple[int, int, int]]]
+
+
+def by_mido(data: bytes) -> Heard:
+    """The file as mido reads it."""
+    notes: list[list[int]] = []
+    released: list[bool] = []
+    track_names, tempi, time_signatures = [], [], []
+    for number, track in enumerate(mido.MidiFile(file=io.BytesIO(data)).tracks):
+        track_names.append(track.name)
+        tick, sounding = 0, defaultdict[tuple[int, int], deque[int]](deque)
+        for message in track:
+            tick += message.time
+            if message.type == "set_tempo":
+                tempi.append((tick, message.tempo))
+            elif message.type == "time_signature":
+                time_signatures.append((tick, message.numerator, message.denominator))
+            elif message.type == "note_on" and message.velocity > 0:
+                sounding[message.channel, message.note].append(len(notes))
+                notes.append(
+                    [
+                        tick,
+                        0,
+                        message.note,
+                        message.velocity,
+                        int(message.channel == DRUM_CHANNEL),
+                        number,
+                        message.channel,
+                    ]
+                )
+                released.append(False)
+            elif message.type in ("note_on", "note_off") and sounding[message.channel, message.note]:
+                note = sounding[message.channel, message.note].popleft()
+                notes[note][1], released[note] = tick - notes[note][0], True
+        for note in (note for waiting in sounding.values() for note in waiting):
+            notes[note][1] = tick - notes[note][0]
+    columns = np.array(notes, dtype=np.int64).reshape(-1, 7).T
+    return columns, np.array(released, dtype=bool), track_names, tempi, time_signatures
+
+
+def by_symusic(data: bytes) -> tuple[list[tuple[Any, ...]], list[tuple[int, int]], list[tuple[int, int, int]]]:
+    """Notes that are released, tempi and time signatures, as symusic reads them."""
+    score = symusic.Score.from_midi(data)
+    notes: list[tuple[Any, ...]] = []
+    for track in score.tracks:
+        n = track.notes.numpy()
+        drum = np.full(len(n["time"]), track.is_drum, dtype=int)
+        columns = (n["time"], n["duration"], n["pitch"], n["velocity"], drum)
+        notes += zip(*(column.tolist() for column in columns), strict=True)
+    tempi = [(tempo.time, tempo.mspq) for tempo in score.tempos]
+    return notes, tempi, [(t.time, t.numerator, t.denominator) for t in score.time_signatures]

@@ -1,0 +1,46 @@
+"""What each network learns from: its sources by name. Those of files are layouts of kelly.sources.layouts."""
+
+from collections.abc import Mapping
+
+from kelly.sources import corpus
+from kelly.sources.examples import dynamics, emotion, groove, harmony, melody
+from kelly.sources.source import AudioSource, GeneratedSource, MidiSource, Source
+from kelly.sources.synthetic import dynamics as synthetic_dynamics
+from kelly.sources.synthetic import emotion as synthetic_emotion
+from kelly.sources.synthetic import groove as synthetic_groove
+from kelly.sources.synthetic import harmony as synthetic_harmony
+from kelly.sources.synthetic import melody as synthetic_melody
+
+RATED_AUDIO = AudioSource(emotion.from_sound, emotion.UNITS)
+RATED_MIDI = AudioSource(emotion.from_notes, emotion.UNITS)
+MELODIES = MidiSource(melody.lesson, melody.UNITS)
+CHORDS = MidiSource(harmony.lesson, harmony.UNITS)
+EXPRESSION = MidiSource(dynamics.lesson, dynamics.UNITS)
+GROOVES = MidiSource(groove.lesson, groove.UNITS)
+
+SOURCES: Mapping[str, dict[str, Source]] = {
+    "emotionrecognizer": {
+        "synthetic": GeneratedSource(synthetic_emotion.generate),
+        "deam": RATED_AUDIO,
+        "vgmidi": RATED_MIDI,
+        "midi": RATED_MIDI,
+    },
+    "melodytransformer": {
+        "corpus": GeneratedSource(corpus.melody),
+        "synthetic": GeneratedSource(synthetic_melody.generate),
+        **dict.fromkeys(("midi", "lakh", "pop909", "vgmidi"), MELODIES),
+    },
+    "harmonypredictor": {
+        "corpus": GeneratedSource(corpus.harmony),
+        "synthetic": GeneratedSource(synthetic_harmony.generate),
+        **dict.fromkeys(("midi", "lakh", "pop909", "vgmidi"), CHORDS),
+    },
+    "dynamicsengine": {
+        "synthetic": GeneratedSource(synthetic_dynamics.generate),
+        **dict.fromkeys(("midi", "groove", "maestro", "lakh", "pop909"), EXPRESSION),
+    },
+    "groovepredictor": {
+        "synthetic": GeneratedSource(synthetic_groove.generate),
+        **dict.fromkeys(("midi", "groove", "lakh"), GROOVES),
+    },
+}

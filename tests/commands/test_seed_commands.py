@@ -1,0 +1,186 @@
+"""The two command lines: same options, same output tree, same console session, no git and no DVC."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.clone import Folder
+
+from kelly.tasks import TASKS
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, str]:
+    """A folder in which all five were trained for two epochs, and what that printed."""
+    folder = Folder(Path(__file__).parents[2], tmp_path_factory.mktemp("scripts"))
+    return folder, folder.run("train_all_models.py", "-o", "out", "-e", "2", "-b", "32", "-v", "0.25", "-lr", "0.002")
+
+
+def test_training_prints_the_session_that_the_readme_shows(trained: tuple[Folder, str]) -> None:
+    printed = trained[1]
+    rule = "=" * 60
+    assert printed.startswith(
+        f"{rule}\nKelly MIDI Companion - Multi-Model Training\n{rule}\nOutput directory: out\nValidation split: 25.0%\n"
+        "Early stopping: patience=10, min_delta=0.001 of the loss\nDevice: cpu\n\nDataset splits:\n"
+        "  Emotion: 120 train, 40 validation\n"
+    )
+    for i, task in enumerate(TASKS.values(), start=1):
+        assert f"\n[{i}/5] Training {task.title}...\nEpoch 1/2 | Train Loss: " in printed
+        assert f" | Val {task.metric_label}: " in printed
+    summary = printed[printed.index("Training Summary") :].splitlines()
+    assert summary[1] == rule
+    assert summary[2].startswith("EmotionRecognizer: Best epoch ")
+    assert len(summary) == 7
+
+
+def test_training_leaves_the_documented_tree(trained: tuple[Folder, str]) -> None:
+    expected = {"registry.json"}
+    for name in TASKS:
+        expected |= {
+            f"{name}.json",
+            f"checkpoints/{name}_latest.pt",
+            f"checkpoints/{name}_best.pt",
+            f"history/{name}_history.json",
+            f"history/{name}_history.csv",
+            *(f"plots/{name}_{kind}.{ending}" for kind in ("loss", "metric") for ending in ("png", "svg")),
+        }
+    assert {path for path in trained[0].tree("out") if not path.startswith("data/")} == expected
+
+
+def test_options_reach_the_training_of_every_network(trained: tuple[Folder, str]) -> None:
+    for name in TASKS:
+        params = json.loads((trained[0].folder / f"out/{name}.json").read_text())["metadata"]["params"]
+        assert (params["epochs"], params["batch_size"], params["learning_rate"]) == (2, 32, 0.002)
+
+
+def test_evaluation_scores_all_five_from_their_best_checkpoints(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    printed = folder.run("evaluate_models.py", "--checkpoint-dir", "out/checkpoints", "--output", "results")
+    assert "Kelly MIDI Companion - Model Evaluation" in printed
+    for i, task in enumerate(TASKS.values(), start=1):
+        assert f"[{i}/5] Evaluating {task.title}...\n  Loaded checkpoint from epoch " in printed
+        scores = json.loads((folder.folder / f"results/{task.name}.json").read_text())[task.name]
+        exported = json.loads((folder.folder / f"out/{task.name}.json").read_text())["metadata"]["test_scores"]
+        assert scores["loss"] == pytest.approx(exported["loss"], rel=1e-5)
+    for line in ("Cosine Similarity: ", "MAE: ", "Mean Correlation: ", "Top-10 Accuracy: ", "F1 Score: "):
+        assert f"\n  {line}" in printed
+    assert not (folder.folder / "results/data").exists()
+
+
+def test_resuming_goes_on_and_data_is_prepared_once(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    options = ["-o", "out", "-b", "32", "-v", "0.25", "-lr", "0.002", "--models", "GroovePredictor"]
+    before = (folder.folder / "out/data/datasets/groovepredictor/dataset.json").stat().st_mtime_ns
+    printed = folder.run("train_all_models.py", *options, "-e", "3", "--resume", "GroovePredictor")
+    assert "GroovePredictor: going on after epoch 2\nEpoch 3/3" in printed
+    assert (folder.folder / "out/data/datasets/groovepredictor/dataset.json").stat().st_mtime_ns == before
+    refused = folder.run("train_all_models.py", *options, "-e", "3", "--resume", "all", "-lr", "0.1", code=1)
+    assert "learning_rate: checkpoint 0.002, now 0.1" in refused
+
+
+def test_options_that_are_given_twice_add_up_and_all_may_be_written_in_any_way(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    options = ["-o", "twice", "-e", "1", "--models", "DynamicsEngine", "--models", "GroovePredictor"]
+    folder.run("train_all_models.py", *options)
+    for resume in (["--resume", "DynamicsEngine", "--resume", "GroovePredictor"], ["--resume", "ALL"]):
+        printed = folder.run("train_all_models.py", *options, *resume)
+        assert "DynamicsEngine: finished after epoch 1" in printed
+        assert "GroovePredictor: finished after epoch 1" in printed
+
+
+def test_scores_never_take_the_place_of_exports(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    before = (folder.folder / "out/groovepredictor.json").read_bytes()
+    for output in ("out", "./out/../out"):
+        printed = folder.run("evaluate_models.py", "--checkpoint-dir", "out/checkpoints", "-o", output, code=1)
+        assert "holds trained networks; choose a folder of its own for the scores" in printed
+    assert (folder.folder / "out/groovepredictor.json").read_bytes() == before
+
+
+def test_evaluation_does_not_trust_data_that_was_altered(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    shutil.copytree(folder.folder / "out", folder.folder / "altered")
+    path = folder.folder / "altered/data/datasets/groovepredictor/targets.npy"
+    np.save(path, np.load(path)[::-1])
+    options = ["--checkpoint-dir", "altered/checkpoints", "-o", "scores"]
+    assert "Preparing its data again (synthetic)" in folder.run("evaluate_models.py", *options)
+    scores = json.loads((folder.folder / "scores/groovepredictor.json").read_text())["groovepredictor"]
+    exported = json.loads((folder.folder / "out/groovepredictor.json").read_text())["metadata"]["test_scores"]
+    assert scores["loss"] == pytest.approx(exported["loss"], rel=1e-5)
+
+
+def test_a_broken_export_beside_is_told_before_anything_is_trained(trained: tuple[Folder, str]) -> None:
+    folder, _ = trained
+    (folder.folder / "beside").mkdir()
+    (folder.folder / "beside/dynamicsengine.json").write_text("{")
+    printed = folder.run("train_all_models.py", "-o", "beside", "--models", "groovepredictor", "-e", "1", code=1)
+    assert "beside/dynamicsengine.json: is not JSON" in printed
+    assert "Epoch 1" not in printed
+
+
+def test_an_empty_name_of_a_folder_is_refused(trained: tuple[Folder, str]) -> None:
+    for script, option in (("train_all_models.py", "-o"), ("evaluate_models.py", "-o")):
+        assert "is empty, expected the name of a folder" in trained[0].run(script, option, "", code=2)
+
+
+def test_histories_and_plots_can_be_left_out(project: Path, tmp_path: Path) -> None:
+    folder = Folder(project, tmp_path)
+    folder.run("train_all_models.py", "-e", "1", "--models", "dynamicsengine", "--no-history", "--no-plots")
+    assert {path for path in folder.tree("trained_models") if not path.startswith("data/")} == {
+        "checkpoints/dynamicsengine_best.pt",
+        "checkpoints/dynamicsengine_latest.pt",
+        "dynamicsengine.json",
+        "registry.json",
+    }
+
+
+def test_help_names_every_documented_option(project: Path, tmp_path: Path) -> None:
+    printed = Folder(project, tmp_path).run("train_all_models.py", "--help")
+    for option in (
+        "--output", "-o", "--epochs", "-e", "--batch-size", "-b", "--device", "-d", "--validation-split", "-v",
+        "--early-stopping-patience", "--early-stopping-min-delta", "--learning-rate", "-lr", "--resume",
+        "--no-history", "--no-plots",
+    ):  # fmt: skip
+        assert re.search(rf"(?<![-\w]){option}[ ,\n]", printed), option
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "message"),
+    [
+        (
+            "train_all_models.py",
+            ["-e", "0"],
+            "epochs: found 0, expected greater than or equal to 1\nThe command line gave epochs 0",
+        ),
+        ("train_all_models.py", ["-e", "9" * 23], "expected less than or equal to 10000000"),
+        ("train_all_models.py", ["-v", "1"], "validation_split: found 1.0, expected less than 1"),
+        ("train_all_models.py", ["-lr", "nan", "-b", "-3"], "has 2 mistake(s), nothing was started"),
+        ("train_all_models.py", ["--resume", "DrumPredictor"], "unknown network drumpredictor; expected EmotionRecog"),
+        (
+            "train_all_models.py",
+            ["--models", "groovepredictor", "--resume", "groovepredictor"],
+            "_latest.pt is missing",
+        ),
+        ("train_all_models.py", ["--resume", "all"], "holds no *_latest.pt to go on from; look at --output"),
+        (
+            "train_all_models.py",
+            ["--models", "groovepredictor", "--resume", "melodytransformer"],
+            "--models leaves out",
+        ),
+        (
+            "train_all_models.py",
+            ["-o", "params.yaml", "--models", "groovepredictor"],
+            "Not a directory; check that the path is right",
+        ),
+        ("evaluate_models.py", [], "trained_models/checkpoints holds no *_best.pt"),
+    ],
+)
+def test_a_mistake_is_told_in_one_message(
+    project: Path, tmp_path: Path, script: str, options: list[str], message: str
+) -> None:
+    assert message in Folder(project, tmp_path).run(script, *options, code=1)

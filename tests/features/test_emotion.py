@@ -1,0 +1,68 @@
+"""The embedding and its inverse, and what was heard before."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from kelly.features.context import heard_before
+from kelly.features.emotion import COORDINATES, decode, decode_block, embed, usual_coordinates
+
+coordinates = arrays(np.float64, 9, elements=st.floats(-1, 1))
+
+
+@given(coordinates)
+def test_decode_is_the_exact_inverse_of_embed(c: np.ndarray) -> None:
+    np.testing.assert_allclose(decode(embed(c)), c, rtol=0, atol=1e-12)
+
+
+@given(coordinates)
+def test_decode_survives_single_precision(c: np.ndarray) -> None:
+    np.testing.assert_allclose(decode(embed(c).astype(np.float32)), c, rtol=0, atol=1e-4)
+
+
+@given(coordinates, st.sampled_from([0, 1]))
+def test_either_half_alone_tells_all_nine(c: np.ndarray, own: int) -> None:
+    total, weight = decode_block(embed(c)[32 * own : 32 * own + 32], own)
+    np.testing.assert_allclose(total / weight, c, rtol=0, atol=1e-12)
+
+
+@given(coordinates)
+def test_an_embedding_stays_in_range(c: np.ndarray) -> None:
+    assert np.abs(embed(c)).max() < 1
+
+
+def test_the_mean_of_a_block_rises_with_its_own_coordinate() -> None:
+    grid = np.zeros((21, 9))
+    for own in (0, 1):
+        grid[:, :] = 0.3
+        grid[:, own] = np.linspace(-1, 1, 21)
+        means = embed(grid)[:, 32 * own : 32 * own + 32].mean(axis=1)
+        assert (np.diff(means) > 0).all()
+
+
+def test_an_embedding_of_saturated_units_decodes_to_finite_coordinates() -> None:
+    assert np.isfinite(decode(np.ones(64))).all()
+    assert np.isfinite(decode(np.zeros(64))).all()
+
+
+def test_wrong_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected"):
+        embed(np.zeros(8))
+    with pytest.raises(ValueError, match="expected"):
+        decode(np.zeros(63))
+
+
+def test_usual_coordinates_follow_the_signs_of_the_literature() -> None:
+    lively, calm = usual_coordinates(0.0, 1.0), usual_coordinates(0.0, -1.0)
+    rise = dict(zip(COORDINATES, lively - calm, strict=True))
+    assert rise["loudness"] > 0
+    assert rise["spread"] > 0
+    assert rise["beat"] > 0
+    assert rise["articulation"] < 0
+
+
+def test_what_was_heard_is_the_decayed_mean_of_earlier_steps_only() -> None:
+    heard = heard_before(np.array([[1.0], [0.0], [np.nan], [5.0]]), decay=0.5)
+    np.testing.assert_allclose(heard[:, 0], [0.0, 1.0, 0.5 / 1.5, 0.25 / 0.75])

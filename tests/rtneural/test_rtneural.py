@@ -1,0 +1,134 @@
+"""The reader computes what RTNeural computes, and refuses what RTNeural would misread."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from kelly.rtneural import reader as rtneural
+from kelly.runtime.errors import KellyError
+
+GOLDEN = Path(__file__).with_name("golden")
+CASES = sorted(path.stem for path in GOLDEN.glob("*.json"))
+
+
+def golden(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.loadtxt(GOLDEN / f"{name}.csv", delimiter=",", ndmin=2)
+
+
+def test_there_are_seven_golden_networks() -> None:
+    assert len(CASES) == 7
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_stateful_outputs_equal_rtneural(case: str) -> None:
+    outputs = rtneural.read(GOLDEN / f"{case}.json").run(golden(f"{case}_input")[None])
+    np.testing.assert_allclose(outputs[0], golden(f"{case}_stateful"), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_outputs_after_a_reset_equal_rtneural(case: str) -> None:
+    outputs = rtneural.read(GOLDEN / f"{case}.json").run(golden(f"{case}_input")[:, None])
+    np.testing.assert_allclose(outputs[:, 0], golden(f"{case}_reset"), rtol=0, atol=1e-10)
+
+
+def test_a_recurrent_network_remembers() -> None:
+    stateful, reset = golden("two_lstms_stateful"), golden("two_lstms_reset")
+    assert np.abs(stateful - reset).max() > 1e-3
+
+
+def network() -> dict[str, Any]:
+    content: dict[str, Any] = orjson.loads((GOLDEN / "lstm_between_dense.json").read_bytes())
+    return content
+
+
+def broken(place: list[Any], value: Any) -> dict[str, Any]:
+    content = copy.deepcopy(network())
+    part = content
+    for key in place[:-1]:
+        part = part[key]
+    if value is None:
+        del part[place[-1]]
+    else:
+        part[place[-1]] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (["layers", 0, "type"], "attention", "layer 0 (attention): unknown type"),
+        (["layers", 0, "activation"], "Tanh", "layer 0 (dense): activation 'Tanh'"),
+        (["layers", 0, "shape"], [None, None, 7], "layer 0 (dense): weights[0] has shape (9, 8), expected (9, 7)"),
+        (["layers", 0, "shape"], [None, None, None, 8], "layer 0 (dense): shape"),
+        (["layers", 0, "shape"], [None, None, True], "layer 0 (dense): shape [None, None, True]"),
+        (["layers", 0, "weights"], None, "layer 0 (dense): weights are NoneType"),
+        (["layers", 0, "weights", 1], [], "layer 0 (dense): weights[1] has shape (0,), expected (8,)"),
+        (["layers", 0, "weights", 1, 3], 1e40, "layer 0 (dense): weights[1] holds a number that is not finite"),
+        (["layers", 0, "weights", 1, 3], "x", "layer 0 (dense): weights[1] is ragged or not of numbers"),
+        (["layers", 0, "weights", 1, 3], "0.5", "layer 0 (dense): weights[1] is ragged or not of numbers"),
+        (["layers", 0, "activation"], None, "layer 0 (dense): activation None"),
+        (["layers", 1, "weights", 2, 3], None, "layer 1 (lstm): weights[2] has shape (19,), expected (20,)"),
+        (["layers", 0, "weights", 1, 3], True, "layer 0 (dense): weights[1] holds true or false"),
+        (["layers", 0, "weights", 0, 0, 0], False, "layer 0 (dense): weights[0] holds true or false"),
+        (["layers", 0, "activation"], "x" * 10_000, "activation 'xxxxxxxxxxxx...xxxxxxxxxxxxx'"),
+        (["layers", 0, "weights", 0], [[3e38] * 8] * 9, "layer 0 (dense): sums of up to 2.7e+39 on inputs in -1..1"),
+        (["metadata"], [], "metadata [], expected an object"),
+        (["in_shape"], [], "in_shape: shape []"),
+        (["layers"], [], "there is no network"),
+    ],
+)
+def test_what_rtneural_would_misread_is_refused(tmp_path: Path, place: list[Any], value: Any, message: str) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(orjson.dumps(broken(place, value)))
+    with pytest.raises(KellyError) as error:
+        rtneural.read(path)
+    assert message in str(error.value)
+    assert "broken.json" in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"[1, 2", b"\xff\xfe", b"[]", b'{"layers": 3}', b"NaN"])
+def test_what_is_no_network_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(content)
+    with pytest.raises(KellyError, match=r"broken\.json"):
+        rtneural.read(path)
+
+
+def test_two_equal_keys_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(orjson.dumps(network()).replace(b'"type":', b'"type":"gru","type":', 1))
+    with pytest.raises(KellyError, match="the key 'type' stands twice in an object"):
+        rtneural.read(path)
+
+
+def test_a_layer_that_rtneural_leaves_out_or_takes_for_another_size_is_refused() -> None:
+    def alone(activation: str, size: int) -> dict[str, Any]:
+        layer = {"type": "activation", "activation": activation, "shape": [None, None, size], "weights": []}
+        return {"in_shape": [None, None, 2], "layers": [layer]}
+
+    assert rtneural.parse(alone("tanh", 2)).num_outputs == 2
+    with pytest.raises(KellyError, match=r"layer 0 \(activation\): activation '', expected one of"):
+        rtneural.parse(alone("", 2))
+    with pytest.raises(KellyError, match=r"layer 0 \(activation\): 3 outputs, expected 2"):
+        rtneural.parse(alone("tanh", 3))
+
+
+def test_a_file_beyond_any_export_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(b" " * (rtneural.MAX_BYTES + 1))
+    with pytest.raises(KellyError, match=f"expected at most {rtneural.MAX_BYTES}"):
+        rtneural.read(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KellyError, match="No such file"):
+        rtneural.read(tmp_path / "none.json")
+
+
+def test_inputs_of_a_wrong_size_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"expected \(n, num_frames, 9\)"):
+        rtneural.read(GOLDEN / "lstm_between_dense.json").run(np.zeros((2, 3, 8)))

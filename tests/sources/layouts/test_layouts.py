@@ -1,0 +1,72 @@
+"""Folders in the published layouts are recognised and listed whole, and what is wrong with one is told by name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.published_layouts import (
+    write_deam_static,
+    write_lakh_full,
+    write_lakh_matched,
+    write_maestro,
+    write_midi_folder,
+    write_pop909,
+    write_vgmidi,
+)
+
+from kelly.runtime.errors import KellyError
+from kelly.sources.layouts import LAYOUTS, layout_of
+from kelly.sources.layouts.listing import Listing
+from kelly.sources.readers.midi import read_midi
+
+WRITERS: dict[str, Callable[[Path], Path]] = {
+    "maestro": write_maestro,
+    "lakh": write_lakh_full,
+    "pop909": write_pop909,
+    "vgmidi": write_vgmidi,
+    "midi": write_midi_folder,
+}
+
+
+def names(listing: Listing) -> list[str]:
+    return [entry.name for entry in listing.entries]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_layout_is_recognised_and_its_pieces_are_there_in_order(tmp_path: Path, name: str) -> None:
+    path = WRITERS[name](tmp_path)
+    assert layout_of(path).name == name
+    listing = LAYOUTS[name].list_pieces(path)
+    assert len(listing.entries) >= 6
+    assert listing.unusable == []
+    assert names(listing) == sorted(set(names(listing)))
+    assert all(entry.path == path / entry.name for entry in listing.entries)
+    pieces = [read_midi(entry.path).notes for entry in listing.entries]
+    assert len({notes.onset_s.tobytes() + notes.pitch.tobytes() for notes in pieces}) == len(pieces)
+    assert any(notes.is_drum.any() for notes in pieces) == (name in ("lakh", "midi"))
+    assert all(np.ptp(notes.velocity) > 10 for notes in pieces)
+
+
+def test_layouts_are_recognised_from_the_folder_above_too_and_others_are_not(tmp_path: Path) -> None:
+    write_lakh_matched(tmp_path / "lakh")
+    assert layout_of(tmp_path / "lakh").name == layout_of(tmp_path / "lakh/lmd_matched").name == "lakh"
+    write_pop909(tmp_path / "pop")
+    assert layout_of(tmp_path / "pop").name == layout_of(tmp_path / "pop/POP909").name == "pop909"
+    assert layout_of(write_deam_static(tmp_path / "deam")).name == "deam"
+    (tmp_path / "groove").mkdir()
+    (tmp_path / "groove/info.csv").write_text("id")
+    assert layout_of(tmp_path / "groove").name == "groove"
+    for name in ("own/1/song.mid", "own/a/song.mid", "own/A/B/C/TRIO/song.mid", "own/annotations/song.mid"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"MThd")
+    assert layout_of(tmp_path / "own").name == layout_of(tmp_path / "missing").name == "midi"
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_folder_that_is_missing_or_of_another_layout_says_what_was_expected(tmp_path: Path, name: str) -> None:
+    with pytest.raises(KellyError, match=r"No such file or directory\); expected .*set its path to"):
+        LAYOUTS[name].list_pieces(tmp_path / "missing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(KellyError, match=r"empty(.|\n)*expected .*set its path to"):
+        LAYOUTS[name].list_pieces(tmp_path / "empty")

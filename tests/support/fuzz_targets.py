@@ -1,0 +1,221 @@
+"""What must hold for any bytes that a reader of users' files is given: a right result, or an error that names the file.
+
+Each target takes the bytes of a file and returns whether the reader accepted it; it raises where the reader did
+anything else. What is right the oracles know, and they know nothing of the readers.
+"""
+
+import atexit
+import shutil
+import tempfile
+import warnings
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import orjson
+from support.fuzz_oracles import Note, bars, performances, rtneural
+from support.smf import parse
+
+from kelly.rtneural import reader as rtneural_reader
+from kelly.runtime.errors import KellyError
+from kelly.sources.examples import dynamics, groove, harmony, melody
+from kelly.sources.extraction.rows import Rows
+from kelly.sources.layouts.groove_table import COLUMNS, SPLITS, read_info
+from kelly.sources.layouts.listing import Entry
+from kelly.sources.music.drums import Bars, bars_of
+from kelly.sources.readers.midi import Midi, read_midi
+
+Result = TypeVar("Result")
+
+FOLDER = Path(tempfile.mkdtemp(prefix="kelly-fuzz-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+Lesson = Callable[[Entry, Midi], tuple[Rows, str]]
+LESSONS: dict[str, Lesson] = {
+    "melody": lambda entry, midi: melody.lesson(entry, midi, num_frames=2),
+    "harmony": harmony.lesson,
+    "dynamics": lambda entry, midi: dynamics.lesson(entry, midi, window_s=None),
+    "dynamics in seconds": lambda entry, midi: dynamics.lesson(entry, midi, window_s=1.5),
+    "dynamics of drums": lambda entry, midi: dynamics.lesson(entry, midi, window_s=None, part="drums"),
+    "groove": lambda entry, midi: groove.lesson(entry, midi, context="embedding"),
+    "groove of what was heard": lambda entry, midi: groove.lesson(entry, midi, context="previous"),
+}
+LONGEST_MESSAGE = 4_000  # characters: a user reads them
+
+
+def read(data: bytes, path: Path, reader: Callable[[Path], Result]) -> Result | None:
+    """What `reader` makes of `data` at `path`, None where it refuses it with a message that names the file."""
+    path.write_bytes(data)
+    with warnings.catch_warnings(action="error"):
+        try:
+            return reader(path)
+        except KellyError as error:
+            message = str(error)
+    assert str(path) in message, f"the message does not name the file: {message}"
+    assert len(message) <= LONGEST_MESSAGE, f"a message of {len(message)} characters"
+    return None
+
+
+def midi(data: bytes) -> bool:
+    """A MIDI file: what is read from it is what the letter of the standard says.
+
+    What the networks learn from it is in range, or the file is refused as one that does not suit them.
+    A file that breaks the standard may be read where two libraries understand it alike (running status after a meta
+    event is the commonest case); it must then at least make sense.
+    """
+    found = read(data, FOLDER / "input.mid", read_midi)
+    if found is None:
+        return False
+    midi_file = found
+    all_drums = replace(found.notes, is_drum=np.ones(len(found.notes), dtype=np.bool_))
+    measured = read(
+        data, FOLDER / "input.mid", lambda path: bars_of(Entry(path.name, path), replace(midi_file, notes=all_drums))
+    )
+    for name, lesson in LESSONS.items():
+        learned = read(data, FOLDER / "input.mid", partial(_learn, lesson, midi_file))
+        if learned is not None:
+            _check_rows(name, learned[0])
+    notes, ticks = found.notes, found.ticks_per_quarter
+    onset, duration = (np.rint(q * ticks).astype(int) for q in (notes.onset_quarters, notes.duration_quarters))
+    assert (onset / ticks == notes.onset_quarters).all(), "an onset between two ticks"
+    assert (duration / ticks == notes.duration_quarters).all(), "a duration between two ticks"
+    columns = (onset, duration, notes.pitch, notes.velocity, notes.is_drum, notes.track)
+    listed = list(zip(*(column.tolist() for column in columns), strict=True))
+    assert listed == sorted(listed, key=lambda note: (note[0], note[2])), "not in order"
+    assert all(o >= 0 and d >= 0 and 0 <= p < 128 and 0 < v < 128 for o, d, p, v, *_ in listed), "out of range"
+    _check_seconds(found, listed)
+    try:
+        events = parse(data)
+    except KellyError:
+        return True
+    is_drum = [channel == 9 for channel in events.channel]
+    expected = (events.onset, events.duration, events.pitch, events.velocity, is_drum, events.track)
+    assert sorted(listed) == sorted(zip(*expected, strict=True)), "other notes"
+    assert list(found.track_names) == events.track_names, "other names of tracks"
+    for table, default, listing in (
+        (found.tempi, (0, 500_000), events.tempi),
+        (found.time_signatures, (0, 4, 4), events.time_signatures),
+    ):
+        ordered: list[Any] = sorted(listing, key=lambda event: event[0])
+        ordered = ordered if ordered and ordered[0][0] == 0 else [default, *ordered]
+        assert [tuple(row) for row in table.tolist()] == ordered, "other tempi or time signatures"
+    in_four = all(metre == [4, 4] and tick % (4 * ticks) == 0 for tick, *metre in events.time_signatures)
+    assert (measured is not None) == in_four, "4/4 throughout, or refused"
+    if measured is not None:
+        _check_bars(measured, listed, ticks)
+    return True
+
+
+def _learn(lesson: Lesson, found: Midi, path: Path) -> tuple[Rows, str]:
+    return lesson(Entry(path.name, path), found)
+
+
+def _check_rows(name: str, rows: Rows) -> None:
+    inputs, targets, mask = rows["inputs"], rows["targets"], rows.get("mask")
+    assert len({len(array) for array in rows.values()}) == 1, f"{name}: arrays of different lengths"
+    assert np.isfinite(inputs).all(), f"{name}: inputs that are not finite"
+    assert np.abs(inputs).max(initial=0.0) <= 1.0, f"{name}: inputs out of range"
+    there = targets if mask is None else targets[mask]
+    low, high = (0, 63) if name == "harmony" else (-1.0 if name.startswith("groove") else 0.0, 1.0)
+    assert ((low <= there) & (there <= high)).all(), f"{name}: targets out of range"
+    assert mask is None or not targets[~mask].any(), f"{name}: targets that are not there"
+
+
+def _check_seconds(found: Midi, listed: list[Note]) -> None:
+    ticks, tempi = found.ticks_per_quarter, found.tempi.tolist()
+    starts_us = [Fraction(0)]
+    for (tick, tempo), (following, _) in pairwise(tempi):
+        starts_us.append(starts_us[-1] + Fraction((following - tick) * tempo, ticks))
+
+    def seconds(at: int) -> float:
+        i = bisect_right(tempi, at, key=lambda tempo: tempo[0]) - 1
+        return float((starts_us[i] + Fraction((at - tempi[i][0]) * tempi[i][1], ticks)) / 1_000_000)
+
+    notes = found.notes
+    assert np.allclose(notes.onset_s, [seconds(o) for o, *_ in listed], rtol=1e-12, atol=1e-9), "onsets in seconds"
+    ends_s = [seconds(o + d) for o, d, *_ in listed]
+    assert np.allclose(notes.onset_s + notes.duration_s, ends_s, rtol=1e-12, atol=1e-9), "durations in seconds"
+    assert (notes.duration_s >= 0).all(), "a negative duration"
+    assert (np.diff(notes.onset_s) >= 0).all(), "seconds fall where quarters rise"
+
+
+def _check_bars(found: Bars, notes: list[Note], ticks_per_quarter: int) -> None:
+    expected = bars(notes, ticks_per_quarter)
+    first, last = min(expected), max(expected)
+    assert found.hits.tolist() == [len(expected.get(bar, [])) for bar in range(first, last + 1)], "hits of a bar"
+    for values, low in ((found.coordinates, -1), (found.groove, -1), (found.dynamics, 0)):
+        known = values[~np.isnan(values)]
+        assert ((low <= known) & (known <= 1)).all(), "out of range"
+    for bar, hits in expected.items():
+        velocity = sum(v for _, _, v in hits) / len(hits)
+        assert np.isclose(found.dynamics[bar - first, 0], velocity / 127), "mean velocity"
+        for position in range(16):
+            own = [(offset, v) for at, offset, v in hits if at == position]
+            offset, accent = found.groove[bar - first, [position, 16 + position]]
+            assert np.isnan([offset, accent]).all() == (not own), "silence"
+            if own:
+                assert np.isclose(offset, float(sum(o for o, _ in own) / len(own)), atol=1e-6), "timing"
+                level = sum(v for _, v in own) / len(own)
+                assert np.isclose(accent, min(level / velocity - 1, 1)), "accent"
+
+
+def table(data: bytes) -> bool:
+    """An info.csv: accepted if and only if it is one by plain reading, and then with the same rows."""
+    found = read(data, FOLDER / "info.csv", lambda path: read_info(path.parent))
+    expected = performances(data, COLUMNS, SPLITS)
+    assert (found is None) == (expected is None), f"expected {'a refusal' if expected is None else 'rows'}"
+    if found is None or expected is None:
+        return False
+    assert [tuple(vars(performance).values()) for performance in found] == expected, "other rows"
+    assert all((FOLDER / p.midi_filename).resolve().is_relative_to(FOLDER.resolve()) for p in found), "outside"
+    return True
+
+
+def export(data: bytes) -> bool:
+    """An export: accepted only where RTNeural takes the same numbers from it, and then with finite outputs."""
+    model = read(data, FOLDER / "input.json", rtneural_reader.read)
+    if model is None:
+        return False
+    layers = rtneural(data)
+    found: list[tuple[str, list[Any]]] = []
+    for layer in model.layers:
+        if isinstance(layer, rtneural_reader.Dense):
+            found += [("dense", [layer.weight, layer.bias])] if layer.weight is not None else []
+            found += [(layer.activation, [])] if layer.activation else []
+        else:
+            found.append((layer.kind, [layer.kernel, layer.recurrent, layer.bias]))
+    assert [kind for kind, _ in found] == [kind for kind, _ in layers], "other layers than RTNeural's"
+    for (_, own), (_, arrays) in zip(found, layers, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(own, arrays, strict=True)), "other numbers than RTNeural's"
+    inputs = np.random.default_rng(0).uniform(-1, 1, (2, 3, model.num_inputs))
+    outputs = model.run(inputs)
+    assert outputs.shape == (2, 3, model.num_outputs), "the shape of the outputs"
+    assert np.isfinite(outputs).all(), "outputs that are not finite"
+    with np.errstate(over="raise"):
+        outputs.astype(np.float32)  # RTNeural's floats must hold them
+    content = _document(model)
+    again = rtneural_reader.parse(orjson.loads(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)))
+    assert np.array_equal(again.run(inputs), outputs), "another network after writing it"
+    return True
+
+
+def _document(model: rtneural_reader.Model) -> dict[str, Any]:
+    layers, size = [], model.num_inputs
+    for layer in model.layers:
+        if isinstance(layer, rtneural_reader.Recurrent):
+            kind, arrays, size = layer.kind, [layer.kernel, layer.recurrent, layer.bias], len(layer.recurrent)
+        elif layer.weight is not None and layer.bias is not None:
+            kind, arrays, size = "dense", [layer.weight, layer.bias], layer.bias.size
+        else:
+            kind, arrays = "activation", []
+        activation = getattr(layer, "activation", "")
+        layers.append({"type": kind, "activation": activation, "shape": [None, None, size], "weights": arrays})
+    return {"in_shape": [None, None, model.num_inputs], "layers": layers, "metadata": dict(model.metadata)}
+
+
+TARGETS = {"midi": midi, "csv": table, "json": export}
