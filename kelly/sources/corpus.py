@@ -16,7 +16,7 @@ from kelly.data.dataset import Dataset, Sequences
 from kelly.runtime.errors import KellyError
 from kelly.sources.examples import harmony as harmony_lesson
 from kelly.sources.examples import melody as melody_lesson
-from kelly.sources.extraction.rows import Rows
+from kelly.sources.extraction.rows import Examples
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.music import tonality
 from kelly.sources.music.chords import CHORDS
@@ -47,7 +47,7 @@ def melody(
     num_workers: processes; None: as joblib is set. Raises KellyError as `read_pieces` does.
     """
     pieces, skipped = read_pieces(collections, max_pieces, max_skipped_share, num_workers)
-    return _dataset(pieces, skipped, partial(melody_lesson.rows_of, num_frames=num_frames), num_workers)
+    return _dataset(pieces, skipped, partial(melody_lesson.examples_of, num_frames=num_frames), num_workers)
 
 
 def harmony(
@@ -61,7 +61,7 @@ def harmony(
         raise KellyError(f"collections: found {tunes}, but tunes of one voice have no chords; "
                          f"harmony from the corpus needs collections: [{CHORALES}]")  # fmt: skip
     pieces, skipped = read_pieces(collections, max_pieces, max_skipped_share, num_workers)
-    dataset = _dataset(pieces, skipped, harmony_lesson.rows_of, num_workers)
+    dataset = _dataset(pieces, skipped, harmony_lesson.examples_of, num_workers)
     shares = Counter(CHORDS[chord] for chord in dataset.sequences.targets[:, 0])
     dataset.facts["chords"] = "derived from the notes, one a quarter note, repeats collapsed"
     dataset.facts["commonest_chords"] = dict(shares.most_common(12))
@@ -69,11 +69,14 @@ def harmony(
 
 
 def _dataset(
-    pieces: list[Piece], skipped: list[Skipped], rows_of: Callable[[Entry, Music], Rows], num_workers: int | None
+    pieces: list[Piece],
+    skipped: list[Skipped],
+    examples_of: Callable[[Entry, Music], Examples],
+    num_workers: int | None,
 ) -> Dataset:
     groups = same_melody_groups(pieces)
     work = joblib.Parallel(n_jobs=num_workers, return_as="generator", batch_size=32)(
-        joblib.delayed(_rows)(rows_of, piece) for piece in pieces
+        joblib.delayed(_rows)(examples_of, piece) for piece in pieces
     )
     parts: dict[str, list[NDArray[Any]]] = defaultdict(list)
     results = tqdm(work, total=len(pieces), desc="pieces", unit="piece", disable=None)
@@ -98,10 +101,10 @@ def _dataset(
     return Dataset(sequences, facts=facts)
 
 
-def _rows(rows_of: Callable[[Entry, Music], Rows], piece: Piece) -> tuple[str, Rows]:
+def _rows(examples_of: Callable[[Entry, Music], Examples], piece: Piece) -> tuple[str, Examples]:
     entry = Entry(piece.name, Path(piece.name))
     music = music_of(entry, piece)
-    return music.key.mode, rows_of(entry, music)
+    return music.key.mode, examples_of(entry, music)
 
 
 def music_of(entry: Entry, piece: Piece) -> Music:

@@ -13,10 +13,10 @@ from kelly.sources.synthetic import melody as synthetic_melody
 
 RATED_AUDIO = AudioSource(emotion.from_sound, emotion.UNITS)
 RATED_MIDI = AudioSource(emotion.from_notes, emotion.UNITS)
-MELODIES = MidiSource(melody.lesson, melody.UNITS)
-CHORDS = MidiSource(harmony.lesson, harmony.UNITS)
-EXPRESSION = MidiSource(dynamics.lesson, dynamics.UNITS)
-GROOVES = MidiSource(groove.lesson, groove.UNITS)
+MELODIES = MidiSource(melody.extract_examples, melody.UNITS)
+CHORDS = MidiSource(harmony.extract_examples, harmony.UNITS)
+EXPRESSION = MidiSource(dynamics.extract_examples, dynamics.UNITS)
+GROOVES = MidiSource(groove.extract_examples, groove.UNITS)
 
 SOURCES: Mapping[str, dict[str, Source]] = {
     "emotionrecognizer": {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kelly.data.dataset import Dataset
-from kelly.sources.extraction.measured import Lesson, Measured
+from kelly.sources.extraction.measured import ExtractExamples, Measured
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class MidiSource:
     examples: (entry, midi, **settings) → the examples of one file, and its category; units: what a frame and its values are
     """
 
-    examples: Lesson
+    examples: ExtractExamples
     units: Mapping[str, str]
 
 

@@ -12,7 +12,7 @@ from kelly.features.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, deco
 from kelly.runtime.errors import KellyError
 from kelly.sources.extraction.duplicates import signature
 from kelly.sources.extraction.measured import learn
-from kelly.sources.extraction.rows import Rows
+from kelly.sources.extraction.rows import Examples
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.layouts.ratings import STEP_MS
 from kelly.sources.music.chords import NUM_CHORDS
@@ -60,7 +60,7 @@ class Sums:
         self.heard += other.heard
         self.moments += other.moments
 
-    def add_rows(self, rows: Mapping[str, Rows]) -> None:
+    def add_rows(self, rows: Mapping[str, Examples]) -> None:
         """Add what the lessons of one file tell, by network."""
         if "harmonypredictor" in rows:
             self.chords += np.bincount(rows["harmonypredictor"]["targets"].ravel(), minlength=NUM_CHORDS)
@@ -99,8 +99,8 @@ def survey(entry: Entry, source: str, settings: Mapping[str, Mapping[str, Any]],
 
 def _lessons(
     entry: Entry, midi: Midi | None, source: str, settings: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, Rows], dict[str, str]]:
-    rows: dict[str, Rows] = {}
+) -> tuple[dict[str, Examples], dict[str, str]]:
+    rows: dict[str, Examples] = {}
     unsuited: dict[str, str] = {}
     for name, own in settings.items():
         lesson = SOURCES[name][source]
@@ -122,7 +122,7 @@ def _rated_frames(entry: Entry, midi: Midi | None) -> int:
     return int((midi.notes.onset_s + midi.notes.duration_s).max() * 1000 / STEP_MS)
 
 
-def _coordinates(rows: Mapping[str, Rows]) -> NDArray[np.float64]:
+def _coordinates(rows: Mapping[str, Examples]) -> NDArray[np.float64]:
     """The nine coordinates float64[n, 9] that the richest of the lessons was given."""
     for name in ("melodytransformer", "groovepredictor", "harmonypredictor", "dynamicsengine"):
         if name in rows:

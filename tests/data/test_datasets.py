@@ -1,6 +1,5 @@
 """Data on disk: written whole, recognised by its settings, checked before anything learns from it."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 

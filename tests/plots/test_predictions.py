@@ -113,7 +113,7 @@ def test_chords_are_written_as_usual(chord: str, expected: str) -> None:
 def test_transitions_are_shares_of_what_follows_each_chord() -> None:
     figure = PLOTS["harmonypredictor"](small("harmonypredictor"))
     for axes in figure.axes[:2]:
-        shares = np.ma.filled(axes.images[0].get_array(), np.nan)
+        shares = np.ma.filled(np.ma.asarray(axes.images[0].get_array()), np.nan)
         told = np.isfinite(shares).all(axis=1)
         assert told.any()
         assert (shares[told] >= 0).all()

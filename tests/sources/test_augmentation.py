@@ -14,7 +14,7 @@ from kelly.features.emotion import COORDINATES, decode
 from kelly.sources.examples import dynamics, groove
 from kelly.sources.extraction.augmentation import variations
 from kelly.sources.extraction.measured import measure_notes
-from kelly.sources.extraction.rows import Rows
+from kelly.sources.extraction.rows import Examples
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.readers.midi import Midi
 
@@ -63,10 +63,10 @@ def test_a_variation_has_the_same_groove_but_for_the_rounding_of_velocities(
 ) -> None:
     tracks = random_music(4)
     entry, midi = read(write(tmp_path / "a.mid", tracks))
-    lesson: Callable[..., tuple[Rows, str]] = partial(groove.lesson, context=context)
-    plain, _ = lesson(entry, midi)
+    extract: Callable[..., tuple[Examples, str]] = partial(groove.extract_examples, context=context)
+    plain, _ = extract(entry, midi)
     for one in varied(midi, copies=10):
-        rows, _ = lesson(entry, one)
+        rows, _ = extract(entry, one)
         timing, accents = np.split(rows["targets"][:, 0], 2, axis=1)
         plain_timing, plain_accents = np.split(plain["targets"][:, 0], 2, axis=1)
         np.testing.assert_array_equal(timing, plain_timing)
@@ -82,7 +82,7 @@ def test_a_variation_is_heard_as_loud_and_fast_as_it_is(tmp_path: Path) -> None:
     entry, midi = read(write(tmp_path / "a.mid", random_music(5)))
 
     def coordinates(played: Midi) -> NDArray[np.float64]:
-        rows, _ = groove.lesson(entry, played, context="embedding")
+        rows, _ = groove.extract_examples(entry, played, context="embedding")
         return decode(rows["inputs"][:, 0].astype(np.float64))
 
     loudness, arousal = COORDINATES.index("loudness"), COORDINATES.index("arousal")
@@ -98,13 +98,15 @@ def test_a_variation_is_heard_as_loud_and_fast_as_it_is(tmp_path: Path) -> None:
 
 def test_dynamics_are_measured_in_each_variation_anew(tmp_path: Path) -> None:
     entry, midi = read(write(tmp_path / "a.mid", random_music(6)))
-    plain = dynamics.lesson(entry, midi, window_s=None)[0]["targets"][:, 0, 0]
+    plain = dynamics.extract_examples(entry, midi, window_s=None)[0]["targets"][:, 0, 0]
     pitched = ~midi.notes.is_drum
     for one in varied(midi):
-        rows, _ = dynamics.lesson(entry, one, window_s=None)
+        rows, _ = dynamics.extract_examples(entry, one, window_s=None)
         change = one.notes.velocity[pitched].mean() - midi.notes.velocity[pitched].mean()
         assert (np.sign(rows["targets"][:, 0, 0] - plain) == np.sign(change)).all()
-        assert not np.array_equal(rows["inputs"][1:], dynamics.lesson(entry, midi, window_s=None)[0]["inputs"][1:])
+        assert not np.array_equal(
+            rows["inputs"][1:], dynamics.extract_examples(entry, midi, window_s=None)[0]["inputs"][1:]
+        )
 
 
 def test_measured_rows_are_the_piece_and_its_variations(tmp_path: Path) -> None:
@@ -112,15 +114,17 @@ def test_measured_rows_are_the_piece_and_its_variations(tmp_path: Path) -> None:
     entry = Entry("a.mid", path)
     augmentation = {"copies": 2, "velocity": 0.2, "tempo": 0.1}
     settings_of: dict[str, Any] = {"max_windows_per_piece": None, "settings": {"context": "embedding"}}
-    plain = measure_notes(entry, lesson=groove.lesson, augmentation=None, **settings_of)
-    none = measure_notes(entry, lesson=groove.lesson, augmentation=augmentation | {"copies": 0}, **settings_of)
-    measured = measure_notes(entry, lesson=groove.lesson, augmentation=augmentation, **settings_of)
+    plain = measure_notes(entry, extract=groove.extract_examples, augmentation=None, **settings_of)
+    none = measure_notes(
+        entry, extract=groove.extract_examples, augmentation=augmentation | {"copies": 0}, **settings_of
+    )
+    measured = measure_notes(entry, extract=groove.extract_examples, augmentation=augmentation, **settings_of)
     assert "augmented" not in plain.rows
     assert "augmented" not in none.rows
     assert measured.rows["augmented"].tolist() == [False] * 6 + [True] * 12
     for name, array in plain.rows.items():
         np.testing.assert_array_equal(measured.rows[name][:6], array)
     limits: dict[str, Any] = settings_of | {"max_windows_per_piece": 2}
-    few = measure_notes(entry, lesson=groove.lesson, augmentation=augmentation, **limits)
+    few = measure_notes(entry, extract=groove.extract_examples, augmentation=augmentation, **limits)
     assert few.rows["augmented"].tolist() == [False] * 2 + [True] * 4
     np.testing.assert_array_equal(few.rows["inputs"][:2], plain.rows["inputs"][[0, 5]])

@@ -25,7 +25,7 @@ from support.smf import parse
 from kelly.rtneural import reader as rtneural_reader
 from kelly.runtime.errors import KellyError
 from kelly.sources.examples import dynamics, groove, harmony, melody
-from kelly.sources.extraction.rows import Rows
+from kelly.sources.extraction.rows import Examples
 from kelly.sources.layouts.groove_table import COLUMNS, SPLITS, read_info
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.music.drums import Bars, bars_of
@@ -35,15 +35,15 @@ Result = TypeVar("Result")
 
 FOLDER = Path(tempfile.mkdtemp(prefix="kelly-fuzz-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-Lesson = Callable[[Entry, Midi], tuple[Rows, str]]
-LESSONS: dict[str, Lesson] = {
-    "melody": lambda entry, midi: melody.lesson(entry, midi, num_frames=2),
-    "harmony": harmony.lesson,
-    "dynamics": lambda entry, midi: dynamics.lesson(entry, midi, window_s=None),
-    "dynamics in seconds": lambda entry, midi: dynamics.lesson(entry, midi, window_s=1.5),
-    "dynamics of drums": lambda entry, midi: dynamics.lesson(entry, midi, window_s=None, part="drums"),
-    "groove": lambda entry, midi: groove.lesson(entry, midi, context="embedding"),
-    "groove of what was heard": lambda entry, midi: groove.lesson(entry, midi, context="previous"),
+ExtractExamples = Callable[[Entry, Midi], tuple[Examples, str]]
+EXTRACT: dict[str, ExtractExamples] = {
+    "melody": lambda entry, midi: melody.extract_examples(entry, midi, num_frames=2),
+    "harmony": harmony.extract_examples,
+    "dynamics": lambda entry, midi: dynamics.extract_examples(entry, midi, window_s=None),
+    "dynamics in seconds": lambda entry, midi: dynamics.extract_examples(entry, midi, window_s=1.5),
+    "dynamics of drums": lambda entry, midi: dynamics.extract_examples(entry, midi, window_s=None, part="drums"),
+    "groove": lambda entry, midi: groove.extract_examples(entry, midi, context="embedding"),
+    "groove of what was heard": lambda entry, midi: groove.extract_examples(entry, midi, context="previous"),
 }
 LONGEST_MESSAGE = 4_000  # characters: a user reads them
 
@@ -76,7 +76,7 @@ def midi(data: bytes) -> bool:
     measured = read(
         data, FOLDER / "input.mid", lambda path: bars_of(Entry(path.name, path), replace(midi_file, notes=all_drums))
     )
-    for name, lesson in LESSONS.items():
+    for name, lesson in EXTRACT.items():
         learned = read(data, FOLDER / "input.mid", partial(_learn, lesson, midi_file))
         if learned is not None:
             _check_rows(name, learned[0])
@@ -111,11 +111,11 @@ def midi(data: bytes) -> bool:
     return True
 
 
-def _learn(lesson: Lesson, found: Midi, path: Path) -> tuple[Rows, str]:
-    return lesson(Entry(path.name, path), found)
+def _learn(extract: ExtractExamples, found: Midi, path: Path) -> tuple[Examples, str]:
+    return extract(Entry(path.name, path), found)
 
 
-def _check_rows(name: str, rows: Rows) -> None:
+def _check_rows(name: str, rows: Examples) -> None:
     inputs, targets, mask = rows["inputs"], rows["targets"], rows.get("mask")
     assert len({len(array) for array in rows.values()}) == 1, f"{name}: arrays of different lengths"
     assert np.isfinite(inputs).all(), f"{name}: inputs that are not finite"

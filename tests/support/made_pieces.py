@@ -65,7 +65,7 @@ def groups(folder: Path) -> dict[str, str]:
 
 
 def measured(entry: Entry, log: str, num_rows: int = 3, width: int = 4) -> Measured:
-    """Rows that only the name tells, noted in the file `log`; a file `stop` beside it names one that interrupts."""
+    """Examples that only the name tells, noted in the file `log`; a file `stop` beside it names one that interrupts."""
     stop = Path(log).with_name("stop")
     if stop.exists() and stop.read_text() == entry.name:
         raise KeyboardInterrupt

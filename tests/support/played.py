@@ -9,19 +9,19 @@ import mido
 import numpy as np
 
 from kelly.sources.examples import dynamics, groove, harmony, melody
-from kelly.sources.extraction.measured import Lesson
-from kelly.sources.extraction.rows import Rows
+from kelly.sources.extraction.measured import ExtractExamples
+from kelly.sources.extraction.rows import Examples
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.readers.midi import Midi, Notes, read_midi
 
 TICKS_PER_QUARTER = 480
 SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
-LESSONS: dict[str, Lesson] = {
-    "melody": partial(melody.lesson, num_frames=64),
-    "harmony": harmony.lesson,
-    "dynamics": partial(dynamics.lesson, window_s=None),
-    "groove": partial(groove.lesson, context="embedding"),
-    "groove previous": partial(groove.lesson, context="previous"),
+EXTRACT: dict[str, ExtractExamples] = {
+    "melody": partial(melody.extract_examples, num_frames=64),
+    "harmony": harmony.extract_examples,
+    "dynamics": partial(dynamics.extract_examples, window_s=None),
+    "groove": partial(groove.extract_examples, context="embedding"),
+    "groove previous": partial(groove.extract_examples, context="previous"),
 }
 DRUMS = "Drums"  # the track of this name is on channel 10
 
@@ -104,5 +104,5 @@ def random_music(seed: int, num_bars: int = 6) -> dict[str, list[Note]]:
     return tracks
 
 
-def learned(path: Path, lesson: Lesson, tracks: dict[str, list[Note]]) -> Rows:
-    return lesson(*read(write(path, tracks)))[0]
+def learned(path: Path, extract: ExtractExamples, tracks: dict[str, list[Note]]) -> Examples:
+    return extract(*read(write(path, tracks)))[0]

@@ -6,7 +6,7 @@ import numpy as np
 
 from kelly.features.context import DECAY
 from kelly.features.emotion import BLOCK_SIZE, NUM_COORDINATES, embed
-from kelly.sources.extraction.rows import Rows, single
+from kelly.sources.extraction.rows import Examples, single
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.music.drums import MIN_HITS, bars_of
 from kelly.sources.music.listening import FAST_DECAY, LOUDNESS, Windows, heard_in, rated
@@ -22,7 +22,7 @@ UNITS = {"frame": "bar, or window_s seconds"} | HEARD_UNITS
 Part = Literal["pitched", "drums"]
 
 
-def lesson(entry: Entry, midi: Midi, window_s: float | None, part: Part = "pitched") -> tuple[Rows, str]:
+def extract_examples(entry: Entry, midi: Midi, window_s: float | None, part: Part = "pitched") -> tuple[Examples, str]:
     """One row a bar of a MIDI file, or a window of window_s seconds, with at least MIN_HITS notes.
 
     part: its pitched notes or its drums, which are told bar by bar. inputs float32[n, 1, 32], the valence block of what

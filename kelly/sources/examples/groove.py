@@ -6,7 +6,7 @@ import numpy as np
 
 from kelly.features.context import heard_before
 from kelly.features.emotion import BLOCK_SIZE, embed
-from kelly.sources.extraction.rows import Rows, single
+from kelly.sources.extraction.rows import Examples, single
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.music.drums import MIN_HITS, bars_of
 from kelly.sources.music.listening import UNITS as HEARD_UNITS
@@ -21,7 +21,7 @@ UNITS = {"frame": "bar of 4/4"} | HEARD_UNITS | {"valence": "as it was rated; dr
 Context = Literal["embedding", "previous"]
 
 
-def lesson(entry: Entry, midi: Midi, context: Context) -> tuple[Rows, str]:
+def extract_examples(entry: Entry, midi: Midi, context: Context) -> tuple[Examples, str]:
     """One row a bar of a MIDI file with at least MIN_HITS hits: of its drums, or of all notes where it has none.
 
     inputs float32[n, 1, 64], the embedding of what was heard before the bar; with context 'previous' its first half gives

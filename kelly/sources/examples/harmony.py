@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from kelly.runtime.errors import KellyError
 from kelly.sources.examples.melody import heard_embeddings
-from kelly.sources.extraction.rows import Rows
+from kelly.sources.extraction.rows import Examples
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.layouts.pop909 import read_chords
 from kelly.sources.music.chords import chord_index, derive_chords, harmony_contexts
@@ -22,7 +22,7 @@ MIN_CHANGES = 4  # a piece with fewer chords has no harmony to learn from
 EARLY_S = 0.05  # a label that begins so little before a bar line is of the bar that it leads into
 
 
-def lesson(entry: Entry, midi: Midi) -> tuple[Rows, str]:
+def extract_examples(entry: Entry, midi: Midi) -> tuple[Examples, str]:
     """One row a change of chord of a MIDI file, and its mode; chords are derived unless the entry names annotations.
 
     inputs float32[n, 1, 128]: embedding of the bars heard before (64), context of the chords so far (64); targets
@@ -30,13 +30,13 @@ def lesson(entry: Entry, midi: Midi) -> tuple[Rows, str]:
     where there are hardly any chords.
     """
     music = read_music(entry, midi)
-    rows = rows_of(entry, music)
+    rows = examples_of(entry, music)
     if len(rows["targets"]) < MIN_CHANGES:
         raise NotApplicableError(f"{entry.path}: {len(rows['targets'])} chord(s), expected at least {MIN_CHANGES}")
     return rows, music.key.mode
 
 
-def rows_of(entry: Entry, music: Music) -> Rows:
+def examples_of(entry: Entry, music: Music) -> Examples:
     """One row a change of chord, as `lesson` has them."""
     embeddings = heard_embeddings(entry, music)
     if entry.chords is None:

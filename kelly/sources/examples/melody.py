@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.features.emotion import embed
-from kelly.sources.extraction.rows import Rows, cut
+from kelly.sources.extraction.rows import Examples, cut
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.music.listening import UNITS as HEARD_UNITS
 from kelly.sources.music.listening import Windows, heard_in
@@ -14,17 +14,17 @@ from kelly.sources.readers.midi import Midi
 UNITS = {"frame": "bar"} | HEARD_UNITS
 
 
-def lesson(entry: Entry, midi: Midi, num_frames: int) -> tuple[Rows, str]:
+def extract_examples(entry: Entry, midi: Midi, num_frames: int) -> tuple[Examples, str]:
     """Sequences of num_frames bars of a MIDI file, and its mode. Raises KellyError as `read_music` does.
 
     inputs float32[n, num_frames, 64]: embedding; targets float32[n, num_frames, 128]: 1 where MIDI pitch k sounds in
     the bar, the tonic transposed to C; masked past the piece's end; heard: the bar before.
     """
     music = read_music(entry, midi)
-    return rows_of(entry, music, num_frames), music.key.mode
+    return examples_of(entry, music, num_frames), music.key.mode
 
 
-def rows_of(entry: Entry, music: Music, num_frames: int) -> Rows:
+def examples_of(entry: Entry, music: Music, num_frames: int) -> Examples:
     """The sequences of a piece, as `lesson` has them."""
     targets = sounding_pitches(music)
     before = np.concatenate([np.full_like(targets[:1], np.nan), targets[:-1]])

@@ -90,7 +90,7 @@ def from_files(layout: Layout, source: MidiSource | AudioSource, settings: Mappi
         job = Job(entries, source.measure, own)
     else:
         common = {name: own.pop(name, None) for name in ("max_windows_per_piece", "augmentation")}
-        job = Job(entries, measure_notes, {"lesson": source.examples, **common, "settings": own})
+        job = Job(entries, measure_notes, {"extract": source.examples, **common, "settings": own})
     return FromFiles(where, listing, job, max_skipped_share, source.units)
 
 

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from kelly.sources.extraction.augmentation import variations
 from kelly.sources.extraction.duplicates import signature
-from kelly.sources.extraction.rows import Rows, limited
+from kelly.sources.extraction.rows import Examples, limited
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.readers.midi import Midi, read_midi
 from kelly.sources.skipped import NotApplicableError
 
-Lesson = Callable[..., tuple[Rows, str]]  # (entry, midi, **settings) → rows, and a trait of the piece ('': none)
+ExtractExamples = Callable[
+    ..., tuple[Examples, str]
+]  # (entry, midi, **settings) → rows, and a trait of the piece ('': none)
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,15 @@ class Measured:
     left_out: how many ratings have no sound
     """
 
-    rows: Rows
+    rows: Examples
     category: str = ""
     signature: NDArray[np.uint32] | None = None
     left_out: int = 0
 
 
-def learn(lesson: Lesson, entry: Entry, midi: Midi, settings: Mapping[str, Any]) -> tuple[Rows, str]:
+def learn(extract: ExtractExamples, entry: Entry, midi: Midi, settings: Mapping[str, Any]) -> tuple[Examples, str]:
     """What a `lesson` takes from a piece. Raises NotApplicableError where that is nothing."""
-    rows, category = lesson(entry, midi, **settings)
+    rows, category = extract(entry, midi, **settings)
     if not len(rows["inputs"]):
         raise NotApplicableError(f"{entry.path}: no window with enough notes to learn from")
     return rows, category
@@ -43,7 +45,7 @@ def learn(lesson: Lesson, entry: Entry, midi: Midi, settings: Mapping[str, Any])
 def measure_notes(
     entry: Entry,
     *,
-    lesson: Lesson,
+    extract: ExtractExamples,
     max_windows_per_piece: int | None,
     augmentation: Mapping[str, Any] | None,
     settings: Mapping[str, Any],
@@ -53,12 +55,12 @@ def measure_notes(
     Raises KellyError where the file cannot be read, and NotApplicableError where the lesson cannot be learned from it.
     """
     midi = read_midi(entry.path)
-    rows, category = learn(lesson, entry, midi, settings)
+    rows, category = learn(extract, entry, midi, settings)
     rows = limited(rows, max_windows_per_piece)
     if augmentation is not None and augmentation["copies"]:
         parts = [rows | {"augmented": np.zeros(len(rows["inputs"]), dtype=np.bool_)}]
         for varied in variations(midi, entry.name, **augmentation):
-            copy = limited(lesson(entry, varied, **settings)[0], max_windows_per_piece)
+            copy = limited(extract(entry, varied, **settings)[0], max_windows_per_piece)
             parts.append(copy | {"augmented": np.ones(len(copy["inputs"]), dtype=np.bool_)})
         rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return Measured(rows, entry.category or category, signature(midi.notes))

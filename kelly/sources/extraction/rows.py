@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from kelly.sources.layouts.listing import spread
 
-Rows = dict[str, NDArray[Any]]  # arrays of Sequences by name, each with one entry a sequence
+Examples = dict[str, NDArray[Any]]  # arrays of Sequences by name, each with one entry a sequence
 
 
 def cut(
     inputs: NDArray[np.float32], targets: NDArray[np.float32], heard: NDArray[np.float32] | None, num_frames: int
-) -> Rows:
+) -> Examples:
     """Cut the frames of one piece into sequences of num_frames; the last is masked past the piece's end.
 
     inputs float32[n, in], targets float32[n, out], heard as targets, of one piece from its start.
@@ -33,7 +33,7 @@ def cut(
     return rows if heard is None else rows | {"previous": folded(heard)}
 
 
-def single(inputs: NDArray[np.floating], targets: NDArray[np.floating], there: NDArray[np.bool_]) -> Rows:
+def single(inputs: NDArray[np.floating], targets: NDArray[np.floating], there: NDArray[np.bool_]) -> Examples:
     """One row a window for a network without memory, for the windows that are `there`.
 
     inputs [n, in]; targets [n, out], NaN where the window does not tell; there: bool[n]. Heard is the last value that
@@ -51,7 +51,7 @@ def single(inputs: NDArray[np.floating], targets: NDArray[np.floating], there: N
     }
 
 
-def limited(rows: Rows, max_windows: int | None) -> Rows:
+def limited(rows: Examples, max_windows: int | None) -> Examples:
     """At most `max_windows` of the rows, spread evenly from the first to the last."""
     chosen = spread(len(rows["inputs"]), max_windows)
     if len(chosen) == len(rows["inputs"]):

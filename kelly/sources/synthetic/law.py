@@ -45,6 +45,6 @@ def sequences_of(inputs: Floats, targets: NDArray[Any], oracle: Floats) -> Seque
 
 
 def single_frames(coordinates: Floats, num_inputs: int, targets: Floats, oracle: Floats) -> Dataset:
-    """Rows whose input is the head of the embedding of their nine coordinates."""
+    """Examples whose input is the head of the embedding of their nine coordinates."""
     inputs = embed(coordinates)[:, None, :num_inputs]
     return Dataset(sequences_of(inputs, targets[:, None], oracle[:, None]), facts={"unit": "one frame is one bar"})

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.played import LESSONS, SCALE, Note, eighths, learned, random_music, read, write
+from support.played import EXTRACT, SCALE, Note, eighths, learned, random_music, read, write
 
 from kelly.features.context import heard_before
 from kelly.features.emotion import BLOCK_SIZE, COORDINATES, EMBEDDING_SIZE, decode, decode_block, embed
 from kelly.runtime.errors import KellyError
 from kelly.sources.examples import dynamics, groove, harmony, melody
 from kelly.sources.extraction.measured import measure_notes
-from kelly.sources.extraction.rows import Rows, limited
+from kelly.sources.extraction.rows import Examples, limited
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.music.chords import CHORDS, derive_chords, harmony_contexts
 from kelly.sources.music.metre import beat_edges
@@ -50,7 +50,7 @@ def other_from(tracks: dict[str, list[Note]], bar: int, num_bars: int = 6) -> di
 
 def test_melody_sees_what_was_heard_and_predicts_the_bars_pitches(tmp_path: Path) -> None:
     entry, midi = read(write(tmp_path / "a.mid", {"Piano": eighths(3)}))
-    rows, mode = melody.lesson(entry, midi, num_frames=2)
+    rows, mode = melody.extract_examples(entry, midi, num_frames=2)
     assert mode == "major"
     assert (rows["inputs"].shape, rows["targets"].shape) == ((2, 2, 64), (2, 2, 128))
     assert rows["mask"].all(axis=2).tolist() == [[True, True], [True, False]]
@@ -63,7 +63,7 @@ def test_melody_sees_what_was_heard_and_predicts_the_bars_pitches(tmp_path: Path
 
 @pytest.mark.parametrize("shift", [0, 3])
 def test_chords_of_two_five_one_are_the_same_above_every_tonic(tmp_path: Path, shift: int) -> None:
-    rows, mode = harmony.lesson(*read(write(tmp_path / "a.mid", {"Piano": chord_bars(shift=shift)})))
+    rows, mode = harmony.extract_examples(*read(write(tmp_path / "a.mid", {"Piano": chord_bars(shift=shift)})))
     assert mode == "major"
     chords = [CHORDS[chord] for chord in rows["targets"][:, 0]]
     assert chords == ["D:min7", "G:7", "C:maj7"] * 2
@@ -75,7 +75,9 @@ def test_chords_of_two_five_one_are_the_same_above_every_tonic(tmp_path: Path, s
 
 
 def test_two_keys_give_the_same_rows_of_harmony(tmp_path: Path) -> None:
-    in_c, in_e_flat = (learned(tmp_path / "a.mid", harmony.lesson, {"Piano": chord_bars(shift=s)}) for s in (0, 3))
+    in_c, in_e_flat = (
+        learned(tmp_path / "a.mid", harmony.extract_examples, {"Piano": chord_bars(shift=s)}) for s in (0, 3)
+    )
     np.testing.assert_array_equal(in_c["targets"], in_e_flat["targets"])
     np.testing.assert_allclose(in_c["inputs"], in_e_flat["inputs"], atol=1e-6)
 
@@ -89,10 +91,10 @@ def test_annotated_chords_take_the_place_of_derived_ones(tmp_path: Path) -> None
     lines = [f"{starts[i]}\t{starts[i + 1]}\t{label}\n" for i, label in enumerate(labels)]
     (tmp_path / "chords.txt").write_text("".join(lines))
     annotated = replace(entry, beats=tmp_path / "beats.txt", chords=tmp_path / "chords.txt")
-    rows, _ = harmony.lesson(annotated, midi)
+    rows, _ = harmony.extract_examples(annotated, midi)
     assert [CHORDS[chord] for chord in rows["targets"][:, 0]] == ["C:maj", "F:maj", "sus", "A:min", "N"]
     bars = [0, 2, 3, 4, 6]
-    sung = learned(tmp_path / "a.mid", partial(melody.lesson, num_frames=8), {"Piano": chord_bars()})
+    sung = learned(tmp_path / "a.mid", partial(melody.extract_examples, num_frames=8), {"Piano": chord_bars()})
     np.testing.assert_allclose(rows["inputs"][:, 0, :EMBEDDING_SIZE], sung["inputs"][0, bars], atol=1e-6)
 
 
@@ -100,13 +102,13 @@ def test_an_unknown_chord_of_an_annotation_is_told_with_its_file(tmp_path: Path)
     entry, midi = read(write(tmp_path / "a.mid", {"Piano": chord_bars()}))
     (tmp_path / "chords.txt").write_text("0.0\t4.0\tC:maj\n4.0\t8.0\tX:maj\n")
     with pytest.raises(KellyError, match=r"chords\.txt: chord 'X:maj' is not known"):
-        harmony.lesson(replace(entry, chords=tmp_path / "chords.txt"), midi)
+        harmony.extract_examples(replace(entry, chords=tmp_path / "chords.txt"), midi)
 
 
 def test_hardly_any_chords_are_unsuited(tmp_path: Path) -> None:
     one = [note._replace(onset=note.onset % 8) for note in chord_bars(1) if note.onset < 8]
     with pytest.raises(NotApplicableError, match=r"2 chord\(s\), expected at least 4"):
-        harmony.lesson(*read(write(tmp_path / "a.mid", {"Piano": one})))
+        harmony.extract_examples(*read(write(tmp_path / "a.mid", {"Piano": one})))
 
 
 @pytest.mark.parametrize("name", ["melody", "dynamics"])
@@ -115,7 +117,7 @@ def test_a_note_that_is_played_a_little_early_is_not_heard_before_its_bar(tmp_pa
     for velocity, pitch in ((40, 60), (120, 84)):
         notes = [Note(i / 2, 0.4, SCALE[i % 8], 60 + i % 3) for i in range(32)]
         notes[8] = Note(3.9, 0.5, pitch, velocity)  # the first of the second bar, a tenth of a quarter early
-        rows = learned(tmp_path / f"{pitch}.mid", LESSONS[name], {"Piano": notes})
+        rows = learned(tmp_path / f"{pitch}.mid", EXTRACT[name], {"Piano": notes})
         inputs.append(rows["inputs"].reshape(-1, rows["inputs"].shape[-1])[:2])
     np.testing.assert_array_equal(inputs[0], inputs[1])
 
@@ -123,7 +125,7 @@ def test_a_note_that_is_played_a_little_early_is_not_heard_before_its_bar(tmp_pa
 def test_a_crescendo_is_read_from_its_bar(tmp_path: Path) -> None:
     velocities = [40, 48, 56, 64, 64, 56, 48, 40]
     notes = [Note(i, 0.5, SCALE[i], velocity) for i, velocity in enumerate(velocities)]
-    rows = learned(tmp_path / "a.mid", LESSONS["dynamics"], {"Piano": notes})
+    rows = learned(tmp_path / "a.mid", EXTRACT["dynamics"], {"Piano": notes})
     assert (rows["inputs"].shape, rows["targets"].shape) == ((2, 1, BLOCK_SIZE), (2, 1, 16))
     names = [name for name, _ in DYNAMICS]
     crescendo, mean, articulation = (names.index(n) for n in ("crescendo", "mean_velocity", "articulation"))
@@ -139,7 +141,7 @@ def test_a_crescendo_is_read_from_its_bar(tmp_path: Path) -> None:
 
 def test_dynamics_of_seconds_are_those_of_windows_from_the_first_note_on(tmp_path: Path) -> None:
     notes = [Note(1 + i, 0.5, SCALE[i], 40 + 4 * i) for i in range(8)]  # twice a second, from 0.5 s on
-    rows = learned(tmp_path / "a.mid", partial(dynamics.lesson, window_s=2.0), {"Piano": notes})
+    rows = learned(tmp_path / "a.mid", partial(dynamics.extract_examples, window_s=2.0), {"Piano": notes})
     np.testing.assert_allclose(rows["targets"][:, 0, 0], [46 / 127, 62 / 127])
     np.testing.assert_allclose(rows["targets"][:, 0, 5], 0.5 + 0.5 * 8 / 32)
 
@@ -147,44 +149,46 @@ def test_dynamics_of_seconds_are_those_of_windows_from_the_first_note_on(tmp_pat
 def test_dynamics_are_those_of_the_part_that_is_asked_for(tmp_path: Path) -> None:
     hits = [Note(i, 0.2, 38, 100 if i % 2 else 60) for i in range(8)]
     both = {"Drums": hits, "Piano": eighths()}
-    drums = learned(tmp_path / "a.mid", partial(dynamics.lesson, window_s=None, part="drums"), both)
+    drums = learned(tmp_path / "a.mid", partial(dynamics.extract_examples, window_s=None, part="drums"), both)
     np.testing.assert_allclose(drums["targets"][:, 0, 7], 0.5 + 0.5 * 20 / 32)  # backbeats, 20 above the mean
-    piano = learned(tmp_path / "a.mid", LESSONS["dynamics"], both)
+    piano = learned(tmp_path / "a.mid", EXTRACT["dynamics"], both)
     np.testing.assert_allclose(piano["targets"][:, 0, 0], [80.875 / 127, 81 / 127], rtol=1e-6)
     with pytest.raises(NotApplicableError, match="0 pitched notes, expected at least 8"):
-        learned(tmp_path / "a.mid", LESSONS["dynamics"], {"Drums": hits})
+        learned(tmp_path / "a.mid", EXTRACT["dynamics"], {"Drums": hits})
     with pytest.raises(NotApplicableError, match="no drums, expected notes on channel 10"):
-        learned(tmp_path / "a.mid", partial(dynamics.lesson, window_s=None, part="drums"), {"Piano": eighths()})
+        learned(
+            tmp_path / "a.mid", partial(dynamics.extract_examples, window_s=None, part="drums"), {"Piano": eighths()}
+        )
 
 
 def test_drums_are_not_told_by_the_second(tmp_path: Path) -> None:
     hits = [Note(i, 0.2, 38, 100 if i % 2 else 60) for i in range(8)]
     with pytest.raises(NotApplicableError, match="drums are told bar by bar, expected window_s: null"):
-        learned(tmp_path / "a.mid", partial(dynamics.lesson, window_s=2.0, part="drums"), {"Drums": hits})
+        learned(tmp_path / "a.mid", partial(dynamics.extract_examples, window_s=2.0, part="drums"), {"Drums": hits})
 
 
 @pytest.mark.parametrize("track", ["Drums", "Piano"])
 def test_a_rated_groove_is_known_by_its_rating_from_the_start(tmp_path: Path, track: str) -> None:
     entry, midi = read(write(tmp_path / "a.mid", {track: eighths()}))
-    rows, _ = groove.lesson(replace(entry, valence=0.5, arousal=-0.25), midi, context="embedding")
+    rows, _ = groove.extract_examples(replace(entry, valence=0.5, arousal=-0.25), midi, context="embedding")
     np.testing.assert_allclose(decode(rows["inputs"][0, 0])[:2], [0.5, -0.25], atol=1e-5)
     np.testing.assert_allclose(decode(rows["inputs"][1, 0])[0], 0.5, atol=1e-5)
 
 
 def test_groove_is_that_of_the_drums_where_there_are_some(tmp_path: Path) -> None:
     late = [Note(i / 2 + 0.0625, 0.1, 38, 80) for i in range(16)]  # half of half a sixteenth
-    rows = learned(tmp_path / "a.mid", LESSONS["groove"], {"Drums": late, "Piano": eighths()})
+    rows = learned(tmp_path / "a.mid", EXTRACT["groove"], {"Drums": late, "Piano": eighths()})
     np.testing.assert_allclose(rows["targets"][:, 0, 0:16:2], 0.5)
     np.testing.assert_allclose(rows["targets"][:, 0, 16::2], 0.0)
     assert rows["mask"][:, 0].tolist() == [[True, False] * 16] * 2
-    piano = learned(tmp_path / "a.mid", LESSONS["groove"], {"Piano": eighths()})
+    piano = learned(tmp_path / "a.mid", EXTRACT["groove"], {"Piano": eighths()})
     np.testing.assert_allclose(piano["targets"][:, 0, 0:16:2], 0.0)
     assert piano["targets"][:, 0, 16::2].any()
 
 
 def test_groove_may_be_told_the_groove_that_was_heard(tmp_path: Path) -> None:
     tracks = random_music(1)
-    embedded, told = (learned(tmp_path / "a.mid", LESSONS[name], tracks) for name in ("groove", "groove heard"))
+    embedded, told = (learned(tmp_path / "a.mid", EXTRACT[name], tracks) for name in ("groove", "groove heard"))
     played = np.where(embedded["mask"], embedded["targets"], np.nan)[:, 0]
     np.testing.assert_allclose(told["inputs"][:, 0, :BLOCK_SIZE], heard_before(played), atol=1e-6)
     np.testing.assert_array_equal(told["inputs"][..., BLOCK_SIZE:], embedded["inputs"][..., BLOCK_SIZE:])
@@ -203,24 +207,24 @@ def test_groove_may_be_told_the_groove_that_was_heard(tmp_path: Path) -> None:
 def test_a_file_that_does_not_suit_says_why(tmp_path: Path, name: str, notes: list[Note], reason: str) -> None:
     path = tmp_path / "a.mid"
     with pytest.raises(NotApplicableError, match=reason) as error:
-        learned(path, LESSONS[name], {"Piano": notes})
+        learned(path, EXTRACT[name], {"Piano": notes})
     assert str(error.value).startswith(f"{path}: ")
 
 
 def test_a_rated_valence_is_in_every_row_and_a_rated_arousal_in_the_first(tmp_path: Path) -> None:
     entry, midi = read(write(tmp_path / "a.mid", random_music(2)))
     rated = replace(entry, valence=0.6, arousal=-0.5)
-    sung = melody.lesson(rated, midi, num_frames=6)[0]["inputs"][0]
+    sung = melody.extract_examples(rated, midi, num_frames=6)[0]["inputs"][0]
     known = decode(sung.astype(np.float64))
     np.testing.assert_allclose(known[:, 0], 0.6, atol=1e-5)
     np.testing.assert_allclose(known[:2, 1], -0.5, atol=1e-5)
     assert len(np.unique(known[:, 1].round(4))) > 2
-    chords = harmony.lesson(rated, midi)[0]["inputs"][:, 0, :EMBEDDING_SIZE]
+    chords = harmony.extract_examples(rated, midi)[0]["inputs"][:, 0, :EMBEDDING_SIZE]
     np.testing.assert_allclose(decode(chords.astype(np.float64))[:, 0], 0.6, atol=1e-5)
 
 
-def same_up_to(before: Rows, after: Rows, row: int) -> None:
-    """Rows up to one have the same inputs, and all before it the same targets; some later ones have not."""
+def same_up_to(before: Examples, after: Examples, row: int) -> None:
+    """Examples up to one have the same inputs, and all before it the same targets; some later ones have not."""
     for name, last in (("inputs", row + 1), ("targets", row)):
         np.testing.assert_array_equal(before[name][:last], after[name][:last])
         assert not np.array_equal(before[name][last:], after[name][last:])
@@ -231,7 +235,7 @@ def same_up_to(before: Rows, after: Rows, row: int) -> None:
 @pytest.mark.parametrize("name", ["dynamics", "groove", "groove heard"])
 def test_no_row_knows_its_own_bar(tmp_path: Path, name: str, seed: int, bar: int) -> None:
     tracks = random_music(seed)
-    before, after = (learned(tmp_path / "a.mid", LESSONS[name], t) for t in (tracks, other_from(tracks, bar)))
+    before, after = (learned(tmp_path / "a.mid", EXTRACT[name], t) for t in (tracks, other_from(tracks, bar)))
     same_up_to(before, after, bar)
 
 
@@ -239,7 +243,7 @@ def test_no_row_knows_its_own_bar(tmp_path: Path, name: str, seed: int, bar: int
 @pytest.mark.parametrize("seed", range(5))
 def test_no_frame_of_a_melody_knows_its_own_bar(tmp_path: Path, seed: int, bar: int) -> None:
     tracks = random_music(seed)
-    frames = [learned(tmp_path / "a.mid", LESSONS["melody"], t) for t in (tracks, other_from(tracks, bar))]
+    frames = [learned(tmp_path / "a.mid", EXTRACT["melody"], t) for t in (tracks, other_from(tracks, bar))]
     before, after = ({name: array[0, :6] for name, array in rows.items()} for rows in frames)
     same_up_to(before, after, bar)
 
@@ -252,7 +256,9 @@ def test_no_chord_knows_its_own_bar(tmp_path: Path, seed: int, bar: int) -> None
     music = read_music(entry, midi)
     moments, _ = derive_chords(music.score, beat_edges(music.bars), tonic=0)
     row = int(np.searchsorted(moments, 4.0 * bar))
-    before, after = (learned(tmp_path / "a.mid", harmony.lesson, t) for t in (tracks, other_from(tracks, bar)))
+    before, after = (
+        learned(tmp_path / "a.mid", harmony.extract_examples, t) for t in (tracks, other_from(tracks, bar))
+    )
     np.testing.assert_array_equal(before["targets"][:row], after["targets"][:row])
     np.testing.assert_array_equal(before["inputs"][:row], after["inputs"][:row])
     assert not np.array_equal(before["inputs"][row:], after["inputs"][row:])
@@ -268,7 +274,7 @@ def test_no_chord_knows_its_own_bar(tmp_path: Path, seed: int, bar: int) -> None
 def test_no_window_of_seconds_knows_what_sounds_in_it(tmp_path: Path, seed: int, window_s: float) -> None:
     tracks = random_music(seed)
     tracks["Melody"][0] = tracks["Melody"][0]._replace(onset=0.0)  # where the windows begin
-    lesson = partial(dynamics.lesson, window_s=window_s)
+    lesson = partial(dynamics.extract_examples, window_s=window_s)
     bar = 3
     before, after = (learned(tmp_path / "a.mid", lesson, t) for t in (tracks, other_from(tracks, bar)))
     row = int(2.0 * bar // window_s)  # the window in which the change begins: 120 bpm, two seconds a bar
@@ -297,7 +303,7 @@ def test_a_piece_without_a_window_to_learn_from_is_unsuited(tmp_path: Path) -> N
     with pytest.raises(NotApplicableError, match="no window with enough notes"):
         measure_notes(
             Entry("a.mid", path),
-            lesson=dynamics.lesson,
+            extract=dynamics.extract_examples,
             max_windows_per_piece=None,
             augmentation=None,
             settings={"window_s": None},

@@ -26,10 +26,10 @@ from kelly.sources.layouts.listing import Entry
 from kelly.sources.layouts.ratings import read_ratings
 from kelly.tasks import TASKS
 
-Rows = Mapping[str, Sequence[float | str]]
+Examples = Mapping[str, Sequence[float | str]]
 
 
-def table(rows: Rows) -> str:
+def table(rows: Examples) -> str:
     num_columns = max(len(cells) for cells in rows.values())
     header = ["song_id", *(f"sample_{15_000 + 500 * i}ms" for i in range(num_columns))]
     lines = [[song_id, *map(str, cells), *[""] * (num_columns - len(cells))] for song_id, cells in rows.items()]
@@ -55,8 +55,8 @@ def write_song(path: Path, frequencies_hz: Sequence[float], silent_s: float = 15
 
 def write_folder(path: Path, lengths: Sequence[int] = (5, 3, 4, 4, 4), ending: str = "flac") -> Path:
     """Songs 2, 3 … of so many ratings, each as long as its ratings are."""
-    arousal: Rows = {str(i): [0.1 * k - 0.2 for k in range(n)] for i, n in enumerate(lengths, start=2)}
-    valence: Rows = {str(i): [0.3 - 0.2 * k + 0.01 * i for k in range(n)] for i, n in enumerate(lengths, start=2)}
+    arousal: Examples = {str(i): [0.1 * k - 0.2 for k in range(n)] for i, n in enumerate(lengths, start=2)}
+    valence: Examples = {str(i): [0.3 - 0.2 * k + 0.01 * i for k in range(n)] for i, n in enumerate(lengths, start=2)}
     for i, n in enumerate(lengths, start=2):
         write_song(path / f"MEMD_audio/{i}.{ending}", [300.0 * (k + i) for k in range(n)])
     return write_tables(path, table(arousal), table(valence))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.fuzz_inputs import END, beats, mutated, seeds, smf, track
-from support.fuzz_targets import LESSONS, TARGETS
+from support.fuzz_targets import EXTRACT, TARGETS
 
 from kelly.sources.layouts.listing import Entry
 from kelly.sources.readers.midi import read_midi
@@ -31,11 +31,11 @@ def test_valid_files_are_accepted(reader: str) -> None:
     assert all(TARGETS[reader](data) for data in seeds(reader))
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
+@pytest.mark.parametrize("lesson", EXTRACT)
 def test_there_is_a_file_that_each_network_learns_from(lesson: str, tmp_path: Path) -> None:
     path = tmp_path / "seed.mid"
     path.write_bytes(seeds("midi")[-1])
-    rows, _ = LESSONS[lesson](Entry(path.name, path), read_midi(path))
+    rows, _ = EXTRACT[lesson](Entry(path.name, path), read_midi(path))
     assert len(rows["inputs"]) > 0
 
 
