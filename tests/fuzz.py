@@ -1,11 +1,11 @@
-"""Fuzzes a reader of users' files, guided by the branches that an input takes in it.
+"""Fuzzes a reader of users' files, guided by branch coverage.
 
     python tests/fuzz.py midi --runs 10000
     python tests/fuzz.py json --seconds 600
 
-Needs atheris (`pip install -e '.[fuzz]'`, Linux). The search runs in a process of its own, so that a crash of a library
-and an input that takes longer than TIMEOUT_S are found as well. Ends with one line; on a failure it prints the input,
-leaves it in a file and exits 1. tests/sources/readers/test_fuzz.py runs the same targets without atheris, for seconds.
+Needs atheris (`pip install -e '.[fuzz]'`, Linux). The search runs in a subprocess, to detect crashes of a library and
+inputs that take longer than TIMEOUT_S. Prints one line; on a failure it also prints the input, keeps it in a file and
+exits with 1. tests/sources/readers/test_fuzz.py runs the same targets for seconds, without atheris.
 """
 
 import argparse
@@ -23,14 +23,14 @@ PROJECT = Path(__file__).parents[1]
 READERS = ("midi", "csv", "json")
 TIMEOUT_S = 2
 MAX_INPUT_BYTES = 8_192
-COUNTS = struct.Struct("QQQ")  # inputs begun, accepted, refused; in a file, to outlive a crash
+COUNTS = struct.Struct("QQQ")  # inputs started, accepted, rejected; in a file, which survives a crash
 
 
 def search(reader: str, folder: Path, flags: list[str]) -> None:
-    """Fuzz until libFuzzer ends the process. The counts are kept in `folder`/counts."""
+    """Fuzz until libFuzzer exits. The counts are written to `folder`/counts."""
     import atheris
 
-    sys.path.insert(0, str(PROJECT))  # the readers beside this file, not those of an installation
+    sys.path.insert(0, str(PROJECT))  # the readers of this checkout, not of an installation
     with atheris.instrument_imports(include=["kelly"]):
         from support.fuzz_inputs import mutated, real, seeds
         from support.fuzz_targets import TARGETS
@@ -53,7 +53,7 @@ def search(reader: str, folder: Path, flags: list[str]) -> None:
         rng = random.Random(seed)
         if rng.random() < 0.2:
             return bytes(atheris.Mutate(data, max_size))
-        # Most of what the search keeps is refused in a new way; what is accepted lies near the valid files.
+        # Most inputs that the search keeps are rejected in a new way; accepted ones are similar to the valid files.
         return mutated(reader, rng, rng.choice(others) if rng.random() < 0.5 else data, others)[:max_size]
 
     atheris.Setup([sys.argv[0], *flags, str(folder / "corpus")], run, custom_mutator=mutate)
@@ -61,13 +61,13 @@ def search(reader: str, folder: Path, flags: list[str]) -> None:
 
 
 def main() -> int:
-    """Run the search in another process and tell what came of it."""
+    """Run the search in a subprocess and report its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reader", choices=READERS)
-    parser.add_argument("--runs", type=int, default=-1, help="inputs to try (default: no limit)")
-    parser.add_argument("--seconds", type=int, default=0, help="time to take (default: no limit)")
+    parser.add_argument("--runs", type=int, default=-1, help="number of inputs (default: no limit)")
+    parser.add_argument("--seconds", type=int, default=0, help="duration (default: no limit)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--search", type=Path, help=argparse.SUPPRESS)  # the other process
+    parser.add_argument("--search", type=Path, help=argparse.SUPPRESS)  # in the subprocess
     arguments = parser.parse_args()
     if arguments.search:
         flags = [f"-runs={arguments.runs}", f"-max_total_time={arguments.seconds}", f"-seed={arguments.seed}"]
@@ -85,7 +85,7 @@ def main() -> int:
         command = [sys.executable, __file__, *sys.argv[1:], "--search", str(folder)]
         environment = os.environ | {"TMPDIR": str(folder)}
         code = subprocess.run(command, stdout=log, stderr=log, check=False, env=environment).returncode
-    begun, accepted, refused = COUNTS.unpack((folder / "counts").read_bytes())
+    started, accepted, rejected = COUNTS.unpack((folder / "counts").read_bytes())
     failed = sorted(folder.glob("failed-*"))
     if code == 0:
         shutil.rmtree(folder)
@@ -94,7 +94,7 @@ def main() -> int:
         for path in failed:
             print(f"{path}: {path.read_bytes().hex()}")
     failures = max(len(failed), int(code != 0))
-    print(f"{arguments.reader}: {begun} inputs, {accepted} accepted, {refused} refused, {failures} failures")
+    print(f"{arguments.reader}: {started} inputs, {accepted} accepted, {rejected} rejected, {failures} failures")
     return int(code != 0)
 
 

@@ -1,1 +1,1 @@
-"""What goes into the networks: the emotion embedding, what was heard before, the audio frame."""
+"""Inputs of the networks: the emotion embedding, the context before a bar, the log-mel frame."""

@@ -1,25 +1,24 @@
-"""What was heard before a passage: the decayed mean of earlier measurements, never the passage itself."""
+"""Decayed mean of earlier measurements: the context before a bar, which never includes the bar itself."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-DECAY = 0.8  # weight that a bar keeps when the next one has been heard
+DECAY = 0.8  # factor by which the weight of a bar shrinks with each later bar
 
 
-def heard_before(measured: ArrayLike, decay: float | NDArray[np.float64] = DECAY) -> NDArray[np.float64]:
-    """Mean of what earlier steps measured, each weighted by `decay` to the power of its age; 0 (neutral) at the start.
+def decayed_mean(measured: ArrayLike, decay: float | NDArray[np.float64] = DECAY) -> NDArray[np.float64]:
+    """Mean of the earlier steps, each weighted by `decay ** age`; 0 (neutral) where no earlier step has a value.
 
-    measured: float[num_steps, n], in order of time, NaN where a step does not tell (it then does not count); decay: one
-    for all, or float64[n].
-    Returns float64[num_steps, n]: row t knows rows 0 … t−1 only.
+    measured: float[num_steps, n], in order of time; NaN values have no weight. decay: a scalar, or float64[n].
+    Returns float64[num_steps, n]: row t depends on rows 0 … t−1 only.
     """
     m = np.asarray(measured, dtype=np.float64)
-    heard = np.zeros_like(m)
+    means = np.zeros_like(m)
     total = np.zeros(m.shape[1:])
     weight = np.zeros(m.shape[1:])
     for t in range(len(m)):
-        np.divide(total, weight, out=heard[t], where=weight > 0)
-        known = np.isfinite(m[t])
-        total = decay * total + np.where(known, m[t], 0.0)
-        weight = decay * weight + known
-    return heard
+        np.divide(total, weight, out=means[t], where=weight > 0)
+        is_known = np.isfinite(m[t])
+        total = decay * total + np.where(is_known, m[t], 0.0)
+        weight = decay * weight + is_known
+    return means

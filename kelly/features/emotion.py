@@ -1,9 +1,9 @@
-"""The emotion embedding: nine coordinates, each in -1..1, as 64 numbers of which either half tells all nine.
+"""The emotion embedding: 64 numbers, either half of which encodes all nine coordinates, each in -1..1.
 
 `[0:32]` is the valence block, `[32:64]` the arousal block. A block is 16 pairs of units. Pair `p` has a centre `c_p`
-and leans with one further coordinate `q`: `tanh(GAIN·(x − c_p) ± LEAN·q)`, where `x` is the block's own coordinate
-and `q` runs twice through the eight others. So the mean of a block rises with its own coordinate, which is what the
-plugin's audio thread reads, while the leaning cancels. The layout is specified in docs/contract.md.
+and encodes one further coordinate `q`: `tanh(GAIN·(x − c_p) ± LEAN·q)`, where `x` is the block's main coordinate
+and `q` runs twice through the eight others. The terms `±LEAN·q` cancel in the mean of a block, which rises with the
+main coordinate: the plugin's audio thread reads that mean. The layout is specified in docs/contract.md.
 """
 
 import numpy as np
@@ -19,14 +19,14 @@ GAIN = 1.5
 LEAN = 0.75
 CENTRES: NDArray[np.float64] = np.linspace(-1.0, 1.0, NUM_PAIRS)
 
-# Which coordinate a pair leans with: all others in their order, twice. Row 0: valence block, row 1: arousal block.
+# Index of the further coordinate of each pair: all others in order, twice. Row 0: valence block, row 1: arousal block.
 LEANS_WITH: NDArray[np.intp] = np.array(
-    [[[i for i in range(NUM_COORDINATES) if i != own][pair % 8] for pair in range(NUM_PAIRS)] for own in (0, 1)]
+    [[[i for i in range(NUM_COORDINATES) if i != block][pair % 8] for pair in range(NUM_PAIRS)] for block in (0, 1)]
 )
 
-# What is usual for an emotion when only valence and arousal are known (a label, a wish): rows follow COORDINATES[2:],
+# Typical coordinates where only valence and arousal are known (a rating, a user's choice): rows follow COORDINATES[2:],
 # columns are the weights of valence and arousal. Signs after Eerola, Friberg & Bresin, "Emotional expression in
-# music", Frontiers in Psychology 4:487 (2013); the sizes are this project's choice and are part of the contract.
+# music", Frontiers in Psychology 4:487 (2013); the magnitudes are this project's choice and part of the contract.
 USUAL: NDArray[np.float64] = np.array(
     [
         [0.3, -0.1],  # register
@@ -46,48 +46,50 @@ def embed(coordinates: ArrayLike) -> NDArray[np.float64]:
     if c.shape[-1:] != (NUM_COORDINATES,):
         raise ValueError(f"coordinates have shape {c.shape}, expected (..., {NUM_COORDINATES})")
     blocks = []
-    for own in (0, 1):
-        x = GAIN * (c[..., own, None] - CENTRES)
-        q = LEAN * c[..., LEANS_WITH[own]]
+    for block in (0, 1):
+        x = GAIN * (c[..., block, None] - CENTRES)
+        q = LEAN * c[..., LEANS_WITH[block]]
         blocks.append(np.stack([np.tanh(x + q), np.tanh(x - q)], axis=-1).reshape(*c.shape[:-1], BLOCK_SIZE))
     return np.concatenate(blocks, axis=-1)
 
 
 def decode(embedding: ArrayLike) -> NDArray[np.float64]:
-    """Read coordinates float64[..., 9] (clipped to -1..1) from embedding[..., 64]: the inverse of `embed`.
+    """Decode embedding[..., 64] to coordinates float64[..., 9], clipped to -1..1: the inverse of `embed`.
 
-    Exact on embeddings; on a network's output the readings of one coordinate differ and are averaged, each weighted
-    by how far its two units are from saturation, since the error of atanh(e) grows as 1 / (1 − e²).
+    Exact on embeddings. On a network's output the estimates of one coordinate differ; their mean is weighted by the
+    distance of their two units from saturation, since the error of atanh(e) grows as 1 / (1 − e²).
     """
     e = np.asarray(embedding, dtype=np.float64)
     if e.shape[-1:] != (EMBEDDING_SIZE,):
         raise ValueError(f"embedding has shape {e.shape}, expected (..., {EMBEDDING_SIZE})")
-    readings = [decode_block(e[..., own * BLOCK_SIZE : (own + 1) * BLOCK_SIZE], own) for own in (0, 1)]
-    total, weight = readings[0][0] + readings[1][0], readings[0][1] + readings[1][1]
-    return np.clip(total / weight, -1.0, 1.0)
+    (total_v, weight_v), (total_a, weight_a) = (
+        decode_block(e[..., :BLOCK_SIZE], 0),
+        decode_block(e[..., BLOCK_SIZE:], 1),
+    )
+    return np.clip((total_v + total_a) / (weight_v + weight_a), -1.0, 1.0)
 
 
-def decode_block(block: NDArray[np.float64], own: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weighted sums of the readings of all nine coordinates from one block[..., 32], and the weights, each [..., 9].
+def decode_block(block: NDArray[np.float64], main: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weighted sum of one block's estimates of each coordinate, and the sum of the weights, both float64[..., 9].
 
-    `own` is 0 for the valence block, 1 for the arousal block; sum / weight is that block's estimate.
+    block: [..., 32]; main: 0 for the valence block, 1 for the arousal block. Sum / weight is that block's estimate.
     """
     units = np.clip(block, -1.0 + 1e-9, 1.0 - 1e-9).reshape(*block.shape[:-1], NUM_PAIRS, 2)
     certainty = (1.0 - units**2).min(axis=-1)
-    bent = np.arctanh(units)
-    x = (bent[..., 0] + bent[..., 1]) / (2.0 * GAIN) + CENTRES
-    q = (bent[..., 0] - bent[..., 1]) / (2.0 * LEAN)
+    pre_activations = np.arctanh(units)
+    x = (pre_activations[..., 0] + pre_activations[..., 1]) / (2.0 * GAIN) + CENTRES
+    q = (pre_activations[..., 0] - pre_activations[..., 1]) / (2.0 * LEAN)
     total = np.zeros((*block.shape[:-1], NUM_COORDINATES))
     weight = np.zeros_like(total)
-    total[..., own] = (x * certainty).sum(axis=-1)
-    weight[..., own] = certainty.sum(axis=-1)
-    for pair, other in enumerate(LEANS_WITH[own]):
+    total[..., main] = (x * certainty).sum(axis=-1)
+    weight[..., main] = certainty.sum(axis=-1)
+    for pair, other in enumerate(LEANS_WITH[main]):
         total[..., other] += q[..., pair] * certainty[..., pair]
         weight[..., other] += certainty[..., pair]
     return total, weight
 
 
 def usual_coordinates(valence: ArrayLike, arousal: ArrayLike) -> NDArray[np.float64]:
-    """All nine coordinates float64[..., 9] where only the emotion is known, by the table USUAL."""
+    """Typical coordinates float64[..., 9] of an emotion, by the table USUAL."""
     emotion = np.clip(np.stack(np.broadcast_arrays(valence, arousal), axis=-1).astype(np.float64), -1.0, 1.0)
     return np.concatenate([emotion, np.clip(emotion @ USUAL.T, -1.0, 1.0)], axis=-1)

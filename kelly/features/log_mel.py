@@ -1,8 +1,8 @@
-"""The audio frame, EmotionRecognizer's input: 128 log-mel energies, each in -1..1, and how they come from samples.
+"""The audio frame, EmotionRecognizer's input: 128 log-mel energies, each in -1..1.
 
 `frame = clip(dB re full scale, -80, 0) / 40 + 1` at 44,100 Hz, FFT 2048, Hann window, 128 mel bands from 20 Hz to
-20 kHz; no fitted statistics, so that a plugin can compute it alone. 0 dB is a full-scale sine in the centre of a band.
-The formulas stand in docs/contract.md; this is their reference.
+20 kHz. No fitted statistics: a plugin can compute it from samples alone. 0 dB is a full-scale sine at the centre of a
+band. docs/contract.md specifies the formulas; this module is the reference implementation.
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ MIN_FREQUENCY_HZ = 20.0
 MAX_FREQUENCY_HZ = 20_000.0
 MIN_LEVEL_DB = -80.0
 
-BLOCK_FRAMES = 256  # transformed at once: 4 MB of windows, however long the sound
+BLOCK_FRAMES = 256  # transformed at once: 4 MB of windows, however long the audio
 
 
 def mel(frequency_hz: ArrayLike) -> NDArray[np.float64]:
@@ -26,18 +26,18 @@ def mel(frequency_hz: ArrayLike) -> NDArray[np.float64]:
 
 
 def band_position(frequency_hz: ArrayLike) -> NDArray[np.float64]:
-    """Where a frequency falls among the bands: 0..NUM_BANDS, the centre of band b being b + 0.5."""
+    """Position of a frequency on the scale of the bands, 0..NUM_BANDS; the centre of band b is b + 0.5."""
     low, high = mel(MIN_FREQUENCY_HZ), mel(MAX_FREQUENCY_HZ)
     return (mel(frequency_hz) - low) / (high - low) * NUM_BANDS
 
 
 def level_to_frame(level_db: ArrayLike) -> NDArray[np.float64]:
-    """Band levels in dB re full scale as frame values in -1..1 (−80 dB and less: −1; 0 dB and more: 1)."""
+    """Map band levels in dB re full scale to frame values in -1..1 (−80 dB and less: −1; 0 dB and more: 1)."""
     return np.clip(np.asarray(level_db, dtype=np.float64), MIN_LEVEL_DB, 0.0) / 40.0 + 1.0
 
 
 def hann() -> NDArray[np.float64]:
-    """The window float64[FFT_SIZE], `0.5 − 0.5 cos(2πn / FFT_SIZE)`: the periodic one, whose sum is FFT_SIZE / 2."""
+    """Periodic Hann window float64[FFT_SIZE], `0.5 − 0.5 cos(2πn / FFT_SIZE)`; its sum is FFT_SIZE / 2."""
     return 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(FFT_SIZE) / FFT_SIZE)
 
 
@@ -45,16 +45,16 @@ def hann() -> NDArray[np.float64]:
 def mel_filters() -> NDArray[np.float64]:
     """Weights float64[NUM_BANDS, FFT_SIZE / 2 + 1] from |FFT of the windowed samples|² to the power of each band.
 
-    A band is a triangle over `band_position`: 1 in its centre, 0 in the centres of its two neighbours. It is scaled so
-    that a sine of amplitude 1 in its centre has power 1, however the window spreads it over the FFT's bins. The lowest
-    band reaches over 38 Hz or 1.8 bins, so that none is without a bin.
+    A band is a triangle over `band_position`: 1 at its centre, 0 at the centres of its two neighbours. It is scaled so
+    that a sine of amplitude 1 at its centre has power 1, however the window spreads it over the FFT's bins. The lowest
+    band spans 38 Hz or 1.8 bins, so no band is empty.
     """
     bins_hz = np.arange(FFT_SIZE // 2 + 1) * SAMPLE_RATE_HZ / FFT_SIZE
     centres = np.arange(NUM_BANDS) + 0.5
     triangles = np.clip(1.0 - np.abs(band_position(bins_hz) - centres[:, None]), 0.0, None)
     low, high = mel(MIN_FREQUENCY_HZ), mel(MAX_FREQUENCY_HZ)
     centres_hz = 700.0 * (10.0 ** ((low + centres / NUM_BANDS * (high - low)) / 2595.0) - 1.0)
-    # Of a sine the bins below half the rate hold e^{iωt} / 2. Taken without its mirror, the phase plays no part.
+    # The bins below half the rate hold e^{iωt} / 2 of a sine. Without its mirror image the phase has no influence.
     rotation = np.exp(2j * np.pi * centres_hz[:, None] * np.arange(FFT_SIZE) / SAMPLE_RATE_HZ) / 2.0
     spread = np.abs(np.fft.fft(rotation * hann())[:, : len(bins_hz)]) ** 2
     weights: NDArray[np.float64] = triangles / (triangles * spread).sum(axis=1, keepdims=True)
@@ -62,10 +62,11 @@ def mel_filters() -> NDArray[np.float64]:
 
 
 def log_mel_frames(samples: NDArray[np.floating], hop_length: int) -> NDArray[np.float32]:
-    """Audio frames float32[num_frames, NUM_BANDS] in -1..1 of mono samples[n] at SAMPLE_RATE_HZ, full scale -1..1.
+    """Compute audio frames float32[num_frames, NUM_BANDS], each in -1..1.
 
-    Frame t is that of samples[t · hop_length : t · hop_length + FFT_SIZE]; only whole windows count, so that num_frames
-    is 1 + (n − FFT_SIZE) // hop_length. Raises ValueError where there is not one, or hop_length is below 1.
+    samples: mono, float[n] in -1..1 at SAMPLE_RATE_HZ. Frame t covers samples[t · hop_length : t · hop_length +
+    FFT_SIZE]; partial windows are dropped, so num_frames is 1 + (n − FFT_SIZE) // hop_length.
+    Raises ValueError if samples are shorter than FFT_SIZE or hop_length is below 1.
     """
     if samples.ndim != 1 or len(samples) < FFT_SIZE or hop_length < 1:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The embedding and its inverse, and what was heard before."""
+"""The embedding and its inverse, and the decayed mean."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from kelly.features.context import heard_before
+from kelly.features.context import decayed_mean
 from kelly.features.emotion import COORDINATES, decode, decode_block, embed, usual_coordinates
 
 coordinates = arrays(np.float64, 9, elements=st.floats(-1, 1))
@@ -18,13 +18,13 @@ def test_decode_is_the_exact_inverse_of_embed(c: np.ndarray) -> None:
 
 
 @given(coordinates)
-def test_decode_survives_single_precision(c: np.ndarray) -> None:
+def test_decode_tolerates_single_precision(c: np.ndarray) -> None:
     np.testing.assert_allclose(decode(embed(c).astype(np.float32)), c, rtol=0, atol=1e-4)
 
 
 @given(coordinates, st.sampled_from([0, 1]))
-def test_either_half_alone_tells_all_nine(c: np.ndarray, own: int) -> None:
-    total, weight = decode_block(embed(c)[32 * own : 32 * own + 32], own)
+def test_either_half_encodes_all_nine_coordinates(c: np.ndarray, block: int) -> None:
+    total, weight = decode_block(embed(c)[32 * block : 32 * block + 32], block)
     np.testing.assert_allclose(total / weight, c, rtol=0, atol=1e-12)
 
 
@@ -33,12 +33,12 @@ def test_an_embedding_stays_in_range(c: np.ndarray) -> None:
     assert np.abs(embed(c)).max() < 1
 
 
-def test_the_mean_of_a_block_rises_with_its_own_coordinate() -> None:
+def test_the_mean_of_a_block_rises_with_its_main_coordinate() -> None:
     grid = np.zeros((21, 9))
-    for own in (0, 1):
+    for block in (0, 1):
         grid[:, :] = 0.3
-        grid[:, own] = np.linspace(-1, 1, 21)
-        means = embed(grid)[:, 32 * own : 32 * own + 32].mean(axis=1)
+        grid[:, block] = np.linspace(-1, 1, 21)
+        means = embed(grid)[:, 32 * block : 32 * block + 32].mean(axis=1)
         assert (np.diff(means) > 0).all()
 
 
@@ -47,7 +47,7 @@ def test_an_embedding_of_saturated_units_decodes_to_finite_coordinates() -> None
     assert np.isfinite(decode(np.zeros(64))).all()
 
 
-def test_wrong_sizes_are_refused() -> None:
+def test_wrong_sizes_are_rejected() -> None:
     with pytest.raises(ValueError, match="expected"):
         embed(np.zeros(8))
     with pytest.raises(ValueError, match="expected"):
@@ -63,6 +63,7 @@ def test_usual_coordinates_follow_the_signs_of_the_literature() -> None:
     assert rise["articulation"] < 0
 
 
-def test_what_was_heard_is_the_decayed_mean_of_earlier_steps_only() -> None:
-    heard = heard_before(np.array([[1.0], [0.0], [np.nan], [5.0]]), decay=0.5)
-    np.testing.assert_allclose(heard[:, 0], [0.0, 1.0, 0.5 / 1.5, 0.25 / 0.75])
+@pytest.mark.parametrize(("decay", "expected"), [(0.5, [0, 1, 0.5 / 1.5, 0.25 / 0.75]), (1.0, [0, 1, 0.5, 0.5])])
+def test_the_decayed_mean_is_that_of_the_earlier_known_steps(decay: float, expected: list[float]) -> None:
+    mean = decayed_mean(np.array([[1.0], [0.0], [np.nan], [5.0]]), decay)
+    np.testing.assert_allclose(mean[:, 0], expected)

@@ -1,4 +1,4 @@
-"""The audio frame on sounds whose answer is obvious, and what the metadata says of all layouts."""
+"""The audio frame of sounds with an obvious result, and the layouts in the metadata."""
 
 import json
 
@@ -40,7 +40,7 @@ def test_the_mel_scale_is_1000_at_1000_hz() -> None:
 @pytest.mark.parametrize("phase", [0.0, 0.7, 1.6])
 def test_a_full_scale_sine_in_the_centre_of_any_band_is_1_there_and_nowhere_higher(phase: float) -> None:
     for band, hz in enumerate(CENTRES_HZ):
-        read = frame(sine(hz, 0.95, phase))  # of amplitude 1, neighbours are cut off at 1 as well
+        read = frame(sine(hz, 0.95, phase))  # at amplitude 1 the neighbours are clipped to 1 as well
         assert read[band] == pytest.approx(1 + 20 * np.log10(0.95) / 40, abs=0.005), band
         assert read.argmax() == band
         assert frame(sine(hz, 1.0, phase))[band] == pytest.approx(1.0, abs=0.005)
@@ -48,36 +48,36 @@ def test_a_full_scale_sine_in_the_centre_of_any_band_is_1_there_and_nowhere_high
 
 def test_halving_the_amplitude_lowers_the_frame_by_6_02_db() -> None:
     loud, soft = frame(sine(1_000, 0.5)), frame(sine(1_000, 0.25))
-    heard = soft > -1
-    assert heard.sum() > 5
-    np.testing.assert_allclose((loud - soft)[heard], 20 * np.log10(2) / 40, atol=1e-6)
+    audible = soft > -1
+    assert audible.sum() > 5
+    np.testing.assert_allclose((loud - soft)[audible], 20 * np.log10(2) / 40, atol=1e-6)
 
 
-def test_silence_is_minus_1_and_so_is_what_is_below_80_db() -> None:
+def test_silence_and_levels_below_80_db_are_minus_1() -> None:
     assert (frame(np.zeros(FFT_SIZE)) == -1).all()
     assert (frame(sine(1_000, 0.9e-4)) == -1).all()
     assert frame(sine(1_000, 1.2e-4)).max() > -1
 
 
-def test_a_sine_moves_up_the_bands_as_its_frequency_does() -> None:
+def test_the_loudest_band_rises_with_the_frequency_of_a_sine() -> None:
     frequencies = np.geomspace(25, 19_900, 300)
     highest = [int(frame(sine(hz, 0.9)).argmax()) for hz in frequencies]
     assert highest == sorted(highest)
-    assert np.abs(highest - np.floor(band_position(frequencies))).max() <= 1  # between two centres either may win
+    assert np.abs(highest - np.floor(band_position(frequencies))).max() <= 1  # between two centres it may be either
 
 
-def test_no_band_is_empty_and_between_centres_neighbours_share_a_bin() -> None:
+def test_no_band_is_empty_and_at_most_two_bands_share_a_bin() -> None:
     filters = mel_filters()
     assert filters.shape == (NUM_BANDS, FFT_SIZE // 2 + 1)
     assert np.isfinite(filters).all()
     assert filters.min() == 0.0
     assert ((filters > 0).sum(axis=1) >= 2).all()
-    np.testing.assert_array_equal(filters[:, 0], 0.0)  # an offset is no sound
+    np.testing.assert_array_equal(filters[:, 0], 0.0)  # a constant offset is inaudible
     sharing = (filters > 0).sum(axis=0)[band_position(np.arange(FFT_SIZE // 2 + 1) * SAMPLE_RATE_HZ / FFT_SIZE) > 0.5]
     assert sharing.max() == 2
 
 
-def test_a_frame_is_that_of_its_own_window_and_only_whole_windows_count() -> None:
+def test_a_frame_depends_on_its_window_only_and_partial_windows_are_dropped() -> None:
     sound = np.random.default_rng(0).normal(0, 0.1, 600 * 5 + FFT_SIZE + 599)
     frames = log_mel_frames(sound, 600)
     assert frames.shape == (6, NUM_BANDS)
@@ -88,16 +88,16 @@ def test_a_frame_is_that_of_its_own_window_and_only_whole_windows_count() -> Non
 
 
 @pytest.mark.parametrize(("shape", "hop_length"), [((FFT_SIZE - 1,), 1), ((FFT_SIZE,), 0), ((2, FFT_SIZE), 1)])
-def test_what_is_no_window_is_refused(shape: tuple[int, ...], hop_length: int) -> None:
+def test_less_than_one_window_is_rejected(shape: tuple[int, ...], hop_length: int) -> None:
     with pytest.raises(ValueError, match="expected"):
         log_mel_frames(np.zeros(shape), hop_length)
 
 
 @pytest.mark.parametrize("settings", [{}, {"context": "embedding"}, {"context": "previous"}], ids=str)
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_a_layout_covers_every_number_once(task: Task, settings: dict[str, str]) -> None:
+def test_a_layout_covers_every_position_once(task: Task, settings: dict[str, str]) -> None:
     layout = CONTRACTS[task.name](settings)
-    for side, size in (("inputs", task.num_inputs), ("outputs", task.num_outputs)):
-        covered = [i for part in layout[side] for i in range(*part["positions"])]
+    for name, size in (("inputs", task.num_inputs), ("outputs", task.num_outputs)):
+        covered = [i for part in layout[name] for i in range(*part["positions"])]
         assert covered == list(range(size))
     json.dumps(layout, allow_nan=False)

@@ -1,4 +1,4 @@
-"""Inputs for fuzzing the readers: small valid files, and changes that keep enough of their structure to get far."""
+"""Inputs for fuzzing the readers: small valid files, and mutations that keep enough of their structure."""
 
 import json
 import os
@@ -6,13 +6,13 @@ import random
 from pathlib import Path
 from typing import Any
 
-GOLDEN = Path(__file__).with_name("golden")
+GOLDEN = Path(__file__).parents[1] / "golden"
 GROOVE = Path(os.environ.get("KELLY_GROOVE_PATH", "../shared/data/groove"))
 LONGEST_REAL = 3_000  # bytes
 
 END = b"\x00\xff\x2f\x00"
 
-# What stands for much in each format: pieces that are put in as they are.
+# Fragments that are significant in each format, to be inserted as they are.
 PIECES = {
     "midi": [
         b"MTrk\0\0\0\4" + END, b"MThd", END, b"\0\xff\x51\3\7\xa1\x20", b"\0\xff\x51\3\0\0\1", b"\0\xff\x51\3\0\0\0",
@@ -46,13 +46,13 @@ def track(*events: bytes) -> bytes:
 
 
 def smf(*chunks: bytes, kind: int = 1, num_tracks: int | None = None, division: int = 480) -> bytes:
-    """A MIDI file of these chunks; `num_tracks` where the header shall not tell the truth."""
+    """A MIDI file of these chunks; num_tracks: a wrong number for the header."""
     count = sum(chunk[:4] == b"MTrk" for chunk in chunks) if num_tracks is None else num_tracks
     return b"MThd\0\0\0\6" + b"".join(n.to_bytes(2, "big") for n in (kind, count, division)) + b"".join(chunks)
 
 
 def beats(*velocities: int, channel: int = 9, running: bool = True) -> bytes:
-    """A hit a sixteenth at 480 ticks a quarter, each sounding for half of it."""
+    """One hit per sixteenth at 480 ticks per quarter, each lasting half of it."""
     on, off = bytes([0x90 + channel]), bytes([0x80 + channel])
     hits = [
         (b"" if running and i else on) + bytes([38, velocity]) + b"\x3c" + (b"" if running else off) + bytes([38, 0])
@@ -61,8 +61,8 @@ def beats(*velocities: int, channel: int = 9, running: bool = True) -> bytes:
     return b"\0" + b"\x3c".join(hits)
 
 
-def sung(channel: int, chords: list[list[int]]) -> bytes:
-    """A chord a quarter at 480 ticks a quarter, each sounding for 300 ticks and louder than the one before."""
+def quarters(channel: int, chords: list[list[int]]) -> bytes:
+    """One chord per quarter at 480 ticks per quarter, each lasting 300 ticks and louder than the one before."""
     events = b""
     for i, pitches in enumerate(chords):
         on = [bytes([0x90 + channel, pitch, 40 + 4 * i]) for pitch in pitches]
@@ -72,12 +72,12 @@ def sung(channel: int, chords: list[list[int]]) -> bytes:
 
 
 def seeds(reader: str) -> list[bytes]:
-    """Small valid files, made here."""
+    """Small valid files."""
     return {"midi": _midi_seeds, "csv": _csv_seeds, "json": _json_seeds}[reader]()
 
 
 def real(reader: str) -> list[bytes]:
-    """Small real files: golden networks, and the Groove MIDI Dataset where there is one."""
+    """Small real files: golden networks, and the Groove MIDI Dataset if available."""
     if reader == "csv":
         lines = (GROOVE / "info.csv").read_bytes().splitlines(True)[:20] if (GROOVE / "info.csv").exists() else []
         return [b"".join(lines)] if lines else []
@@ -91,6 +91,7 @@ def _midi_seeds() -> list[bytes]:
     nested = track(b"\0\x99\x26\x40\x10\x26\x50\x10\x26\0\x10\x26\0", END)
     tune = [[pitch] for pitch in (60, 64, 62, 65, 59, 62, 64, 67, 65, 69, 67, 71, 72, 67, 64, 60)]
     chords = [[root, root + 4, root + 7] for root in (48, 53, 55, 48, 45, 50, 55, 48) * 2]
+    melody = track(b"\0\xff\3\6Melody", quarters(0, tune), END)
     hits = b"\x0a" + beats(90, 50, 70, 50, 80, 40, 60, 50)[1:]
     extras = track(b"\0\xff\3\2ab", b"\0\xf0\2\1\xf7", b"\5\xff\x7f\1a", beats(9, 99), END)
     return [
@@ -98,7 +99,7 @@ def _midi_seeds() -> list[bytes]:
         smf(conductor, track(beats(*range(20, 52), running=False), END)),
         smf(conductor, piano, nested),
         smf(b"Alen\0\0\0\3abc", extras, division=96),
-        smf(conductor, track(b"\0\xff\3\6Melody", sung(0, tune), END), track(sung(1, chords), END), track(hits, END)),
+        smf(conductor, melody, track(quarters(1, chords), END), track(hits, END)),
     ]
 
 
@@ -128,7 +129,7 @@ def _json_seeds() -> list[bytes]:
 
 
 def mutated(reader: str, rng: random.Random, data: bytes, others: list[bytes]) -> bytes:
-    """`data` after one to five changes, of its bytes or of its structure."""
+    """`data` after one to five mutations of its bytes or its structure."""
     change = {"midi": _change_midi, "csv": _change_csv, "json": _change_json}[reader]
     for _ in range(rng.choice((1, 1, 1, 2, 3, 5))):
         data = change(rng, data) if rng.random() < 0.6 else _change_bytes(rng, data, PIECES[reader], others)
@@ -159,7 +160,7 @@ def _change_bytes(rng: random.Random, data: bytes, pieces: list[bytes], others: 
 
 
 def _change_midi(rng: random.Random, data: bytes) -> bytes:
-    """Change the inside of a track and mend its length, or a field of the header."""
+    """Change the contents of a track and correct its length, or change a field of the header."""
     if len(data) < 14 or rng.random() < 0.15:
         field, value = rng.choice((8, 10, 12)), rng.choice((0, 1, 2, 3, 96, 480, 0x7FFF, 0x8000, 0xE728, 0xFFFF))
         return data[:field] + value.to_bytes(2, "big") + data[field + 2 :]
@@ -202,7 +203,7 @@ def _change_csv(rng: random.Random, data: bytes) -> bytes:
 
 
 def _change_json(rng: random.Random, data: bytes) -> bytes:
-    """Change a node of the document: another value, away, twice, under another key, in a list."""
+    """Change a node of the document: replace, delete, duplicate, rename or wrap it."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):

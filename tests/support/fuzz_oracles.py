@@ -1,4 +1,4 @@
-"""What a file means, worked out by the plainest code: oracles for fuzz_targets; for MIDI, smf reads the bytes."""
+"""Oracles for fuzz_targets: the contents of a file by the simplest code. For MIDI the oracle is smf."""
 
 import csv
 import json
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 
 def rows(text: str) -> list[list[str]] | None:
-    """The rows of a CSV file by RFC 4180, without empty lines; None where it is none or quotes hold a line break."""
-    found: list[list[str]] = []
+    """Rows of a CSV file by RFC 4180, without empty lines and leading spaces; None if it is invalid or a cell has a
+    line break.
+    """
+    table: list[list[str]] = []
     row: list[str] = []
     cell, state = "", "start"
     for char in text.replace("\r\n", "\n").replace("\r", "\n") + "\n":
@@ -29,25 +31,27 @@ def rows(text: str) -> list[list[str]] | None:
                 row.append(cell)
             cell, state = "", "start"
             if char == "\n":
-                found += [row] if row else []
+                table += [row] if row else []
                 row = []
         elif state == "start" and char == '"':
             state = "quoted"
         elif state == "quote":
             return None
+        elif state == "start" and char == " ":
+            continue
         else:
             state, cell = "plain", cell + char
-    return found
+    return table
 
 
 def stays_inside(name: str) -> bool:
-    """Whether a name means one file below the folder it is taken from, on Linux and on Windows."""
+    """Whether a name is a normal path to a file inside its folder, on Linux and on Windows."""
     inside = posixpath.normpath(name) == name != "." and name.split("/")[0] != ".."
     return inside and name[:1] != "/" and "\\" not in name and not ntpath.splitdrive(name)[0]
 
 
 def performances(data: bytes, columns: tuple[str, ...], splits: tuple[str, ...]) -> list[tuple[str, ...]] | None:
-    """The cells of `columns` in each row of an info.csv, by midi_filename; None where it must be refused."""
+    """The cells of `columns` in each row of an info.csv, by midi_filename; None if it must be rejected."""
     try:
         table = rows(data.decode().removeprefix("\ufeff"))
     except UnicodeDecodeError:
@@ -55,9 +59,9 @@ def performances(data: bytes, columns: tuple[str, ...], splits: tuple[str, ...])
     if not table or any(ord(char) < 32 and char != "\t" for row in table for cell in row for char in cell + "\t"):
         return None
     limit = min(1_000, csv.field_size_limit())
-    if any("\x7f" in cell or len(cell) > limit for row in table for cell in row):
+    if any("\x7f" in cell or len(part) > limit for row in table for cell in row for part in cell.split(",")):
         return None
-    header, *body = ([cell.strip() for cell in row] for row in table)
+    header, *body = [row for row in ([cell.strip() for cell in row] for row in table) if any(row)] or [[]]
     if any(header.count(column) != 1 for column in columns) or any(len(row) != len(header) for row in body):
         return None
     found = [tuple(dict(zip(header, row, strict=True))[column] for column in columns) for row in body]
@@ -72,13 +76,13 @@ Arrays = list[NDArray[np.float64]]
 
 
 def rtneural(data: bytes) -> list[tuple[str, Arrays]]:
-    """What RTNeural's parseJson<float> makes of a file (docs/export-format.md), layer by layer, activations apart.
+    """Layers that RTNeural's parseJson<float> reads from a file (docs/export-format.md), activations separately.
 
-    Fails where RTNeural would throw, crash, or fill in what the file does not say.
+    Raises an error where RTNeural would throw, crash, or use values that are not in the file.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        assert len({key for key, _ in pairs}) == len(pairs), "which of two equal keys counts is not specified"
+        assert len({key for key, _ in pairs}) == len(pairs), "duplicate keys are not specified"
         return dict(pairs)
 
     document = json.loads(data.decode(), object_pairs_hook=unique)
@@ -86,7 +90,7 @@ def rtneural(data: bytes) -> list[tuple[str, Arrays]]:
     layers: list[tuple[str, Arrays]] = []
     for layer in document["layers"]:
         out, kind, weights = _last(layer["shape"]), layer["type"], layer["weights"]
-        assert kind in ("dense", "lstm", "gru", "activation"), "skipped, or not among this project's layers"
+        assert kind in ("dense", "lstm", "gru", "activation"), "ignored by RTNeural, or not a layer of this project"
         if kind == "dense":
             layers.append((kind, [_fill((size, out), weights[0]), _vector(out, weights[1])]))
         elif kind != "activation":
@@ -96,9 +100,9 @@ def rtneural(data: bytes) -> list[tuple[str, Arrays]]:
         if kind in ("dense", "activation") and layer.get("activation", "") != "":
             assert layer["activation"] in ("tanh", "relu", "sigmoid", "softmax", "elu"), "crashes"
             layers.append((layer["activation"], []))
-        assert kind != "activation" or out == size, "the size of an activation is that of its input"
+        assert kind != "activation" or out == size, "an activation has the size of its input"
         size = out
-    assert layers, "a network without layers crashes"
+    assert layers, "crashes without layers"
     return layers
 
 
@@ -110,20 +114,20 @@ def _last(shape: Any) -> int:
     return int(shape[-1])
 
 
-def _vector(size: int, given: list[Any]) -> NDArray[np.float64]:
-    filled: NDArray[np.float64] = _fill((1, size), [given])[0]
+def _vector(size: int, values: list[Any]) -> NDArray[np.float64]:
+    filled: NDArray[np.float64] = _fill((1, size), [values])[0]
     return filled
 
 
-def _fill(shape: tuple[int, int], given: list[list[Any]]) -> NDArray[np.float64]:
+def _fill(shape: tuple[int, int], rows: list[list[Any]]) -> NDArray[np.float64]:
     filled = np.full(shape, np.nan)
-    for i, row in enumerate(given):
+    for i, row in enumerate(rows):
         assert isinstance(row, list)
         for j, number in enumerate(row):
-            assert type(number) in (int, float), "no number"
+            assert type(number) in (int, float), "not a number"
             filled[i, j] = number
     with np.errstate(over="ignore"):
-        assert np.isfinite(filled.astype(np.float32)).all(), "not filled, or infinite as a float"
+        assert np.isfinite(filled.astype(np.float32)).all(), "missing, or infinite in float32"
     return filled
 
 
@@ -132,9 +136,9 @@ Note = tuple[int, int, int, int, bool, int]  # onset and duration in ticks, pitc
 
 def bars(notes: list[Note], ticks_per_quarter: int) -> dict[int, list[tuple[int, Fraction, int]]]:
     """The notes of each 4/4 bar: (position 0..15, offset in half sixteenths, velocity), by exact arithmetic."""
-    found = defaultdict(list)
+    hits = defaultdict(list)
     for onset, _, _, velocity, *_ in notes:
         sixteenth = Fraction(4 * onset, ticks_per_quarter)
         nearest = (sixteenth + Fraction(1, 2)).__floor__()
-        found[nearest // 16].append((nearest % 16, 2 * (sixteenth - nearest), velocity))
-    return dict(found)
+        hits[nearest // 16].append((nearest % 16, 2 * (sixteenth - nearest), velocity))
+    return dict(hits)

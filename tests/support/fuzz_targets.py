@@ -1,7 +1,7 @@
-"""What must hold for any bytes that a reader of users' files is given: a right result, or an error that names the file.
+"""Fuzz targets: for any bytes a reader must return the correct result, or raise an error that names the file.
 
-Each target takes the bytes of a file and returns whether the reader accepted it; it raises where the reader did
-anything else. What is right the oracles know, and they know nothing of the readers.
+Each target takes the bytes of a file and returns whether the reader accepted it; anything else raises. The oracles that
+define the correct result are independent of the readers.
 """
 
 import atexit
@@ -25,9 +25,9 @@ from support.smf import parse
 from kelly.rtneural import reader as rtneural_reader
 from kelly.runtime.errors import KellyError
 from kelly.sources.examples import dynamics, groove, harmony, melody
-from kelly.sources.extraction.rows import Examples
-from kelly.sources.layouts.groove_table import COLUMNS, SPLITS, read_info
-from kelly.sources.layouts.listing import Entry
+from kelly.sources.extraction.sequences import Examples
+from kelly.sources.layouts.groove import COLUMNS, read_info
+from kelly.sources.layouts.manifest import SPLITS, Entry
 from kelly.sources.music.drums import Bars, bars_of
 from kelly.sources.readers.midi import Midi, read_midi
 
@@ -43,13 +43,13 @@ EXTRACT: dict[str, ExtractExamples] = {
     "dynamics in seconds": lambda entry, midi: dynamics.extract_examples(entry, midi, window_s=1.5),
     "dynamics of drums": lambda entry, midi: dynamics.extract_examples(entry, midi, window_s=None, part="drums"),
     "groove": lambda entry, midi: groove.extract_examples(entry, midi, context="embedding"),
-    "groove of what was heard": lambda entry, midi: groove.extract_examples(entry, midi, context="previous"),
+    "groove previous": lambda entry, midi: groove.extract_examples(entry, midi, context="previous"),
 }
 LONGEST_MESSAGE = 4_000  # characters: a user reads them
 
 
 def read(data: bytes, path: Path, reader: Callable[[Path], Result]) -> Result | None:
-    """What `reader` makes of `data` at `path`, None where it refuses it with a message that names the file."""
+    """Result of `reader` for `data` at `path`; None if it raises KellyError with a message that names the file."""
     path.write_bytes(data)
     with warnings.catch_warnings(action="error"):
         try:
@@ -62,25 +62,22 @@ def read(data: bytes, path: Path, reader: Callable[[Path], Result]) -> Result | 
 
 
 def midi(data: bytes) -> bool:
-    """A MIDI file: what is read from it is what the letter of the standard says.
+    """A MIDI file: its contents are those of the strict parser, and the examples from it are in range.
 
-    What the networks learn from it is in range, or the file is refused as one that does not suit them.
-    A file that breaks the standard may be read where two libraries understand it alike (running status after a meta
-    event is the commonest case); it must then at least make sense.
+    An invalid file may be accepted if two libraries read it alike (mostly running status after a meta event); its
+    contents must then be consistent.
     """
-    found = read(data, FOLDER / "input.mid", read_midi)
-    if found is None:
+    path = FOLDER / "input.mid"
+    midi_file = read(data, path, read_midi)
+    if midi_file is None:
         return False
-    midi_file = found
-    all_drums = replace(found.notes, is_drum=np.ones(len(found.notes), dtype=np.bool_))
-    measured = read(
-        data, FOLDER / "input.mid", lambda path: bars_of(Entry(path.name, path), replace(midi_file, notes=all_drums))
-    )
-    for name, lesson in EXTRACT.items():
-        learned = read(data, FOLDER / "input.mid", partial(_learn, lesson, midi_file))
-        if learned is not None:
-            _check_rows(name, learned[0])
-    notes, ticks = found.notes, found.ticks_per_quarter
+    notes, ticks = midi_file.notes, midi_file.ticks_per_quarter
+    all_drums = replace(midi_file, notes=replace(notes, is_drum=np.ones(len(notes), dtype=np.bool_)))
+    measured = read(data, path, lambda path: bars_of(Entry(path.name, path), all_drums))
+    for name, extract in EXTRACT.items():
+        examples = read(data, path, partial(_extract, extract, midi_file))
+        if examples is not None:
+            _check_examples(name, examples)
     onset, duration = (np.rint(q * ticks).astype(int) for q in (notes.onset_quarters, notes.duration_quarters))
     assert (onset / ticks == notes.onset_quarters).all(), "an onset between two ticks"
     assert (duration / ticks == notes.duration_quarters).all(), "a duration between two ticks"
@@ -88,7 +85,7 @@ def midi(data: bytes) -> bool:
     listed = list(zip(*(column.tolist() for column in columns), strict=True))
     assert listed == sorted(listed, key=lambda note: (note[0], note[2])), "not in order"
     assert all(o >= 0 and d >= 0 and 0 <= p < 128 and 0 < v < 128 for o, d, p, v, *_ in listed), "out of range"
-    _check_seconds(found, listed)
+    _check_seconds(midi_file, listed)
     try:
         events = parse(data)
     except KellyError:
@@ -96,111 +93,111 @@ def midi(data: bytes) -> bool:
     is_drum = [channel == 9 for channel in events.channel]
     expected = (events.onset, events.duration, events.pitch, events.velocity, is_drum, events.track)
     assert sorted(listed) == sorted(zip(*expected, strict=True)), "other notes"
-    assert list(found.track_names) == events.track_names, "other names of tracks"
+    assert list(midi_file.track_names) == events.track_names, "other track names"
     for table, default, listing in (
-        (found.tempi, (0, 500_000), events.tempi),
-        (found.time_signatures, (0, 4, 4), events.time_signatures),
+        (midi_file.tempi, (0, 500_000), events.tempi),
+        (midi_file.time_signatures, (0, 4, 4), events.time_signatures),
     ):
         ordered: list[Any] = sorted(listing, key=lambda event: event[0])
         ordered = ordered if ordered and ordered[0][0] == 0 else [default, *ordered]
         assert [tuple(row) for row in table.tolist()] == ordered, "other tempi or time signatures"
     in_four = all(metre == [4, 4] and tick % (4 * ticks) == 0 for tick, *metre in events.time_signatures)
-    assert (measured is not None) == in_four, "4/4 throughout, or refused"
+    assert (measured is not None) == in_four, "4/4 throughout, or rejected"
     if measured is not None:
         _check_bars(measured, listed, ticks)
     return True
 
 
-def _learn(extract: ExtractExamples, found: Midi, path: Path) -> tuple[Examples, str]:
-    return extract(Entry(path.name, path), found)
+def _extract(extract: ExtractExamples, midi_file: Midi, path: Path) -> Examples:
+    return extract(Entry(path.name, path), midi_file)[0]
 
 
-def _check_rows(name: str, rows: Examples) -> None:
+def _check_examples(name: str, rows: Examples) -> None:
     inputs, targets, mask = rows["inputs"], rows["targets"], rows.get("mask")
     assert len({len(array) for array in rows.values()}) == 1, f"{name}: arrays of different lengths"
     assert np.isfinite(inputs).all(), f"{name}: inputs that are not finite"
     assert np.abs(inputs).max(initial=0.0) <= 1.0, f"{name}: inputs out of range"
-    there = targets if mask is None else targets[mask]
+    valid = targets if mask is None else targets[mask]
     low, high = (0, 63) if name == "harmony" else (-1.0 if name.startswith("groove") else 0.0, 1.0)
-    assert ((low <= there) & (there <= high)).all(), f"{name}: targets out of range"
-    assert mask is None or not targets[~mask].any(), f"{name}: targets that are not there"
+    assert ((low <= valid) & (valid <= high)).all(), f"{name}: targets out of range"
+    assert mask is None or not targets[~mask].any(), f"{name}: masked targets are not zero"
 
 
-def _check_seconds(found: Midi, listed: list[Note]) -> None:
-    ticks, tempi = found.ticks_per_quarter, found.tempi.tolist()
+def _check_seconds(midi_file: Midi, listed: list[Note]) -> None:
+    ticks, tempi = midi_file.ticks_per_quarter, midi_file.tempi.tolist()
     starts_us = [Fraction(0)]
     for (tick, tempo), (following, _) in pairwise(tempi):
         starts_us.append(starts_us[-1] + Fraction((following - tick) * tempo, ticks))
 
-    def seconds(at: int) -> float:
-        i = bisect_right(tempi, at, key=lambda tempo: tempo[0]) - 1
-        return float((starts_us[i] + Fraction((at - tempi[i][0]) * tempi[i][1], ticks)) / 1_000_000)
+    def seconds(tick: int) -> float:
+        i = bisect_right(tempi, tick, key=lambda tempo: tempo[0]) - 1
+        return float((starts_us[i] + Fraction((tick - tempi[i][0]) * tempi[i][1], ticks)) / 1_000_000)
 
-    notes = found.notes
+    notes = midi_file.notes
     assert np.allclose(notes.onset_s, [seconds(o) for o, *_ in listed], rtol=1e-12, atol=1e-9), "onsets in seconds"
     ends_s = [seconds(o + d) for o, d, *_ in listed]
     assert np.allclose(notes.onset_s + notes.duration_s, ends_s, rtol=1e-12, atol=1e-9), "durations in seconds"
     assert (notes.duration_s >= 0).all(), "a negative duration"
-    assert (np.diff(notes.onset_s) >= 0).all(), "seconds fall where quarters rise"
+    assert (np.diff(notes.onset_s) >= 0).all(), "onsets in seconds do not rise"
 
 
-def _check_bars(found: Bars, notes: list[Note], ticks_per_quarter: int) -> None:
+def _check_bars(measured: Bars, notes: list[Note], ticks_per_quarter: int) -> None:
     expected = bars(notes, ticks_per_quarter)
     first, last = min(expected), max(expected)
-    assert found.hits.tolist() == [len(expected.get(bar, [])) for bar in range(first, last + 1)], "hits of a bar"
-    for values, low in ((found.coordinates, -1), (found.groove, -1), (found.dynamics, 0)):
+    assert measured.hits.tolist() == [len(expected.get(bar, [])) for bar in range(first, last + 1)], "hits of a bar"
+    for values, low in ((measured.coordinates, -1), (measured.groove, -1), (measured.dynamics, 0)):
         known = values[~np.isnan(values)]
         assert ((low <= known) & (known <= 1)).all(), "out of range"
     for bar, hits in expected.items():
         velocity = sum(v for _, _, v in hits) / len(hits)
-        assert np.isclose(found.dynamics[bar - first, 0], velocity / 127), "mean velocity"
+        assert np.isclose(measured.dynamics[bar - first, 0], velocity / 127), "mean velocity"
         for position in range(16):
-            own = [(offset, v) for at, offset, v in hits if at == position]
-            offset, accent = found.groove[bar - first, [position, 16 + position]]
-            assert np.isnan([offset, accent]).all() == (not own), "silence"
-            if own:
-                assert np.isclose(offset, float(sum(o for o, _ in own) / len(own)), atol=1e-6), "timing"
-                level = sum(v for _, v in own) / len(own)
+            played = [(offset, v) for at, offset, v in hits if at == position]
+            offset, accent = measured.groove[bar - first, [position, 16 + position]]
+            assert np.isnan([offset, accent]).all() == (not played), "silence"
+            if played:
+                assert np.isclose(offset, float(sum(o for o, _ in played) / len(played)), atol=1e-6), "timing"
+                level = sum(v for _, v in played) / len(played)
                 assert np.isclose(accent, min(level / velocity - 1, 1)), "accent"
 
 
 def table(data: bytes) -> bool:
-    """An info.csv: accepted if and only if it is one by plain reading, and then with the same rows."""
-    found = read(data, FOLDER / "info.csv", lambda path: read_info(path.parent))
+    """An info.csv: accepted if and only if the oracle accepts it, with the same rows."""
+    listed = read(data, FOLDER / "info.csv", lambda path: read_info(path.parent))
     expected = performances(data, COLUMNS, SPLITS)
-    assert (found is None) == (expected is None), f"expected {'a refusal' if expected is None else 'rows'}"
-    if found is None or expected is None:
+    assert (listed is None) == (expected is None), f"expected {'an error' if expected is None else 'rows'}"
+    if listed is None or expected is None:
         return False
-    assert [tuple(vars(performance).values()) for performance in found] == expected, "other rows"
-    assert all((FOLDER / p.midi_filename).resolve().is_relative_to(FOLDER.resolve()) for p in found), "outside"
+    assert [tuple(vars(performance).values()) for performance in listed] == expected, "other rows"
+    assert all((FOLDER / p.midi_filename).resolve().is_relative_to(FOLDER.resolve()) for p in listed), "outside"
     return True
 
 
 def export(data: bytes) -> bool:
-    """An export: accepted only where RTNeural takes the same numbers from it, and then with finite outputs."""
+    """An export: accepted only if RTNeural reads the same numbers from it, and with finite outputs."""
     model = read(data, FOLDER / "input.json", rtneural_reader.read)
     if model is None:
         return False
     layers = rtneural(data)
-    found: list[tuple[str, list[Any]]] = []
+    read_layers: list[tuple[str, list[Any]]] = []
     for layer in model.layers:
         if isinstance(layer, rtneural_reader.Dense):
-            found += [("dense", [layer.weight, layer.bias])] if layer.weight is not None else []
-            found += [(layer.activation, [])] if layer.activation else []
+            read_layers += [("dense", [layer.weight, layer.bias])] if layer.weight is not None else []
+            read_layers += [(layer.activation, [])] if layer.activation else []
         else:
-            found.append((layer.kind, [layer.kernel, layer.recurrent, layer.bias]))
-    assert [kind for kind, _ in found] == [kind for kind, _ in layers], "other layers than RTNeural's"
-    for (_, own), (_, arrays) in zip(found, layers, strict=True):
-        assert all(np.array_equal(a, b) for a, b in zip(own, arrays, strict=True)), "other numbers than RTNeural's"
+            read_layers.append((layer.kind, [layer.kernel, layer.recurrent, layer.bias]))
+    assert [kind for kind, _ in read_layers] == [kind for kind, _ in layers], "other layers than RTNeural's"
+    for (_, ours), (_, theirs) in zip(read_layers, layers, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)), "other numbers than RTNeural's"
     inputs = np.random.default_rng(0).uniform(-1, 1, (2, 3, model.num_inputs))
     outputs = model.run(inputs)
     assert outputs.shape == (2, 3, model.num_outputs), "the shape of the outputs"
     assert np.isfinite(outputs).all(), "outputs that are not finite"
     with np.errstate(over="raise"):
-        outputs.astype(np.float32)  # RTNeural's floats must hold them
+        outputs.astype(np.float32)  # they must be valid float32
     content = _document(model)
     again = rtneural_reader.parse(orjson.loads(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)))
-    assert np.array_equal(again.run(inputs), outputs), "another network after writing it"
+    assert np.array_equal(again.run(inputs), outputs), "another network after a round trip"
     return True
 
 

@@ -1,4 +1,4 @@
-"""Music made by hand: notes as they were played, written as MIDI files, and what the networks learn from them."""
+"""Hand-written music: played notes, MIDI files of them, and the examples that the networks get from them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -9,9 +9,9 @@ import mido
 import numpy as np
 
 from kelly.sources.examples import dynamics, groove, harmony, melody
-from kelly.sources.extraction.measured import ExtractExamples
-from kelly.sources.extraction.rows import Examples
-from kelly.sources.layouts.listing import Entry
+from kelly.sources.extraction.file_examples import ExtractExamples
+from kelly.sources.extraction.sequences import Examples
+from kelly.sources.layouts.manifest import Entry
 from kelly.sources.readers.midi import Midi, Notes, read_midi
 
 TICKS_PER_QUARTER = 480
@@ -44,17 +44,17 @@ def write(
     """Write a MIDI file; metres: quarters, numerator and denominator."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = mido.MidiFile(ticks_per_beat=TICKS_PER_QUARTER)
-    said = [(0, mido.MetaMessage("set_tempo", tempo=round(6e7 / bpm)))]
-    said += [(ticks(at), mido.MetaMessage("time_signature", numerator=n, denominator=d)) for at, n, d in metres]
-    file.tracks.append(timed(said))
+    meta = [(0, mido.MetaMessage("set_tempo", tempo=round(6e7 / bpm)))]
+    meta += [(ticks(at), mido.MetaMessage("time_signature", numerator=n, denominator=d)) for at, n, d in metres]
+    file.tracks.append(timed(meta))
     for number, (name, notes) in enumerate(tracks.items()):
         channel = 9 if name == DRUMS else number
-        played = [(0, mido.MetaMessage("track_name", name=name))]
+        events = [(0, mido.MetaMessage("track_name", name=name))]
         for note in notes:
-            about = {"channel": channel, "note": note.pitch}
-            played.append((ticks(note.onset), mido.Message("note_on", velocity=note.velocity, **about)))
-            played.append((ticks(note.onset + note.length), mido.Message("note_off", velocity=0, **about)))
-        file.tracks.append(timed(played))
+            key = {"channel": channel, "note": note.pitch}
+            events.append((ticks(note.onset), mido.Message("note_on", velocity=note.velocity, **key)))
+            events.append((ticks(note.onset + note.length), mido.Message("note_off", velocity=0, **key)))
+        file.tracks.append(timed(events))
     file.save(path)
     return path
 
@@ -64,7 +64,7 @@ def ticks(quarters: float) -> int:
 
 
 def timed(events: list[tuple[int, mido.Message]]) -> mido.MidiTrack:
-    """A track of events at ticks; of those at one tick what ends comes first."""
+    """A track of events at ticks; at one tick note offs come first."""
     track, now = mido.MidiTrack(), 0
     for tick, message in sorted(events, key=lambda event: (event[0], event[1].type != "note_off")):
         track.append(message.copy(time=tick - now))
@@ -81,9 +81,9 @@ def notes_of(played: Sequence[Note], seconds_per_quarter: float = 0.5) -> Notes:
     ordered = sorted(played, key=lambda note: (note.onset, note.pitch))
     onset, length = (np.array([getattr(note, name) for note in ordered], float) for name in ("onset", "length"))
     pitch, velocity = (np.array([getattr(note, name) for note in ordered], np.int64) for name in ("pitch", "velocity"))
-    nothing = np.zeros(len(ordered), dtype=np.int64)
+    zeros = np.zeros(len(ordered), dtype=np.int64)
     onset_s, duration_s = seconds_per_quarter * onset, seconds_per_quarter * length
-    return Notes(onset, length, onset_s, duration_s, pitch, velocity, nothing.astype(np.bool_), nothing, nothing)
+    return Notes(onset, length, onset_s, duration_s, pitch, velocity, zeros.astype(np.bool_), zeros, zeros)
 
 
 def eighths(num_bars: int = 2) -> list[Note]:
@@ -104,5 +104,6 @@ def random_music(seed: int, num_bars: int = 6) -> dict[str, list[Note]]:
     return tracks
 
 
-def learned(path: Path, extract: ExtractExamples, tracks: dict[str, list[Note]]) -> Examples:
+def extracted(path: Path, extract: ExtractExamples, tracks: dict[str, list[Note]]) -> Examples:
+    """The examples of a MIDI file with these tracks, written to `path`."""
     return extract(*read(write(path, tracks)))[0]

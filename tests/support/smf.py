@@ -1,7 +1,6 @@
-"""Reads a Standard MIDI File by the letter of its specification: what departs from it is refused, nothing is guessed.
+"""A strict parser of Standard MIDI Files that rejects every violation of the standard: the oracle of the fuzz tests.
 
-MIDI Manufacturers Association, "Standard MIDI Files 1.0" (RP-001). An oracle for what the libraries read, of which each
-guesses without a word.
+MIDI Manufacturers Association, "Standard MIDI Files 1.0" (RP-001). The libraries guess silently instead.
 """
 
 from collections import defaultdict, deque
@@ -18,13 +17,13 @@ MAX_EXPONENT = 7  # of a time signature's denominator: 128ths
 
 @dataclass(frozen=True)
 class Events:
-    """What a file says, in ticks from its start.
+    """Events of a file, in ticks from its start.
 
     ticks_per_quarter: 1..32767
-    onset, duration: one entry a note, track by track, within a track in order of onset. Of several notes of one channel
-        and pitch the first pressed is the first released; one that is never released lasts to the end of its track.
+    onset, duration: one entry per note, track by track, within a track in order of onset. A note off ends the earliest
+        sounding note of its channel and pitch; a note without one lasts to the end of its track.
     pitch, velocity, channel, track: of the same notes, 0..127, 1..127, 0..15, and from 0 on
-    track_names: of each track the text of its first meta event of the kind Sequence/Track Name, a byte a character; ''
+    track_names: of each track the text of its first Sequence/Track Name event as Latin-1; '' without one
     tempi: tick and microseconds per quarter, track by track
     time_signatures: tick, numerator 1..255 and denominator 1..128, track by track
     """
@@ -42,7 +41,7 @@ class Events:
 
 
 def parse(data: bytes) -> Events:
-    """What the bytes of a file of format 0 or 1 say. Raises KellyError where they break the standard."""
+    """Parse a file of format 0 or 1. Raises KellyError if it violates the standard."""
     if data[:4] != b"MThd":
         raise KellyError(f"not a MIDI file: it begins with {data[:4]!r}, expected b'MThd'")
     length, kind = int.from_bytes(data[4:8], "big"), int.from_bytes(data[8:10], "big")
@@ -55,8 +54,8 @@ def parse(data: bytes) -> Events:
         raise KellyError(f"division {division}, expected 1 to 32767 ticks per quarter (above: film frames)")
     tracks = _tracks(data, 8 + length)
     if len(tracks) != num_tracks:
-        found = f"{len(tracks)} tracks, the header announces {num_tracks}"
-        raise KellyError(f"truncated: {found}" if len(tracks) < num_tracks else found)
+        truncated = "truncated: " if len(tracks) < num_tracks else ""
+        raise KellyError(f"{truncated}{len(tracks)} tracks, the header announces {num_tracks}")
     if kind == 0 and num_tracks != 1:
         raise KellyError(f"MIDI format 0 with {num_tracks} tracks, expected 1")
     events = Events(division)
@@ -66,7 +65,7 @@ def parse(data: bytes) -> Events:
 
 
 def _tracks(data: bytes, position: int) -> list[tuple[int, int]]:
-    """Where the contents of the tracks begin and end; other chunks and what trails the last one do not count."""
+    """Start and end of the contents of the tracks; other chunks and trailing bytes are skipped."""
     tracks: list[tuple[int, int]] = []
     while position + 8 <= len(data):
         name, length = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "big")
@@ -81,14 +80,14 @@ def _tracks(data: bytes, position: int) -> list[tuple[int, int]]:
 
 
 class _Damaged(Exception):
-    """Says what was found and what was expected."""
+    """A violation of the standard: what was found and what was expected."""
 
 
 def _read_track(chunk: bytes, start: int, events: Events) -> None:
-    """Add what a track says to `events`; start: its place in the file, for messages."""
+    """Add the events of a track to `events`; start: its position in the file, for messages."""
     position, name = 0, None
     try:
-        sounding: defaultdict[tuple[int, int], deque[int]] = defaultdict(deque)  # the notes that are not yet released
+        sounding: defaultdict[tuple[int, int], deque[int]] = defaultdict(deque)  # notes without note off so far
         tick = status = 0
         while True:
             delta, position = _number(chunk, position)
@@ -145,7 +144,7 @@ def _read_track(chunk: bytes, start: int, events: Events) -> None:
 
 
 def _system_event(chunk: bytes, position: int) -> tuple[int, bytes, int]:
-    """Kind (0 where it is no meta event), content and end of the system exclusive or meta event at `position`."""
+    """Kind (0 for system exclusive), content and end of the system exclusive or meta event at `position`."""
     kind, byte = 0, chunk[position]
     if byte == META:
         position += 1
@@ -163,7 +162,7 @@ def _system_event(chunk: bytes, position: int) -> tuple[int, bytes, int]:
 
 
 def _number(chunk: bytes, position: int) -> tuple[int, int]:
-    """The number of variable length at `position`, and its end."""
+    """The variable-length number at `position`, and its end."""
     value = 0
     for i in range(position, position + 4):
         byte = chunk[i]

@@ -1,1 +1,1 @@
-"""What each network learns from a piece of music, one file a network."""
+"""Inputs and targets from pieces of music, one module per network."""

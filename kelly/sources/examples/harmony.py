@@ -1,4 +1,4 @@
-"""HarmonyPredictor's lesson: what was heard before a bar and the chords so far, and the chord that comes next."""
+"""Examples for HarmonyPredictor: the embedded context of a bar and the chords so far, and the next chord."""
 
 from pathlib import Path
 
@@ -6,28 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.runtime.errors import KellyError
-from kelly.sources.examples.melody import heard_embeddings
-from kelly.sources.extraction.rows import Examples
-from kelly.sources.layouts.listing import Entry
-from kelly.sources.layouts.pop909 import read_chords
+from kelly.sources.extraction.sequences import Examples
+from kelly.sources.layouts.manifest import Entry
 from kelly.sources.music.chords import chord_index, derive_chords, harmony_contexts
-from kelly.sources.music.listening import UNITS as HEARD_UNITS
+from kelly.sources.music.context import CONTEXT_UNITS, context_embeddings
 from kelly.sources.music.metre import beat_edges
 from kelly.sources.music.piece import Music, read_music
+from kelly.sources.readers.annotations import read_chords
 from kelly.sources.readers.midi import Midi
 from kelly.sources.skipped import NotApplicableError
 
-UNITS = {"frame": "change of chord"} | HEARD_UNITS
-MIN_CHANGES = 4  # a piece with fewer chords has no harmony to learn from
-EARLY_S = 0.05  # a label that begins so little before a bar line is of the bar that it leads into
+UNITS = {"frame": "change of chord"} | CONTEXT_UNITS
+MIN_CHANGES = 4  # fewer chords are no harmony to learn from
+EARLY_S = 0.05  # a label up to this long before a bar line belongs to the next bar
 
 
 def extract_examples(entry: Entry, midi: Midi) -> tuple[Examples, str]:
-    """One row a change of chord of a MIDI file, and its mode; chords are derived unless the entry names annotations.
+    """One row per change of chord of a MIDI file, and its mode. Chords are derived unless the entry has annotations.
 
-    inputs float32[n, 1, 128]: embedding of the bars heard before (64), context of the chords so far (64); targets
-    int64[n, 1]: the next chord in CHORDS. Raises KellyError as `read_music` and `read_chords` do, and NotApplicableError
-    where there are hardly any chords.
+    inputs float32[n, 1, 128]: embedding of the context of the bar (64), chords so far (64); targets int64[n, 1]: index
+    of the next chord in CHORDS.
+    Raises KellyError as `read_music` and `read_chords`, NotApplicableError if there are fewer than MIN_CHANGES chords.
     """
     music = read_music(entry, midi)
     rows = examples_of(entry, music)
@@ -37,8 +36,8 @@ def extract_examples(entry: Entry, midi: Midi) -> tuple[Examples, str]:
 
 
 def examples_of(entry: Entry, music: Music) -> Examples:
-    """One row a change of chord, as `lesson` has them."""
-    embeddings = heard_embeddings(entry, music)
+    """One row per change of chord of a piece, as `extract_examples` returns them."""
+    embeddings = context_embeddings(entry, music)
     if entry.chords is None:
         moments, chords = derive_chords(music.score, beat_edges(music.bars), tonic=0)
         bars = np.searchsorted(music.bars, moments + 1e-6) - 1
@@ -52,14 +51,14 @@ def examples_of(entry: Entry, music: Music) -> Examples:
 
 
 def annotated_chords(path: Path, tonic: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Moments in seconds at which the chord of an annotation changes, and the chords above `tonic` 0..11.
+    """Moments in seconds at which an annotated chord changes, and the chords relative to `tonic` 0..11.
 
-    Raises KellyError where the file is not in the form of POP909 or names a chord that is not known.
+    Raises KellyError if the file is invalid or names an unknown chord.
     """
     labels = read_chords(path)
     try:
         chords = np.array([chord_index(label, tonic) for _, _, label in labels], dtype=np.int64)
     except KellyError as error:
         raise KellyError(f"{path}: {error}") from None
-    changed = np.flatnonzero(np.diff(chords, prepend=-1))
-    return np.array([start for start, _, _ in labels], dtype=np.float64)[changed], chords[changed]
+    is_change = np.flatnonzero(np.diff(chords, prepend=-1))
+    return np.array([start for start, _, _ in labels], dtype=np.float64)[is_change], chords[is_change]

@@ -1,1 +1,1 @@
-"""What notes tell: bars, keys, chords, how they were played, and what a listener knows of them."""
+"""Music analysis of notes: bars, keys, chords, melody, performance, and the context of each window."""

@@ -1,4 +1,4 @@
-"""The 64 chords that HarmonyPredictor knows, chords derived from notes, and the context made of the chords so far."""
+"""Chords: labels mapped to the vocabulary, chords derived from notes, and the context of the chords so far."""
 
 import re
 from itertools import pairwise
@@ -6,16 +6,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kelly.features.vocabulary import CHORDS, NO_CHORD, NUM_CHORDS, QUALITIES
 from kelly.runtime.errors import KellyError
 
-ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")  # the tonic is C
-QUALITIES = ("maj", "min", "7", "maj7", "min7")
-CHORDS = (*(f"{root}:{quality}" for root in ROOTS for quality in QUALITIES), "dim", "aug", "sus", "N")
-NUM_CHORDS = len(CHORDS)
-NO_CHORD = CHORDS.index("N")
-
-# Kinds of Harte's notation (ISMIR 2005) → the nine that the vocabulary tells apart; slash basses are dropped before.
-FOLDED = {
+# Chord kinds of Harte's notation (ISMIR 2005) → the nine of the vocabulary; basses after a slash are removed before.
+KINDS = {
     "": "maj", "maj": "maj", "maj6": "maj", "6": "maj", "5": "maj", "1": "maj",
     "min": "min", "min6": "min", "minmaj7": "min",
     "7": "7", "9": "7", "11": "7", "13": "7",
@@ -37,10 +32,10 @@ TEMPLATES = {
     "aug": (0, 4, 8),
     "sus4": (0, 5, 7),
 }
-# A template scores the share of the sounding time that it holds, less what its missing notes and a seventh or a
-# suspension cost, plus what the bass adds that is its root. What sounds in the second half of a beat, mostly passing
-# notes, counts half. So set, 93 % of the beats of 15 chorales get the chord that the human analyses with music21
-# name (72 % where both halves count alike and colour costs nothing); neighbouring values do as well.
+# The score of a template is the fraction of the sounding time in its notes, less a penalty for missing notes and for a
+# seventh or suspension, plus a bonus if its root is the bass. Notes in the second half of a beat, mostly passing notes,
+# have half the weight. With these values 93 % of the beats of 15 chorales get the chord of the human analyses included
+# in music21 (72 % with equal halves and no colour penalty); neighbouring values do as well.
 SECOND_HALF = 0.5
 MISSING = 0.1
 COLOUR = 0.1
@@ -50,21 +45,21 @@ _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
 def chord_index(label: str, tonic: int = 0) -> int:
-    """Index in CHORDS of a `label` in Harte's notation (`B:maj7`, `A#:min/b3`, `N`), its root above `tonic` 0..11.
+    """Index in CHORDS of a label in Harte's notation (`B:maj7`, `A#:min/b3`, `N`), its root relative to `tonic` 0..11.
 
-    Raises KellyError where the root or the kind is not known.
+    Raises KellyError if the root or the kind is unknown.
     """
     if label == "N":
         return NO_CHORD
     match = re.fullmatch(r"([A-G])([b#]*)(?::([^/]*))?(?:/.*)?", label)
     kind = "" if match is None else match[3] or ""
-    if kind not in FOLDED:  # added notes in brackets do not change the chord's quality
+    if kind not in KINDS:  # added notes in brackets do not change the quality
         kind = re.sub(r"(?<=.)\([^()]*\)$", "", kind)
-    if match is None or kind not in FOLDED:
-        raise KellyError(f"chord {label!r} is not known: expected N or a root A..G with # or b, a colon and one of "
-                         f"{', '.join(kind for kind in FOLDED if kind)}; correct the annotation")  # fmt: skip
+    if match is None or kind not in KINDS:
+        raise KellyError(f"unknown chord {label!r}, expected N or a root A..G with # or b, a colon and one of "
+                         f"{', '.join(kind for kind in KINDS if kind)}; correct the annotation")  # fmt: skip
     root = _LETTERS[match[1]] + match[2].count("#") - match[2].count("b")
-    return _index((root - tonic) % 12, FOLDED[kind])
+    return _index((root - tonic) % 12, KINDS[kind])
 
 
 def _index(root: int, quality: str) -> int:
@@ -73,47 +68,47 @@ def _index(root: int, quality: str) -> int:
 
 _SHAPES = [(root, kind) for kind in TEMPLATES for root in range(12)]
 _ROOTS = np.array([root for root, _ in _SHAPES])
-_INDICES = np.array([_index(root, FOLDED[kind]) for root, kind in _SHAPES])
+_INDICES = np.array([_index(root, KINDS[kind]) for root, kind in _SHAPES])
 _MEMBERS = np.array([[(pitch - root) % 12 in TEMPLATES[kind] for pitch in range(12)] for root, kind in _SHAPES])
 _COLOURED = np.array([len(TEMPLATES[kind]) > 3 or kind == "sus4" for _, kind in _SHAPES])
 
 
 def derive_chords(notes: ArrayLike, beats: ArrayLike, tonic: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Derive the chords of polyphonic `notes`, one a beat, and collapse repeats.
+    """Derive the chords of polyphonic `notes`, one per beat, and collapse repeats.
 
     notes: float[n, 3], onset, end and MIDI pitch; beats: float[num_beats + 1], rising, edges of the beats in the same
-    unit (quarter notes); tonic: 0..11. Returns the moments at which the chord changes and the indices in CHORDS. A
-    silent beat is N.
+    unit (quarter notes); tonic: 0..11.
+    Returns the moments at which the chord changes, float64[k], and the indices in CHORDS, int64[k]; N in silence.
     """
     notes, edges = np.asarray(notes, dtype=np.float64).reshape(-1, 3), np.asarray(beats, dtype=np.float64)
     notes = notes[np.argsort(notes[:, 0], kind="stable")]
     latest_end = np.maximum.accumulate(notes[:, 1]) if len(notes) else notes[:, 1]
     per_beat = []
     for start, end in pairwise(edges):
-        near = slice(np.searchsorted(latest_end, start), np.searchsorted(notes[:, 0], end))  # no other can sound here
+        near = slice(np.searchsorted(latest_end, start), np.searchsorted(notes[:, 0], end))  # all that may sound
         per_beat.append(_match(notes[near], start, end, tonic))
     chords = np.array(per_beat, dtype=np.int64)
-    changed = np.flatnonzero(np.diff(chords, prepend=-1))
-    return edges[:-1][changed], chords[changed]
+    is_change = np.flatnonzero(np.diff(chords, prepend=-1))
+    return edges[:-1][is_change], chords[is_change]
 
 
 def _match(notes: NDArray[np.float64], start: float, end: float, tonic: int) -> int:
     middle = (start + end) / 2
     lengths = _overlap(notes, start, middle) + SECOND_HALF * _overlap(notes, middle, end)
-    here, lengths = notes[lengths > 1e-6], lengths[lengths > 1e-6]
-    if not len(here):
+    notes, lengths = notes[lengths > 1e-6], lengths[lengths > 1e-6]
+    if not len(notes):
         return NO_CHORD
-    degrees = (here[:, 2].astype(np.intp) - tonic) % 12
-    share = np.bincount(degrees, weights=lengths, minlength=12) / lengths.sum()
-    early = here[:, 0] <= max(start, here[:, 0].min()) + 1e-6
-    bass = degrees[early][np.argmin(here[early, 2])]
+    degrees = (notes[:, 2].astype(np.intp) - tonic) % 12
+    fraction = np.bincount(degrees, weights=lengths, minlength=12) / lengths.sum()
+    is_first = notes[:, 0] <= max(start, notes[:, 0].min()) + 1e-6
+    bass = degrees[is_first][np.argmin(notes[is_first, 2])]
     score = (
-        _MEMBERS @ share
-        - MISSING * (_MEMBERS & (share == 0)).sum(axis=1)
+        _MEMBERS @ fraction
+        - MISSING * (_MEMBERS & (fraction == 0)).sum(axis=1)
         - COLOUR * _COLOURED
         + BASS_IS_ROOT * (bass == _ROOTS)
     )
-    return int(_INDICES[np.argmax(score.round(9))])  # rounded: ties must not hang on the order of additions
+    return int(_INDICES[np.argmax(score.round(9))])  # rounded, so that ties do not depend on rounding errors
 
 
 def _overlap(notes: NDArray[np.float64], start: float, end: float) -> NDArray[np.float64]:
@@ -122,10 +117,10 @@ def _overlap(notes: NDArray[np.float64], start: float, end: float) -> NDArray[np
 
 
 def harmony_contexts(chords: NDArray[np.int64]) -> NDArray[np.float32]:
-    """What is known of the chords so far before each of the chords of one piece, int64[n] of CHORDS: float32[n, 64].
+    """Context of each chord of one piece from the chords before it: float32[n, 64].
 
-    The last chord adds 1, the one before 0.5, then 0.25 …; the sum is clipped to 1, and zero at the start
-    (docs/contract.md).
+    chords: int64[n], indices in CHORDS. The last chord adds 1, the one before 0.5, then 0.25 …; the sum is clipped to
+    1, and 0 at the start (docs/contract.md).
     """
     contexts, total = np.zeros((len(chords), NUM_CHORDS)), np.zeros(NUM_CHORDS)
     for position, chord in enumerate(chords):

@@ -1,4 +1,4 @@
-"""Every bar of a performance in 4/4, measured hit by hit: what was played, and how it sounds."""
+"""Measurements of every bar of a drum performance in 4/4."""
 
 from dataclasses import dataclass
 
@@ -6,28 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.features.emotion import COORDINATES
-from kelly.sources.layouts.listing import Entry
+from kelly.features.vocabulary import DRUM_DYNAMICS
+from kelly.sources.layouts.manifest import Entry
 from kelly.sources.music.metre import QUARTERS_PER_BAR
-from kelly.sources.music.performance import (
-    DRUM_DYNAMICS,
-    SIXTEENTHS,
-    coordinates_of,
-    drum_dynamics_of,
-    groove_of,
-    nearest,
-)
+from kelly.sources.music.performance import SIXTEENTHS, coordinates_of, drum_dynamics_of, groove_of, nearest
 from kelly.sources.readers.midi import Midi
 from kelly.sources.skipped import NotApplicableError
 
-MIN_HITS = 4  # a bar with fewer says too little about how it is played
-NUM_SHOWN = 5
+MIN_HITS = 4  # fewer do not show how a bar is played
+NUM_SHOWN = 5  # time signatures in a message
 
 
 @dataclass(frozen=True)
 class Bars:
     """All bars of one performance, in order, from its first hit to its last.
 
-    hits: int64[n]; coordinates: float64[n, 9]; groove: float64[n, 32]; dynamics: float64[n, 16]; NaN: not told
+    hits: int64[n], their number; coordinates: float64[n, 9]; groove: float64[n, 32]; dynamics: float64[n, 16]; NaN
+    where undefined
     """
 
     hits: NDArray[np.int64]
@@ -39,16 +34,16 @@ class Bars:
 def bars_of(entry: Entry, midi: Midi) -> Bars:
     """Measure the drums of a MIDI file.
 
-    A hit is of the sixteenth that it is nearest to. Drums have valence 0 and tell neither register nor articulation.
-    Raises NotApplicableError where there are no drums, or the file leaves 4/4 or begins a bar anew within one.
+    A hit belongs to its nearest sixteenth. Drums have valence 0; their register and articulation are NaN.
+    Raises NotApplicableError if there are no drums, a time signature other than 4/4, or one within a bar.
     """
     notes = midi.notes.take(midi.notes.is_drum)
     if not len(notes):
         raise NotApplicableError(f"{entry.path}: no drums, expected notes on channel 10")
     metres = {f"{top}/{bottom}" for top, bottom in midi.time_signatures[:, 1:].tolist()}
     if metres != {"4/4"}:
-        found = ", ".join(sorted(metres)[:NUM_SHOWN])
-        raise NotApplicableError(f"{entry.path}: time signatures {found}, expected 4/4 throughout")
+        shown = ", ".join(sorted(metres)[:NUM_SHOWN])
+        raise NotApplicableError(f"{entry.path}: time signatures {shown}, expected 4/4 throughout")
     if (midi.time_signatures[:, 0] % (QUARTERS_PER_BAR * midi.ticks_per_quarter)).any():
         raise NotApplicableError(f"{entry.path}: a time signature within a bar, expected them at bar lines")
     sixteenths = notes.onset_quarters * (SIXTEENTHS / QUARTERS_PER_BAR)
@@ -57,14 +52,14 @@ def bars_of(entry: Entry, midi: Midi) -> Bars:
     starts, ends = np.searchsorted(bar, numbers), np.searchsorted(bar, numbers, side="right")
     edges_s = midi.seconds(np.append(numbers, numbers[-1] + 1) * QUARTERS_PER_BAR)
     bpm = midi.bpm(numbers * QUARTERS_PER_BAR)
-    is_tune = np.zeros(len(notes), dtype=np.bool_)
-    coordinates = coordinates_of(notes, is_tune, bar - bar[0], (ends - starts) / np.diff(edges_s), bpm)
-    timing_and_accents = np.full((len(numbers), 2 * SIXTEENTHS), np.nan)
-    expression = np.full((len(numbers), len(DRUM_DYNAMICS)), np.nan)
+    is_melody = np.zeros(len(notes), dtype=np.bool_)
+    coordinates = coordinates_of(notes, is_melody, bar - bar[0], (ends - starts) / np.diff(edges_s), bpm)
+    groove = np.full((len(numbers), 2 * SIXTEENTHS), np.nan)
+    dynamics = np.full((len(numbers), len(DRUM_DYNAMICS)), np.nan)
     for i in np.flatnonzero(ends > starts):
         hits = notes.take(np.arange(starts[i], ends[i]))
-        within = sixteenths[starts[i] : ends[i]] - SIXTEENTHS * numbers[i]
-        timing_and_accents[i] = groove_of(within, hits.velocity)
-        expression[i] = drum_dynamics_of(hits, nearest(within))
+        in_bar = sixteenths[starts[i] : ends[i]] - SIXTEENTHS * numbers[i]
+        groove[i] = groove_of(in_bar, hits.velocity)
+        dynamics[i] = drum_dynamics_of(hits, nearest(in_bar))
     coordinates[:, COORDINATES.index("valence")] = 0.0
-    return Bars(ends - starts, coordinates, timing_and_accents, expression)
+    return Bars(ends - starts, coordinates, groove, dynamics)

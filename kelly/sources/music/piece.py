@@ -1,4 +1,4 @@
-"""One piece as it is heard, bar by bar: the common form of MIDI files and scores, the tonic transposed to C."""
+"""One piece bar by bar: the common representation of MIDI files and scores, transposed so that the tonic is C."""
 
 import heapq
 import re
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.runtime.errors import KellyError
-from kelly.sources.layouts.listing import Entry
+from kelly.sources.layouts.manifest import Entry
 from kelly.sources.music import tonality
 from kelly.sources.music.metre import QUARTERS_PER_BAR, bar_lines, early_edges, on_beats
 from kelly.sources.music.performance import SIXTEENTHS, chord_starts, groove_of
@@ -19,10 +19,10 @@ from kelly.sources.skipped import NotApplicableError
 
 MEDIAN_PITCH = 67  # melodies are shifted by octaves until their median lies within 6 semitones of this
 NUM_PITCHES = 128
-GRID = 4  # positions a quarter at which a played note is written
+GRID = 4  # positions per quarter to which played notes are quantized
 MIN_NOTES = 8  # of a melody
-MAX_NOTES = 200_000  # twice what the longest symphonies have
-# A note belongs to a bar in which a 32nd of it sounds, or half of it: played notes reach a little over the bar line.
+MAX_NOTES = 200_000  # twice that of the longest symphonies
+# A note sounds in a bar if a 32nd or half of it does: played notes reach a little over the bar line.
 MIN_OVERLAP = 0.125
 
 MELODY_NAMES = re.compile(r"\b(melod|vocal|voice|lead|sing(er|ing)?\b)", re.IGNORECASE)
@@ -32,15 +32,15 @@ MELODY_NAMES = re.compile(r"\b(melod|vocal|voice|lead|sing(er|ing)?\b)", re.IGNO
 class Music:
     """A piece.
 
-    notes: its pitched notes in order of onset, transposed; velocity 0 where the source does not tell it
+    notes: its pitched notes in order of onset, transposed; velocity 0 where unknown
     is_melody: bool[num_notes]
-    score: float64[num_notes, 3], onset and end in quarters, on the grid where they were played, and MIDI pitch
-    bars, bars_s: float64[num_bars + 1], where bars begin, and the end, in quarters and seconds
-    heard_s: float64[num_bars + 1], where the notes of a bar begin, in seconds: a little before its line, as they are
-        played, so that no note that leads into a bar is heard before it
-    bpm: float64[num_bars], beats a minute
-    groove: float64[num_bars, 32] of `groove_of`, all notes and drums process_group, NaN where it is not told
-    key: of the piece as it was written
+    score: float64[num_notes, 3], onset and end in quarters, quantized where the notes were played, and MIDI pitch
+    bars, bars_s: float64[num_bars + 1], bar lines, including the end, in quarters and seconds
+    window_edges_s: float64[num_bars + 1], of the windows in which the notes of a bar begin, in seconds: a little before
+        the bar lines, so that a note played early does not leak into the context of its bar
+    bpm: float64[num_bars], beats per minute
+    groove: float64[num_bars, 32] of `groove_of`, from all notes including drums, NaN where undefined
+    key: before transposition
     """
 
     notes: Notes
@@ -48,39 +48,40 @@ class Music:
     score: NDArray[np.float64]
     bars: NDArray[np.float64]
     bars_s: NDArray[np.float64]
-    heard_s: NDArray[np.float64]
+    window_edges_s: NDArray[np.float64]
     bpm: NDArray[np.float64]
     groove: NDArray[np.float64]
     key: tonality.Key
 
     @property
     def num_bars(self) -> int:
-        """How many bars there are."""
+        """Number of bars, or of windows."""
         return len(self.bars) - 1
 
 
 def read_music(entry: Entry, midi: Midi, window_s: float | None = None) -> Music:
-    """Make a piece of a MIDI file; its bars are those of the file, or of the annotation that the entry names.
+    """Convert a MIDI file to a piece; its bars are those of the file, or of the entry's annotated beats.
 
-    window_s: for music without bars, windows of so many seconds from the first note on take their place; quarters are
-    seconds then, tempo and groove are not told.
-    Raises NotApplicableError where there are no pitched notes, no key or hardly a melody, and KellyError as `read_beats`.
+    window_s: for music without bars, divide it from its first note on into windows of this length. Quarters then are
+    seconds; tempo and groove are NaN.
+    Raises NotApplicableError if the piece has too few pitched notes, no key or fewer than two bars; KellyError if it is
+    too long, or as `read_beats`.
     """
-    whole = midi.notes
+    played = midi.notes
     if window_s is not None:
-        whole = replace(whole, onset_quarters=whole.onset_s, duration_quarters=whole.duration_s)
-        end_s = float((whole.onset_s + whole.duration_s).max())
-        bars = bars_s = heard_s = np.arange(whole.onset_s[0], end_s + window_s, window_s)
-        bpm, is_common = np.full(len(bars) - 1, np.nan), np.zeros(len(bars) - 1, dtype=np.bool_)
+        played = replace(played, onset_quarters=played.onset_s, duration_quarters=played.duration_s)
+        end_s = float((played.onset_s + played.duration_s).max())
+        bars = bars_s = edges_s = np.arange(played.onset_s[0], end_s + window_s, window_s)
+        bpm, is_4_4 = np.full(len(bars) - 1, np.nan), np.zeros(len(bars) - 1, dtype=np.bool_)
     elif entry.beats is not None:
-        whole, bars, bars_s, is_common = on_beats(entry.beats, whole)
+        played, bars, bars_s, is_4_4 = on_beats(entry.beats, played)
         bpm = 60.0 * np.diff(bars) / np.diff(bars_s)
-        heard_s = early_edges(bars, bars_s)
+        edges_s = early_edges(bars, bars_s)
     else:
-        bars, is_common = bar_lines(midi)
+        bars, is_4_4 = bar_lines(midi)
         bars_s, bpm = midi.seconds(bars), midi.bpm(bars[:-1])
-        heard_s = early_edges(bars, bars_s)
-    notes = whole.take(~whole.is_drum & (whole.duration_quarters > 0))
+        edges_s = early_edges(bars, bars_s)
+    notes = played.take(~played.is_drum & (played.duration_quarters > 0))
     if len(notes) > MAX_NOTES:
         raise KellyError(f"{entry.path}: {len(notes)} pitched notes, expected at most {MAX_NOTES}; leave the file out")
     if len(notes) < MIN_NOTES:
@@ -88,25 +89,25 @@ def read_music(entry: Entry, midi: Midi, window_s: float | None = None) -> Music
     onset = np.round(notes.onset_quarters * GRID) / GRID
     length = np.maximum(np.round(notes.duration_quarters * GRID), 1.0) / GRID
     score = np.stack([onset, onset + length, notes.pitch], axis=1)
-    groove = _groove(whole, bars, is_common)
-    return compose(entry, notes, melody_of(notes, midi.track_names), score, (bars, bars_s, heard_s, bpm), groove)
+    groove = _groove(played, bars, is_4_4)
+    return build_music(entry, notes, melody_of(notes, midi.track_names), score, (bars, bars_s, edges_s, bpm), groove)
 
 
-def _groove(notes: Notes, bars: NDArray[np.float64], is_common: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """`groove_of` each bar of 4/4, NaN for the others; a hit belongs to the sixteenth that it is nearest to."""
-    groove = np.full((len(is_common), 2 * SIXTEENTHS), np.nan)
+def _groove(notes: Notes, bars: NDArray[np.float64], is_4_4: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """`groove_of` each 4/4 bar, NaN for the others; a hit belongs to its nearest sixteenth."""
+    groove = np.full((len(is_4_4), 2 * SIXTEENTHS), np.nan)
     order = np.argsort(notes.onset_quarters, kind="stable")
     sixteenths = notes.onset_quarters[order] * (SIXTEENTHS / QUARTERS_PER_BAR)
     starts = bars * (SIXTEENTHS / QUARTERS_PER_BAR)
     begins = np.searchsorted(sixteenths, starts - 0.5)
-    for bar in np.flatnonzero(is_common & (np.diff(begins) > 0)):
+    for bar in np.flatnonzero(is_4_4 & (np.diff(begins) > 0)):
         hits = slice(begins[bar], begins[bar + 1])
         within = np.minimum(sixteenths[hits] - starts[bar], SIXTEENTHS - 0.5 - 1e-9)
         groove[bar] = groove_of(within, notes.velocity[order[hits]])
     return groove
 
 
-def compose(
+def build_music(
     entry: Entry,
     notes: Notes,
     is_melody: NDArray[np.bool_],
@@ -114,29 +115,29 @@ def compose(
     bars: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     groove: NDArray[np.float64],
 ) -> Music:
-    """Find the key, transpose so that the tonic is C and the melody's median lies near MEDIAN_PITCH.
+    """Build a piece: find its key, transpose its tonic to C and its melody's median near MEDIAN_PITCH.
 
-    bars: Music's bars, bars_s, heard_s and bpm. Bars before the first note and after the last are left out.
-    Raises NotApplicableError where the piece has no key or fewer than two bars.
+    bars: bars, bars_s, window_edges_s and bpm of Music. Bars before the first note and after the last are removed.
+    Raises NotApplicableError if the piece has no key or fewer than two bars.
     """
     try:
         key = tonality.find_key(tonality.pitch_class_histogram(notes.pitch, notes.duration_s))
     except KellyError:
-        raise NotApplicableError(f"{entry.path}: no key: all pitch classes sound alike") from None
+        raise NotApplicableError(f"{entry.path}: no key, as all pitch classes are equally frequent") from None
     octaves = round((MEDIAN_PITCH - (float(np.median(notes.pitch[is_melody])) - key.tonic)) / 12)
     shift = 12 * octaves - key.tonic
-    edges, edges_s, heard_s, bpm = bars
-    first = max(0, int(np.searchsorted(edges, score[:, 0].min(), side="right")) - 1)
-    last = min(len(edges) - 1, int(np.searchsorted(edges, score[:, 1].max() - MIN_OVERLAP)))
+    lines, lines_s, window_edges_s, bpm = bars
+    first = max(0, int(np.searchsorted(lines, score[:, 0].min(), side="right")) - 1)
+    last = min(len(lines) - 1, int(np.searchsorted(lines, score[:, 1].max() - MIN_OVERLAP)))
     if last - first < 2:
         raise NotApplicableError(f"{entry.path}: {max(0, last - first)} bar(s), expected at least 2")
     return Music(
         replace(notes, pitch=notes.pitch + shift),
         is_melody,
         score + np.array([0.0, 0.0, shift]),
-        edges[first : last + 1],
-        edges_s[first : last + 1],
-        heard_s[first : last + 1],
+        lines[first : last + 1],
+        lines_s[first : last + 1],
+        window_edges_s[first : last + 1],
         bpm[first:last],
         groove[first:last],
         key,
@@ -144,7 +145,7 @@ def compose(
 
 
 def melody_of(notes: Notes, track_names: Sequence[str]) -> NDArray[np.bool_]:
-    """Mark the melody: of the track that is called so, or else of all, the notes over which no higher one sounds.
+    """Mark the melody: the skyline of the track named as melody, or else of all tracks.
 
     The skyline of Uitdenbogerd & Zobel, "Melodic matching techniques for large music databases", ACM Multimedia 1999.
     notes: pitched, in order of onset. Returns bool[num_notes].
@@ -161,23 +162,23 @@ def melody_of(notes: Notes, track_names: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def skyline(notes: Notes) -> NDArray[np.intp]:
-    """The notes at whose onset no higher note sounds; of those of one chord and pitch one, the longest."""
+    """Rows of the notes at whose onset no higher note sounds; of equal pitches in a chord, only the longest."""
     pitch, end_s = notes.pitch.tolist(), (notes.onset_s + notes.duration_s).tolist()
     starts = np.append(np.flatnonzero(chord_starts(notes.onset_s)), len(notes)).tolist()
     onset_s = notes.onset_s.tolist()
     sounding: list[tuple[int, float]] = []  # negative pitch and end, the highest first
-    found = []
+    top_notes = []
     for start, stop in pairwise(starts):
-        # What ends within a fifth of a sixteenth at 120 bpm overlaps by the way it is played.
+        # A note that ends within a fifth of a sixteenth at 120 bpm only overlaps because of how it is played.
         now = onset_s[stop - 1] + 0.025
         top = max(range(start, stop), key=lambda i: (pitch[i], end_s[i]))
         while sounding and sounding[0][1] <= now:
             heapq.heappop(sounding)
         if not sounding or -sounding[0][0] <= pitch[top]:
-            found.append(top)
+            top_notes.append(top)
         for i in range(start, stop):
             heapq.heappush(sounding, (-pitch[i], end_s[i]))
-    return np.array(found, dtype=np.intp)
+    return np.array(top_notes, dtype=np.intp)
 
 
 def sounding_pitches(music: Music) -> NDArray[np.float32]:
@@ -189,7 +190,7 @@ def sounding_pitches(music: Music) -> NDArray[np.float32]:
     latest_end = np.maximum.accumulate(melody[:, 1])
     first, last = np.searchsorted(latest_end, music.bars[:-1]), np.searchsorted(melody[:, 0], music.bars[1:])
     for bar, (start, end) in enumerate(pairwise(music.bars)):
-        near = slice(first[bar], last[bar])  # no other can sound here
+        near = slice(first[bar], last[bar])  # all that may sound
         overlap = np.minimum(melody[near, 1], end) - np.maximum(melody[near, 0], start)
         pitches = melody[near][overlap >= enough[near], 2].astype(np.intp)
         targets[bar, pitches[(pitches >= 0) & (pitches < NUM_PITCHES)]] = 1.0

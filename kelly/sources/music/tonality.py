@@ -1,4 +1,4 @@
-"""Key finding from pitch-class histograms, and valence and arousal estimated from notes where nobody rated them."""
+"""Key finding from pitch-class histograms, and estimates of valence and arousal from notes."""
 
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ from kelly.runtime.errors import KellyError
 MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
-LONGEST_S = 2.0  # a note longer than this weighs no more
+LONGEST_S = 2.0  # maximum weight of a note
 DISSONANT_CLASSES = (1, 6, 11)  # semitones modulo 12: seconds, sevenths and tritones
 IS_DISSONANT = np.isin(np.subtract.outer(np.arange(12), np.arange(12)) % 12, DISSONANT_CLASSES)  # bool[12, 12]
-TOGETHER = 1e-6  # two notes sound together where they do so for longer than this
+MIN_OVERLAP_S = 1e-6  # of two notes that sound together
 
 # Weight, mean and standard deviation of every feature: a ridge regression on the mean human ratings of the 200 pieces
 # of VGMIDI (Ferreira & Whitehead, ISMIR 2019). Leaving one series of games out: r 0.59 for valence, 0.75 for arousal.
@@ -31,7 +31,7 @@ AROUSAL_WEIGHTS = {
     "short_share": (0.078, 0.151, 0.212),
 }
 REFERENCE_BPM = 120.0  # log_tempo is in octaves from here
-MEAN_BPM = REFERENCE_BPM * 2 ** AROUSAL_WEIGHTS["log_tempo"][1]  # 112.7: the tempo that says nothing about arousal
+MEAN_BPM = REFERENCE_BPM * 2 ** AROUSAL_WEIGHTS["log_tempo"][1]  # 112.7: neutral for arousal
 
 
 def _profiles() -> NDArray[np.float64]:
@@ -55,7 +55,7 @@ class Key(NamedTuple):
 
 
 def pitch_class_histogram(pitches: ArrayLike, durations_s: ArrayLike) -> NDArray[np.float64]:
-    """Sum the durations, each at most LONGEST_S, of MIDI `pitches` by pitch class: float64[12]."""
+    """Sum the durations of MIDI `pitches`, each at most LONGEST_S, by pitch class: float64[12]."""
     return pitch_class_histograms(pitches, durations_s, np.zeros(np.shape(pitches), dtype=np.intp), 1).ravel()
 
 
@@ -75,27 +75,27 @@ def pitch_class_histograms(
 def find_key(histogram: ArrayLike) -> Key:
     """Find the key whose Krumhansl-Kessler profile correlates best with a pitch-class `histogram`, float[12].
 
-    Raises KellyError where the histogram is flat (no notes, or all pitch classes alike): it then has no key.
+    Raises KellyError if the histogram is flat (no notes, or all pitch classes equal), as it then has no key.
     """
     weights = np.asarray(histogram, dtype=np.float64)
     if weights.shape != (12,) or not (np.ptp(weights) > 0):
-        raise KellyError(f"the pitch-class histogram {weights.tolist()} has no key: expected 12 numbers, not all "
-                         "alike; leave out passages without notes")  # fmt: skip
+        raise KellyError(f"the pitch-class histogram {weights.tolist()} has no key, expected 12 different numbers; "
+                         "remove passages without notes")  # fmt: skip
     correlations = key_correlations(weights)
     best = int(correlations.argmax())
-    majorness, keyclarity = (float(found) for found in majorness_and_keyclarity(correlations))
+    majorness, keyclarity = (float(value) for value in majorness_and_keyclarity(correlations))
     return Key(best % 12, "major" if best < 12 else "minor", majorness, keyclarity)
 
 
 def key_correlations(histograms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Correlations [..., 24] of pitch-class histograms [..., 12] with the KEY_PROFILES; NaN where one is flat."""
+    """Correlations [..., 24] of pitch-class histograms [..., 12] with the KEY_PROFILES; NaN for flat ones."""
     centred = histograms - histograms.mean(axis=-1, keepdims=True)
     length = np.sqrt((centred**2).sum(axis=-1, keepdims=True))
     return np.asarray((centred / np.where(length > 0, length, np.nan)) @ KEY_PROFILES.T)
 
 
 def majorness_and_keyclarity(correlations: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """As `Key` has them, [...], from correlations [..., 24]."""
+    """`majorness` and `keyclarity` of Key, each [...], from correlations [..., 24]."""
     major, minor = correlations[..., :12].max(axis=-1), correlations[..., 12:].max(axis=-1)
     return major - minor, np.maximum(major, minor)
 
@@ -103,29 +103,29 @@ def majorness_and_keyclarity(correlations: NDArray[np.float64]) -> tuple[NDArray
 def dissonant_pairs(
     onsets: ArrayLike, ends: ArrayLike, pitches: ArrayLike, windows: ArrayLike, num_windows: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count in each window the pairs of notes that sound together and are dissonant, and all that sound together.
+    """Count the dissonant pairs of notes that sound together in each window, and all pairs that sound together.
 
     windows: int[n], the window 0..num_windows−1 of each note. Returns two int64[num_windows].
-    Each note is paired with those that began before it and have not ended: the pitch classes of all that began, less
-    those of all that have ended, so that no pair is looked at by itself.
+    The notes that sound when another one begins are counted by pitch class, as those that have begun less those that
+    have ended, in O(n log n) instead of comparing all pairs.
     """
     onset, end = np.asarray(onsets, dtype=np.float64), np.asarray(ends, dtype=np.float64)
     window, pitch = np.asarray(windows, dtype=np.intp), np.asarray(pitches, dtype=np.intp)
-    heard = np.flatnonzero(end - onset > TOGETHER)
-    order = heard[np.lexsort((onset[heard], window[heard]))]
+    long_enough = np.flatnonzero(end - onset > MIN_OVERLAP_S)
+    order = long_enough[np.lexsort((onset[long_enough], window[long_enough]))]
     onset, end, window, classes = onset[order], end[order], window[order], pitch[order] % 12
     n = len(order)
     is_class = np.eye(12, dtype=np.int64)[classes]
     began = np.cumsum(is_class, axis=0) - is_class
-    # An end that is no later than a note begins comes before it; of other windows all have ended that began.
-    moments = np.lexsort((np.repeat([0, 1], n), np.concatenate([end, onset + TOGETHER]), np.tile(window, 2)))
-    begins = moments >= n
-    who = moments[begins] - n
-    ended = np.cumsum(np.concatenate([is_class, np.zeros_like(is_class)])[moments], axis=0)[begins]
-    pairs = began[who] - ended
-    counts = (pairs * IS_DISSONANT[classes[who]]).sum(axis=1), pairs.sum(axis=1)
-    dissonant, together = (np.bincount(window[who], count, num_windows).astype(np.int64) for count in counts)
-    return dissonant, together
+    # At equal times ends come before onsets. All notes of earlier windows have ended.
+    moments = np.lexsort((np.repeat([0, 1], n), np.concatenate([end, onset + MIN_OVERLAP_S]), np.tile(window, 2)))
+    is_onset = moments >= n
+    note = moments[is_onset] - n
+    ended = np.cumsum(np.concatenate([is_class, np.zeros_like(is_class)])[moments], axis=0)[is_onset]
+    sounding = began[note] - ended
+    counts = (sounding * IS_DISSONANT[classes[note]]).sum(axis=1), sounding.sum(axis=1)
+    dissonant, pairs = (np.bincount(window[note], count, num_windows).astype(np.int64) for count in counts)
+    return dissonant, pairs
 
 
 def estimated_valence(
@@ -133,8 +133,8 @@ def estimated_valence(
 ) -> NDArray[np.float64]:
     """Estimate valence, −1..1, by VALENCE_WEIGHTS; a feature that is NaN (unknown) counts as its mean.
 
-    onsets_per_s: distinct moments, rounded to 50 ms, at which notes begin; dissonance: share 0..1 of `dissonant_pairs`.
-    All of one shape, which is that of the estimate, or of several that go process_group.
+    onsets_per_s: distinct onset times, rounded to 50 ms; dissonance: fraction 0..1 of `dissonant_pairs`. The arguments
+    are broadcast; the result has their shape.
     """
     features = {
         "majorness": majorness,
@@ -148,8 +148,8 @@ def estimated_valence(
 def estimated_arousal(notes_per_s: ArrayLike, bpm: ArrayLike, short_share: ArrayLike) -> NDArray[np.float64]:
     """Estimate arousal, −1..1, by AROUSAL_WEIGHTS; a feature that is NaN (unknown) counts as its mean.
 
-    short_share: share 0..1 of the notes that last less than 0.15 s; give NaN where it would tell the targets. Shapes as
-    of `estimated_valence`.
+    short_share: fraction 0..1 of the notes shorter than 0.15 s; pass NaN where it would leak the targets. The arguments
+    are broadcast; the result has their shape.
     """
     features = {
         "log_notes_per_s": np.log2(np.asarray(notes_per_s) + 0.1),

@@ -1,1 +1,1 @@
-"""Readers of files: MIDI, sound, scores; each says in one message why a file cannot be used."""
+"""Readers of files: MIDI, audio, scores, annotations. Each rejects a file with one message that gives the reason."""

@@ -11,21 +11,21 @@ from kelly.runtime.errors import KellyError
 from kelly.runtime.files import read_bytes
 from kelly.sources.readers.midi_events import Events, parse
 
-# Far beyond any music; past them a file is broken or hostile, and its bars would fill the memory.
+# Far beyond any music: a larger file is broken or hostile, and its bars would fill the memory.
 MAX_BYTES = 8 * 2**20
 MAX_NOTES = 1_000_000
 MAX_QUARTERS = 200_000.0
 MAX_SECONDS = 24 * 3600.0
 MIN_TEMPO = 6_000  # microseconds per quarter: 10,000 bpm
 
-# What holds where a file is silent, Standard MIDI File 1.0: 120 bpm and 4/4.
+# Defaults of Standard MIDI Files 1.0: 120 bpm and 4/4.
 DEFAULT_TEMPO = (0, 500_000)
 DEFAULT_TIME_SIGNATURE = (0, 4, 4)
 
 
 @dataclass(frozen=True)
 class Notes:
-    """Notes in order of (onset, pitch); every array has one entry a note.
+    """Notes in order of (onset, pitch); every array has one entry per note.
 
     onset_quarters, duration_quarters: float64, quarter notes from the start of the file
     onset_s, duration_s: float64, seconds
@@ -54,12 +54,12 @@ class Notes:
 
 @dataclass(frozen=True)
 class Midi:
-    """What a MIDI file says: its notes and the maps of tempo and metre, both with an entry at tick 0.
+    """Contents of a MIDI file: its notes and its tempo and time signature maps, both with an entry at tick 0.
 
     ticks_per_quarter: 1..32767
     tempi: int64[k, 2], rows of tick and microseconds per quarter, in order of time
     time_signatures: int64[k, 3], rows of tick, numerator and denominator, in order of time
-    track_names: of each track what it is called; ''
+    track_names: of each track, '' if it has none
     """
 
     notes: Notes
@@ -74,7 +74,7 @@ class Midi:
         return _seconds(ticks, self.tempi, self.ticks_per_quarter)
 
     def bpm(self, quarters: ArrayLike) -> NDArray[np.float64]:
-        """Quarter notes a minute at `quarters`."""
+        """Quarter notes per minute at `quarters`."""
         ticks = np.asarray(quarters, dtype=np.float64) * self.ticks_per_quarter
         return np.asarray(6e7 / self.tempi[np.searchsorted(self.tempi[:, 0], ticks, side="right") - 1, 1])
 
@@ -82,19 +82,19 @@ class Midi:
 def read_midi(path: Path) -> Midi:
     """Read a Standard MIDI File of format 0 or 1.
 
-    Raises KellyError, naming file and reason, where it cannot be relied on (`midi_events.parse`), holds no notes,
-    is timed in film frames or goes beyond MAX_BYTES, MAX_NOTES, MAX_QUARTERS, MAX_SECONDS or MIN_TEMPO.
+    Raises KellyError if it is damaged or ambiguous (`midi_events.parse`), has no notes, is timed in film frames or
+    exceeds MAX_BYTES, MAX_NOTES, MAX_QUARTERS, MAX_SECONDS or MIN_TEMPO.
     """
-    data = read_bytes(path, MAX_BYTES, "put a MIDI file there or leave it out")
+    data = read_bytes(path, MAX_BYTES, "expected a MIDI file; check the path or remove it")
     try:
         events = parse(data)
     except KellyError as error:
-        raise KellyError(f"{path}: {error}; get the file anew, convert it or leave it out") from None
+        raise KellyError(f"{path}: {error}; download it again, convert it or remove it") from None
     num_notes = events.notes.shape[1]
     if not num_notes:
-        raise KellyError(f"{path}: no notes, expected at least one; leave the file out")
+        raise KellyError(f"{path}: no notes, expected at least one; remove the file")
     if num_notes > MAX_NOTES:
-        raise KellyError(f"{path}: {num_notes} notes, expected at most {MAX_NOTES}; it is no music, leave it out")
+        raise KellyError(f"{path}: {num_notes} notes, expected at most {MAX_NOTES}; it is not music, remove it")
     return _midi(path, events)
 
 
@@ -103,10 +103,10 @@ def _midi(path: Path, events: Events) -> Midi:
     tempo_map = _from_tick_0(events.tempi, DEFAULT_TEMPO)
     time_signature_map = _from_tick_0(events.time_signatures, DEFAULT_TIME_SIGNATURE)
     if not time_signature_map[:, 1].min():
-        raise KellyError(f"{path}: a time signature of 0 beats, expected at least 1; leave the file out")
+        raise KellyError(f"{path}: a time signature of 0 beats, expected at least 1; remove the file")
     if (tempo := tempo_map[:, 1].min()) < MIN_TEMPO:
         raise KellyError(
-            f"{path}: a tempo of {tempo} microseconds per quarter, expected at least {MIN_TEMPO}; leave the file out"
+            f"{path}: a tempo of {tempo} microseconds per quarter, expected at least {MIN_TEMPO}; remove the file"
         )
     notes = events.notes
     onset, duration, pitch, velocity, is_drum, track, channel = notes[:, np.lexsort((notes[2], notes[0]))]
@@ -116,7 +116,7 @@ def _midi(path: Path, events: Events) -> Midi:
     if end_s > MAX_SECONDS:
         raise KellyError(
             f"{path}: {quarters:.0f} quarters or {end_s:.0f} s long, expected at most "
-            f"{MAX_QUARTERS:.0f} quarters and {MAX_SECONDS:.0f} s; it is no music, leave it out"
+            f"{MAX_QUARTERS:.0f} quarters and {MAX_SECONDS:.0f} s; it is not music, remove it"
         )
     onset_s = _seconds(onset, tempo_map, ticks_per_quarter)
     return Midi(
@@ -139,12 +139,12 @@ def _midi(path: Path, events: Events) -> Midi:
 
 
 def _from_tick_0(events: list[Any], default: tuple[int, ...]) -> NDArray[np.int64]:
-    """Events in order of time, with `default` in front where nothing is said at tick 0."""
+    """Events in order of time, beginning with `default` if there is none at tick 0."""
     ordered = sorted(events, key=lambda event: event[0])
     return np.array([*([default] if not ordered or ordered[0][0] > 0 else []), *ordered], dtype=np.int64)
 
 
 def _seconds(ticks: NDArray[np.generic], tempi: NDArray[np.int64], ticks_per_quarter: int) -> NDArray[np.float64]:
     starts_s = np.concatenate([[0.0], np.cumsum(np.diff(tempi[:, 0]) * tempi[:-1, 1])]) / (1e6 * ticks_per_quarter)
-    at = np.searchsorted(tempi[:, 0], ticks, side="right") - 1
-    return np.asarray(starts_s[at] + (ticks - tempi[at, 0]) * tempi[at, 1] / (1e6 * ticks_per_quarter))
+    i = np.searchsorted(tempi[:, 0], ticks, side="right") - 1
+    return np.asarray(starts_s[i] + (ticks - tempi[i, 0]) * tempi[i, 1] / (1e6 * ticks_per_quarter))

@@ -1,19 +1,18 @@
-"""The bytes of a MIDI file as events, read by two libraries that must agree.
+"""Parses the bytes of a MIDI file with two libraries, which must agree.
 
-Each guesses without a word where a file departs from the standard, and neither is right about every file that keeps to
-it: symusic 0.6 takes an escaped event (F7) for one byte and reads a tempo that is too short past its end, mido 1.3
-gives an unknown meta event no time. What both understand alike can be relied on: tests/fuzz.py compares it with a
-reading by the letter of the standard (Standard MIDI Files 1.0, RP-001).
+Both silently guess where a file violates the standard, and neither reads every valid file correctly: symusic 0.6 takes
+an escaped event (F7) for one byte and reads a tempo that is too short past its end, mido 1.3 ignores the delta time of
+an unknown meta event. Where both agree the result is reliable: tests/fuzz.py compares it with a strict parser of the
+standard (Standard MIDI Files 1.0, RP-001).
 """
 
 import io
 from collections import defaultdict, deque
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-import mido
 import numpy as np
-import symusic
 from numpy.typing import NDArray
 
 from kelly.runtime.errors import KellyError
@@ -25,13 +24,13 @@ DRUM_CHANNEL = 9  # the tenth, General MIDI
 
 @dataclass(frozen=True)
 class Events:
-    """What a file says, in ticks from its start.
+    """Events of a file, in ticks from its start.
 
     ticks_per_quarter: 1..32767
-    notes: int64[7, n], rows of onset, duration, pitch 0..127, velocity 1..127, whether it is a drum's (channel 10), the
-        number of its track and its channel 0..15. Of several notes of one channel and pitch the first pressed is the
-        first released; one that is never released lasts to the end of its track.
-    track_names: of each track what it is called; ''
+    notes: int64[7, n], rows of onset, duration, pitch 0..127, velocity 1..127, whether it is a drum (channel 10), track
+        number and channel 0..15. A note off ends the earliest sounding note of its channel and pitch; a note without
+        one lasts to the end of its track.
+    track_names: of each track, '' if it has none
     tempi: tick and microseconds per quarter; time_signatures: tick, numerator and denominator; track by track
     """
 
@@ -43,31 +42,28 @@ class Events:
 
 
 def parse(data: bytes) -> Events:
-    """What a file of format 0 or 1 says.
-
-    Raises KellyError where it is no MIDI, cut short, damaged or understood in two ways.
-    """
-    ticks_per_quarter, tracks = frame(data)
+    """Parse a file of format 0 or 1. Raises KellyError if it is not MIDI, truncated, damaged or ambiguous."""
+    ticks_per_quarter, tracks = normalize(data)
     try:
-        notes, released, track_names, tempi, time_signatures = by_mido(tracks)
+        notes, is_released, track_names, tempi, time_signatures = read_with_mido(tracks)
         if max([0, *(event[0] for event in (*tempi, *time_signatures)), *notes[:2].sum(axis=0)]) > MAX_TICK:
             raise KellyError(f"longer than {MAX_TICK} ticks, expected a piece of music")
-        again: tuple[list[Any], ...] = by_symusic(tracks)
+        by_symusic: tuple[list[Any], ...] = read_with_symusic(tracks)
     except KellyError:
         raise
-    except Exception as error:  # of either library anything may come out of a broken file
+    except Exception as error:  # either library may raise anything for a broken file
         raise KellyError(f"damaged ({type(error).__name__}: {str(error)[:80]})") from None
-    heard: list[list[Any]] = [[tuple(n) for n in notes[:5, released].T.tolist()], tempi, time_signatures]
-    for name, ours, theirs in zip(("notes", "tempi", "time signatures"), heard, again, strict=True):
-        if sorted(ours) != sorted(theirs):
-            raise KellyError(f"damaged, or ambiguous: two libraries (mido, symusic) read different {name} from it")
+    by_mido: list[list[Any]] = [[tuple(n) for n in notes[:5, is_released].T.tolist()], tempi, time_signatures]
+    for name, first, second in zip(("notes", "tempi", "time signatures"), by_mido, by_symusic, strict=True):
+        if sorted(first) != sorted(second):
+            raise KellyError(f"damaged or ambiguous: two libraries (mido, symusic) read different {name}")
     return Events(ticks_per_quarter, notes, track_names, tempi, time_signatures)
 
 
-def frame(data: bytes) -> tuple[int, bytes]:
-    """Ticks per quarter, and the file with its tracks alone: the standard has readers skip other chunks.
+def normalize(data: bytes) -> tuple[int, bytes]:
+    """Ticks per quarter, and the file without its other chunks, which readers must skip by the standard.
 
-    Raises KellyError for what the libraries would let pass: other formats, tracks that are cut short.
+    Raises KellyError for errors that the libraries ignore: other formats, truncated tracks.
     """
     if data[:4] != b"MThd":
         raise KellyError(f"not a MIDI file: it begins with {data[:4]!r}, expected b'MThd'")
@@ -89,7 +85,7 @@ def frame(data: bytes) -> tuple[int, bytes]:
                 rest = len(data) - position - 8
                 raise KellyError(f"truncated: {rest} bytes of track {len(tracks)}, which announces {length}")
             if not tracks[-1].endswith(END_OF_TRACK):
-                raise KellyError(f"truncated or damaged: track {len(tracks)} does not close with an end-of-track event")
+                raise KellyError(f"truncated or damaged: track {len(tracks)} lacks its end-of-track event")
         position = end
     if len(tracks) != num_tracks:
         raise KellyError(f"truncated or damaged: {len(tracks)} tracks, the header announces {num_tracks}")
@@ -98,14 +94,14 @@ def frame(data: bytes) -> tuple[int, bytes]:
     return division, b"MThd\0\0\0\6" + data[8:14] + b"".join(tracks)
 
 
-# Notes as in Events, which of them are released, names of tracks, tempi and time signatures.
-Heard = tuple[NDArray[np.int64], NDArray[np.bool_], list[str], list[tuple[int, int]], list[tuple[int, int, int]]]
+def read_with_mido(
+    data: bytes,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], list[str], list[tuple[int, int]], list[tuple[int, int, int]]]:
+    """Notes as in Events, which of them have a note off, track names, tempi and time signatures, as read by mido."""
+    import mido
 
-
-def by_mido(data: bytes) -> Heard:
-    """The file as mido reads it."""
     notes: list[list[int]] = []
-    released: list[bool] = []
+    is_released: list[bool] = []
     track_names, tempi, time_signatures = [], [], []
     for number, track in enumerate(mido.MidiFile(file=io.BytesIO(data)).tracks):
         track_names.append(track.name)
@@ -117,30 +113,23 @@ def by_mido(data: bytes) -> Heard:
             elif message.type == "time_signature":
                 time_signatures.append((tick, message.numerator, message.denominator))
             elif message.type == "note_on" and message.velocity > 0:
-                sounding[message.channel, message.note].append(len(notes))
-                notes.append(
-                    [
-                        tick,
-                        0,
-                        message.note,
-                        message.velocity,
-                        int(message.channel == DRUM_CHANNEL),
-                        number,
-                        message.channel,
-                    ]
-                )
-                released.append(False)
+                channel, is_drum = message.channel, int(message.channel == DRUM_CHANNEL)
+                sounding[channel, message.note].append(len(notes))
+                notes.append([tick, 0, message.note, message.velocity, is_drum, number, channel])
+                is_released.append(False)
             elif message.type in ("note_on", "note_off") and sounding[message.channel, message.note]:
                 note = sounding[message.channel, message.note].popleft()
-                notes[note][1], released[note] = tick - notes[note][0], True
-        for note in (note for waiting in sounding.values() for note in waiting):
+                notes[note][1], is_released[note] = tick - notes[note][0], True
+        for note in chain.from_iterable(sounding.values()):
             notes[note][1] = tick - notes[note][0]
     columns = np.array(notes, dtype=np.int64).reshape(-1, 7).T
-    return columns, np.array(released, dtype=bool), track_names, tempi, time_signatures
+    return columns, np.array(is_released, dtype=bool), track_names, tempi, time_signatures
 
 
-def by_symusic(data: bytes) -> tuple[list[tuple[Any, ...]], list[tuple[int, int]], list[tuple[int, int, int]]]:
-    """Notes that are released, tempi and time signatures, as symusic reads them."""
+def read_with_symusic(data: bytes) -> tuple[list[tuple[Any, ...]], list[tuple[int, int]], list[tuple[int, int, int]]]:
+    """Notes that have a note off, tempi and time signatures, as read by symusic."""
+    import symusic
+
     score = symusic.Score.from_midi(data)
     notes: list[tuple[Any, ...]] = []
     for track in score.tracks:

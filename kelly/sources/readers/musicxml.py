@@ -1,4 +1,4 @@
-"""Reads four-part chorales from MusicXML: of each voice its notes and bars."""
+"""Reads the notes and bars of four-part chorales from MusicXML."""
 
 import zipfile
 from pathlib import Path
@@ -9,23 +9,23 @@ from kelly.runtime.errors import KellyError
 from kelly.sources.readers.notation import SEMITONES, Voice, append
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
-LISTED = "META-INF/container.xml"  # in a compressed file: which of its files is the score
+CONTAINER = "META-INF/container.xml"  # names the score in a compressed file
 
 
 def read(path: Path) -> tuple[list[Voice], list[float], tuple[int, int]]:
-    """Read the notes of the four VOICES, the bars of the first, and the metre that it begins in.
+    """Read the notes of the four VOICES, the bars of the first and its first metre.
 
-    Raises KellyError where there is not one part each. Reads the elements that tell notes and bars; music21, which
-    builds all that is engraved, takes seven times as long.
+    Raises KellyError if there is not exactly one part for each. Only the elements for notes and bars are read; music21,
+    which builds the complete score, takes seven times as long.
     """
     score = _score(path)
     names = {part.get("id"): part.findtext("part-name", "") for part in score.iterfind("part-list/score-part")}
     by_name = [(names[part.get("id")], part) for part in score.iterfind("part")]
     parts = {voice: [part for name, part in by_name if name.split()[:1] == [voice]] for voice in VOICES}
-    if any(len(found) != 1 for found in parts.values()):
-        # One for each of its staves.
-        found_names = [name for name, part in by_name for _ in range(int(part.findtext(".//staves", "1")))]
-        raise KellyError(f"its parts are {found_names}, expected one each of {list(VOICES)}")
+    if any(len(same_name) != 1 for same_name in parts.values()):
+        # A part is listed once for each of its staves.
+        found = [name for name, part in by_name for _ in range(int(part.findtext(".//staves", "1")))]
+        raise KellyError(f"found parts {found}, expected exactly one each of {list(VOICES)}")
     voices = [_notes_and_bars(parts[voice][0]) for voice in VOICES]
     beats, unit = (
         int(parts[VOICES[0]][0].findtext(f"measure/attributes/time/{tag}", "")) for tag in ("beats", "beat-type")
@@ -34,18 +34,18 @@ def read(path: Path) -> tuple[list[Voice], list[float], tuple[int, int]]:
 
 
 def _score(path: Path) -> Element:
-    """The score of a file, compressed (.mxl) or not."""
+    """Root element of a score file, compressed (.mxl) or not."""
     if not zipfile.is_zipfile(path):
         return ElementTree.parse(path).getroot()  # noqa: S314 - a file that is part of music21
     with zipfile.ZipFile(path) as archive:
-        listed = ElementTree.fromstring(archive.read(LISTED)).find(".//{*}rootfile")  # noqa: S314 - as above
-        if listed is None:
-            raise KellyError(f"{LISTED} in it names no score")
-        return ElementTree.fromstring(archive.read(listed.get("full-path", "")))  # noqa: S314 - as above
+        rootfile = ElementTree.fromstring(archive.read(CONTAINER)).find(".//{*}rootfile")  # noqa: S314 - as above
+        if rootfile is None:
+            raise KellyError(f"its {CONTAINER} has no rootfile element, expected one that names the score")
+        return ElementTree.fromstring(archive.read(rootfile.get("full-path", "")))  # noqa: S314 - as above
 
 
 def _notes_and_bars(part: Element) -> tuple[Voice, list[float]]:
-    """The notes of one part, of a chord the highest, and where its bars begin, and the end."""
+    """Notes of one part, the highest of each chord, and its bar lines, including the end."""
     notes: Voice = []
     bars, divisions = [0.0], 1
     for measure in part.iterfind("measure"):
@@ -54,7 +54,7 @@ def _notes_and_bars(part: Element) -> tuple[Voice, list[float]]:
         for event in measure:
             length = int(event.findtext("duration", "0"))  # a grace note has none
             if event.tag == "note":
-                in_chord = event.find("chord") is not None  # it begins with the note before
+                in_chord = event.find("chord") is not None  # it begins with the previous note
                 onset, now = (onset, now) if in_chord else (now, now + length)
                 end = max(end, now)
                 pitch = event.find("pitch")

@@ -1,11 +1,10 @@
-"""MIDI → sound, by FluidSynth: what a file of notes would be heard as."""
+"""Renders MIDI files as audio with FluidSynth."""
 
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-import mido
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,44 +13,46 @@ from kelly.runtime.errors import KellyError
 from kelly.sources.readers.audio import MAX_SECONDS, read_audio
 
 FLUIDSYNTH = "fluidsynth"
-GAIN = "0.5"  # of FluidSynth, whose default of 0.2 is softer than recorded music; full chords stay below full scale
-MAX_RENDER_S = 600.0  # FluidSynth plays some 50 times faster than it sounds; one that hangs is stopped
+GAIN = "0.5"  # FluidSynth's default of 0.2 is softer than recorded music; full chords stay below full scale
+MAX_RENDER_S = 600.0  # FluidSynth renders some 50 times faster than real time; one that hangs is killed
 
 
 def render(midi: Path, soundfont: Path) -> NDArray[np.float32]:
-    """Play a MIDI file: float32[num_samples] at SAMPLE_RATE_HZ, mono, -1..1, the same ones each time.
+    """Render a MIDI file: float32[num_samples] at SAMPLE_RATE_HZ, mono, -1..1; deterministic.
 
-    Raises KellyError where FluidSynth or the soundfont is missing, it fails, or what it plays is silent or clipped.
+    Raises KellyError if FluidSynth or the soundfont is missing, it fails, or the audio is silent or clipped.
     """
+    import mido
+
     program = find_fluidsynth(soundfont)
-    if (length_s := mido.MidiFile(midi).length) > MAX_SECONDS:  # its silence after the last note is played as well
+    if (length_s := mido.MidiFile(midi).length) > MAX_SECONDS:  # the silence after the last note is rendered as well
         raise KellyError(
             f"{midi}: {length_s:.0f} s to the end of its tracks, expected at most {MAX_SECONDS:.0f}; "
-            "cut it or leave it out"
+            "shorten it or remove it"
         )
     with tempfile.TemporaryDirectory() as folder:
-        sound = Path(folder) / "rendered.wav"
+        wav = Path(folder) / "rendered.wav"
         options = ["-n", "-i", "-q", "-r", str(SAMPLE_RATE_HZ), "-g", GAIN, "-R", "0", "-C", "0", "-O", "s16"]
-        command = [program, *options, "-F", str(sound), str(soundfont.resolve()), str(midi.resolve())]
+        command = [program, *options, "-F", str(wav), str(soundfont.resolve()), str(midi.resolve())]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=MAX_RENDER_S, check=False)
         except subprocess.TimeoutExpired:
-            raise KellyError(f"{midi}: FluidSynth took more than {MAX_RENDER_S:.0f} s; leave the file out") from None
-        if done.returncode or not sound.exists():
-            said = " ".join((done.stderr or done.stdout).split())[:200]
-            raise KellyError(f"{midi}: FluidSynth cannot play it ({said}); leave the file out")
+            raise KellyError(f"{midi}: FluidSynth took more than {MAX_RENDER_S:.0f} s; remove the file") from None
+        if done.returncode or not wav.exists():
+            output = " ".join((done.stderr or done.stdout).split())[:200]
+            raise KellyError(f"{midi}: FluidSynth cannot render it ({output}); remove the file")
         try:
-            return read_audio(sound)
+            return read_audio(wav)
         except KellyError as error:
-            raise KellyError(f"{midi}: as FluidSynth plays it: {str(error).removeprefix(f'{sound}: ')}") from None
+            raise KellyError(f"{midi}: rendered by FluidSynth: {str(error).removeprefix(f'{wav}: ')}") from None
 
 
 def find_fluidsynth(soundfont: Path) -> str:
-    """The program's path. Raises KellyError where it or the soundfont is missing."""
+    """Path of the program. Raises KellyError if it or the soundfont is missing."""
     program = shutil.which(FLUIDSYNTH)
     if program is None:
         raise KellyError(
-            "FluidSynth is not installed, which plays MIDI files as sound; install it "
+            "FluidSynth, which renders MIDI files, is not installed; install it "
             "(Debian: apt install fluidsynth, macOS: brew install fluid-synth)"
         )
     try:
@@ -59,7 +60,7 @@ def find_fluidsynth(soundfont: Path) -> str:
             head = file.read(12)
     except OSError as error:
         raise KellyError(
-            f"{soundfont}: cannot be read ({error.strerror}); set `soundfont` to a soundfont (.sf2), as in "
+            f"{soundfont}: cannot be read ({error.strerror}); set `soundfont` to a soundfont (.sf2), such as those in "
             "/usr/share/sounds/sf2 after: apt install fluid-soundfont-gm"
         ) from None
     if head[:4] != b"RIFF" or head[8:] != b"sfbk":

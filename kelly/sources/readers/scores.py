@@ -1,4 +1,4 @@
-"""Reads the scores that music21 carries: Bach's four-part chorales and three collections of traditional tunes."""
+"""Reads the scores included in music21: Bach's four-part chorales and three collections of traditional tunes."""
 
 import quopri
 import re
@@ -9,7 +9,6 @@ from importlib.metadata import distribution
 from itertools import pairwise
 from pathlib import Path
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -19,21 +18,21 @@ from kelly.sources.readers import abc, musicxml
 from kelly.sources.readers.notation import Voice, beat
 from kelly.sources.skipped import Skipped, check_skipped
 
-# Only these: other folders of music21's corpus carry licences of their own (essenFolksong, palestrina, leadSheet …).
+# Other folders of music21's corpus have licences of their own (essenFolksong, palestrina, leadSheet …).
 CHORALES = "bach"
 COLLECTIONS = (CHORALES, "ryansMammoth", "oneills1850", "airdsAirs")
-# Found without an import of music21, which takes longer than reading a collection.
+# Located without importing music21, which takes longer than reading a collection.
 FOLDER = Path(str(distribution("music21").locate_file("music21/corpus")))
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One score, without repeats played out. Times are in quarter notes from its start.
+    """One score, repeats not expanded. Times are in quarter notes from its start.
 
     melody: float64[n, 3], onset, end and MIDI pitch of the tune or soprano, by onset, ties joined, no grace notes
     others: float64[m, 3], the same of the other voices
-    bars: float64[num_bars + 1], where bars begin, and the end
-    beat: quarter notes a beat of the first time signature (1.5 in 6/8, 2 in alla breve)
+    bars: float64[num_bars + 1], bar lines, including the end
+    beat: quarter notes per beat of the first time signature (1.5 in 6/8, 2 in alla breve)
     """
 
     name: str
@@ -54,22 +53,22 @@ def read_pieces(
 ) -> tuple[list[Piece], list[Skipped]]:
     """Read `collections` (of COLLECTIONS), at most the first `max_pieces` scores of each.
 
-    num_workers: processes; None: as joblib is set.
-
+    num_workers: processes; None: joblib's default.
     Returns the pieces in the order of collections, file names and numbers, and the skipped files with reasons. Raises
-    KellyError for any other collection, and where more than `max_skipped_share` (0..1) of the scores cannot be read.
+    KellyError for any other collection, or if more than `max_skipped_share` (0..1) of the scores cannot be read.
     """
-    unknown = [name for name in collections if name not in COLLECTIONS]
-    if unknown or not collections:
-        raise KellyError(f"collections: found {list(collections)}, expected some of {list(COLLECTIONS)}: "
-                         "only these may be used freely; correct `collections`")  # fmt: skip
+    import joblib
+
+    if not collections or not set(collections) <= set(COLLECTIONS):
+        raise KellyError(f"collections: found {list(collections)}, expected some of {list(COLLECTIONS)}, the ones with "
+                         "a free licence; correct `collections`")  # fmt: skip
     jobs = [job for name in dict.fromkeys(collections) for job in _jobs(name, max_pieces)]
     results = joblib.Parallel(n_jobs=num_workers, return_as="generator", batch_size=16)(
         joblib.delayed(_attempt)(*job) for job in jobs
     )
-    read = list(tqdm(results, total=len(jobs), desc="scores", unit="score", disable=None))
-    pieces = [result for result in read if isinstance(result, Piece)]
-    skipped = [result for result in read if isinstance(result, dict)]
+    outcomes = list(tqdm(results, total=len(jobs), desc="scores", unit="score", disable=None))
+    pieces = [outcome for outcome in outcomes if isinstance(outcome, Piece)]
+    skipped = [outcome for outcome in outcomes if isinstance(outcome, dict)]
     check_skipped("music21's scores", skipped, len(jobs), max_skipped_share)
     return pieces, skipped
 
@@ -83,9 +82,9 @@ def _jobs(collection: str, max_pieces: int | None) -> list[tuple[Callable[..., P
     tunes = []
     for path in sorted((FOLDER / collection).glob("*.abc")):
         data = path.read_bytes()
-        # Two came by mail, in an encoding that makes =3D of the natural sign.
+        # Two files have an e-mail encoding, which writes the natural sign as =3D.
         text = (quopri.decodestring(data) if b"=3D" in data else data).decode("utf-8", errors="replace")
-        for tune in re.split(r"^(?=X:)", text, flags=re.MULTILINE)[1:]:  # a book of tunes: each begins with its number
+        for tune in re.split(r"^(?=X:)", text, flags=re.MULTILINE)[1:]:  # each tune begins with its number
             number = tune.partition("\n")[0][2:].strip()
             tunes.append((read_tune, f"{collection}/{path.name}#{number}", collection, tune))
     return tunes[:max_pieces]
@@ -94,18 +93,18 @@ def _jobs(collection: str, max_pieces: int | None) -> list[tuple[Callable[..., P
 def _attempt(reader: Callable[..., Piece], name: str, collection: str, source: str) -> Piece | dict[str, str]:
     try:
         return reader(name, collection, source)
-    except Exception as error:  # a broken score leads to whatever XML, archives and numbers raise
+    except Exception as error:  # a broken score may raise any error of XML, archives or numbers
         return {"file": name, "reason": str(error) or type(error).__name__}
 
 
 def read_chorale(name: str, collection: str, path: str) -> Piece:
-    """Read one chorale; raises KellyError where it does not have four voices."""
+    """Read one chorale. Raises KellyError if it does not have four voices."""
     (melody, *others), bars, metre = musicxml.read(Path(path))
     return _piece(name, collection, melody, [note for voice in others for note in voice], bars, beat(*metre))
 
 
 def read_tune(name: str, collection: str, text: str) -> Piece:
-    """Read one tune of one voice; raises KellyError where it has several voices, no bars or no notes."""
+    """Read one tune. Raises KellyError if it has several voices or is too short."""
     tune = abc.read(text)
     return _piece(name, collection, tune.notes, [], tune.bars, beat(*tune.metre))
 
@@ -113,13 +112,13 @@ def read_tune(name: str, collection: str, text: str) -> Piece:
 def _piece(name: str, collection: str, melody: Voice, others: Voice, bars: Iterable[float], beat: float) -> Piece:
     edges = _join_split_bars(list(bars))
     if len(edges) < 3 or len(melody) < 8:
-        raise KellyError(f"it has {len(edges) - 1} bars and {len(melody)} notes, expected at least 2 and 8")
+        raise KellyError(f"{len(edges) - 1} bars and {len(melody)} notes, expected at least 2 and 8")
     as_array = [np.array(sorted(notes), dtype=np.float64).reshape(-1, 3) for notes in (melody, others)]
     return Piece(name, collection, as_array[0], as_array[1], np.array(edges), beat)
 
 
 def _join_split_bars(edges: list[float]) -> list[float]:
-    """Join neighbours that a repeat sign inside a bar has split: both shorter than the usual bar, together as long."""
+    """Join the two parts of a bar that a repeat sign splits: both are shorter than most bars, their sum is not."""
     usual = Counter(round(end - start, 3) for start, end in pairwise(edges)).most_common(1)[0][0]
     joined = edges[:1]
     for edge, following in pairwise([*edges[1:], np.inf]):

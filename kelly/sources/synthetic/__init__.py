@@ -1,5 +1,5 @@
-"""Synthetic data from known laws: rulers, not music, since the best possible prediction follows from the same law.
+"""Synthetic data from known generative processes: benchmarks rather than music, since the best prediction is known.
 
-One file a network. Each draws the emotion, then what it causes, and computes the oracle: the prediction that no other
-can beat. All laws are non-linear on purpose, so that a linear model stays behind.
+One module per network. Each draws the emotion, then the targets that depend on it, and computes the oracle: the
+prediction with the lowest expected loss. All processes are non-linear, so that a linear model cannot reach the oracle.
 """

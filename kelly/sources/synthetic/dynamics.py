@@ -1,18 +1,19 @@
-"""The law for DynamicsEngine: sixteen parameters, each a product of several coordinates, plus noise."""
+"""Generative process for DynamicsEngine: sixteen parameters, each a product of several coordinates, plus noise."""
 
 import numpy as np
-from scipy.special import expit
 
 from kelly.data.dataset import Dataset
 from kelly.features.emotion import BLOCK_SIZE, NUM_COORDINATES
-from kelly.sources.synthetic.law import METRE, SIXTEENTH, clipped_mean, single_frames
+from kelly.sources.synthetic.process import METRE, SIXTEENTH, clipped_mean, single_frames
 
 NOISE = 0.06
-DETAIL = np.where(SIXTEENTH == 0, 0.15, 1.0)  # the first parameter, the level, is mostly plain
+DETAIL = np.where(SIXTEENTH == 0, 0.15, 1.0)  # the first parameter, the level, has little of it
 
 
 def generate(num_sequences: int, seed: int) -> Dataset:
-    """Draw a valence block as inputs float32[num_sequences, 1, 32] and expression as targets [..., 16] in 0..1."""
+    """Draw valence blocks as inputs float32[num_sequences, 1, 32], expression as targets [..., 16] in 0..1."""
+    from scipy.special import expit  # slow to import
+
     rng = np.random.default_rng(seed)
     coordinates = rng.uniform(-1, 1, (num_sequences, NUM_COORDINATES))
     v, a, _, articulation, loudness, spread, _, _, beat = coordinates.T[:, :, None]

@@ -1,24 +1,23 @@
-"""The law for EmotionRecognizer: mel spectra whose energy, brightness, register and colour follow a hidden emotion.
+"""Generative process for EmotionRecognizer: mel spectra whose level, brightness, register and chord follow an emotion.
 
-The emotion jumps now and then, and each frame carries as much noise as signal, so that one frame is ambiguous and
-several are not. The best prediction is the Bayes filter's mean, computed on a grid of emotions.
+The hidden emotion jumps at random, and each frame has as much noise as signal, so that one frame is ambiguous and
+several are not. The oracle is the mean of the Bayes filter, computed on a grid of emotions.
 """
 
 from functools import cache
 
 import numpy as np
-from scipy.special import expit
 
 from kelly.data.dataset import Dataset, Sequences
 from kelly.features.emotion import embed, usual_coordinates
 from kelly.features.log_mel import NUM_BANDS, band_position
-from kelly.sources.synthetic.law import STREAM_FRAMES, Floats, sequences_of, wander
+from kelly.sources.synthetic.process import STREAM_FRAMES, Floats, jump_process, sequences_of
 
-HAZARD = 1 / 16  # chance a frame that the emotion is drawn anew
+HAZARD = 1 / 16  # probability per frame that the emotion is redrawn
 NOISE = 0.13  # standard deviation in frame units, where 1 is 40 dB: 5.2 dB
-OFFSET = -0.06  # with it, all that is within 4.9 standard deviations of the law's spectra stays in -1..1
-GRID_SIZE = 41  # emotions a side; 61 changes the best loss by 1e-5
-BLOCK_ROWS = 250  # sequences drawn at once: the beliefs of more would leave the cache
+OFFSET = -0.06  # keeps values within 4.9 standard deviations of the mean spectra in -1..1
+GRID_SIZE = 41  # points per axis; 61 changes the best loss by 1e-5
+BLOCK_ROWS = 250  # sequences drawn at once: beyond it their beliefs exceed the cache
 OCTAVES: Floats = np.arange(2.0, 8.0)
 SEMITONES = (0, 3, 4, 6, 7, 9)
 C0_HZ = 440.0 * 2.0 ** (-57 / 12)
@@ -29,25 +28,27 @@ def generate(num_sequences: int, num_frames: int, seed: int) -> Dataset:
     rng = np.random.default_rng(seed)
 
     def draw(n: int, frames: int) -> Sequences:
-        parts = []
-        hidden = wander(rng, n, frames, HAZARD)
-        for some in np.split(hidden, range(BLOCK_ROWS, n, BLOCK_ROWS)):
-            clean = spectrum(some[..., 0], some[..., 1])
+        blocks = []
+        hidden = jump_process(rng, n, frames, HAZARD)
+        for emotion in np.split(hidden, range(BLOCK_ROWS, n, BLOCK_ROWS)):
+            clean = spectrum(emotion[..., 0], emotion[..., 1])
             inputs = np.clip(clean + NOISE * rng.standard_normal(clean.shape), -1.0, 1.0)
-            targets = embed(usual_coordinates(some[..., 0], some[..., 1]))
-            parts.append([array.astype(np.float32) for array in (inputs, targets, filtered_embedding(inputs))])
-        return sequences_of(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+            targets = embed(usual_coordinates(emotion[..., 0], emotion[..., 1]))
+            blocks.append([array.astype(np.float32) for array in (inputs, targets, filtered_embedding(inputs))])
+        return sequences_of(*(np.concatenate(arrays) for arrays in zip(*blocks, strict=True)))
 
     facts = {"unit": "one frame is one spectrum", "coordinates": "seven of the nine follow valence and arousal"}
     return Dataset(draw(num_sequences, num_frames), draw(1, STREAM_FRAMES), facts)
 
 
 def spectrum(valence: Floats, arousal: Floats) -> Floats:
-    """The noise-free frame [..., 128] of an emotion: a chord in six octaves, two partials a note, over a noise floor.
+    """The noise-free frame [..., 128] of an emotion: a chord in six octaves, two partials per note, over a noise floor.
 
-    Arousal raises level, brightness and register; valence turns the third from minor to major and the sixth degree
-    (at strong valence) or the tritone-near sixth semitone (at strong negative valence) on.
+    Arousal raises level, brightness and register. Valence turns the third from minor to major; strong positive valence
+    adds the sixth degree, strong negative valence the tritone.
     """
+    from scipy.special import expit  # slow to import
+
     v, a = valence[..., None], arousal[..., None]
     major = expit(4 * v)
     strength = {  # of each semitone above the root
@@ -66,7 +67,7 @@ def spectrum(valence: Floats, arousal: Floats) -> Floats:
 
 @cache
 def note_spectra() -> Floats:
-    """The energy [notes, 128] of each semitone in each octave: two partials, each a bump of 1.2 bands."""
+    """Energy [notes, 128] of each semitone in each octave: two partials, each a bell of 1.2 bands."""
     spectra = [
         sum(
             amplitude * np.exp(-(((np.arange(NUM_BANDS) + 0.5 - band_position(hz * partial)) / 1.2) ** 2) / 2)
@@ -79,7 +80,7 @@ def note_spectra() -> Floats:
 
 
 def filtered_embedding(inputs: Floats) -> Floats:
-    """The embedding's mean given all frames so far: `p_t(z) ∝ p(x_t|z)·[(1 − h)·p_{t−1}(z) + h·prior]` on a grid.
+    """Posterior mean of the embedding after each frame: `p_t(z) ∝ p(x_t|z)·[(1 − h)·p_{t−1}(z) + h·prior]` on a grid.
 
     inputs: [n, num_frames, 128]; returns [n, num_frames, 64]. No predictor has a smaller expected squared error.
     """
@@ -100,7 +101,7 @@ def filtered_embedding(inputs: Floats) -> Floats:
 
 @cache
 def grid() -> tuple[Floats, Floats, Floats]:
-    """Of each emotion of the grid the spectrum in deviations, [n, 128], half its square and the embedding, [n, 64]."""
+    """For each emotion of the grid: spectrum / NOISE [n, 128], half its squared norm [n], embedding [n, 64]."""
     centres = (np.arange(GRID_SIZE) + 0.5) * 2 / GRID_SIZE - 1
     v, a = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
     means = spectrum(v, a) / NOISE

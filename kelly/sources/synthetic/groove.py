@@ -1,13 +1,13 @@
-"""The law for GroovePredictor: timing and accents of a bar, products of several coordinates, plus noise."""
+"""Generative process for GroovePredictor: timing and accents of a bar, products of coordinates, plus noise."""
 
 import numpy as np
 
 from kelly.data.dataset import Dataset
 from kelly.features.emotion import EMBEDDING_SIZE, NUM_COORDINATES
-from kelly.sources.synthetic.law import METRE, SIXTEENTH, clipped_mean, single_frames
+from kelly.sources.synthetic.process import METRE, SIXTEENTH, clipped_mean, single_frames
 
 NOISE = 0.08
-LIMIT = 0.85  # of the law without noise, so that hardly anything is clipped
+LIMIT = 0.85  # of the noise-free mean, so that clipping is rare
 
 
 def generate(num_sequences: int, seed: int) -> Dataset:

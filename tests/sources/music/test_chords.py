@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from kelly.features.vocabulary import CHORDS, NUM_CHORDS
 from kelly.runtime.errors import KellyError
-from kelly.sources.music.chords import CHORDS, NUM_CHORDS, chord_index, derive_chords, harmony_contexts
+from kelly.sources.music.chords import chord_index, derive_chords, harmony_contexts
 
 Beat = list[int]
 
 
 def derived(*beats: Beat, tonic: int = 0) -> list[str]:
-    """Names of the chords of block chords, one a beat."""
+    """Names of the chords derived from block chords, one per beat."""
     notes = [(float(beat), beat + 1.0, pitch) for beat, pitches in enumerate(beats) for pitch in pitches]
     return [CHORDS[chord] for chord in derive_chords(notes, np.arange(len(beats) + 1.0), tonic)[1]]
 
@@ -24,7 +25,7 @@ def test_the_vocabulary_is_twelve_roots_of_five_kinds_and_four_more() -> None:
     assert (CHORDS[0], CHORDS[7], CHORDS[60:]) == ("C:maj", "C#:7", ("dim", "aug", "sus", "N"))
 
 
-def test_the_vocabulary_is_there_without_music21_or_torch() -> None:
+def test_chords_are_imported_without_music21_and_torch() -> None:
     code = "import sys, kelly.sources.music.chords; sys.exit(bool({'music21', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -38,13 +39,13 @@ def test_the_vocabulary_is_there_without_music21_or_torch() -> None:
         ("B:hdim7", 3, "dim"), ("G:aug", 3, "aug"), ("G:sus4", 0, "sus"), ("N", 5, "N"),
     ],
 )  # fmt: skip
-def test_labels_fold_into_the_vocabulary(label: str, tonic: int, expected: str) -> None:
+def test_labels_map_to_the_vocabulary(label: str, tonic: int, expected: str) -> None:
     assert CHORDS[chord_index(label, tonic)] == expected
 
 
 @pytest.mark.parametrize("label", ["H:maj", "C:strange", "", "c"])
-def test_an_unknown_label_is_refused_by_name(label: str) -> None:
-    with pytest.raises(KellyError, match=f"chord '{label}' is not known: expected N or a root"):
+def test_an_unknown_label_is_rejected(label: str) -> None:
+    with pytest.raises(KellyError, match=f"unknown chord '{label}'"):
         chord_index(label)
 
 
@@ -77,7 +78,7 @@ def test_a_passing_note_in_the_second_half_of_a_beat_makes_no_new_chord() -> Non
 
 def test_the_bass_decides_between_equals() -> None:
     assert derived([57, 60, 64, 67]) == ["A:min7"]
-    assert derived([48, 57, 64, 67]) == ["A:min7"]  # a sixth on C folds to the seventh that has the same notes
+    assert derived([48, 57, 64, 67]) == ["A:min7"]  # a sixth on C maps to the seventh with the same notes
 
 
 @given(st.integers(-24, 24), st.lists(st.lists(st.integers(36, 84), max_size=6), min_size=1, max_size=4))
@@ -87,13 +88,13 @@ def test_chords_are_relative_to_the_tonic(shift: int, beats: list[Beat]) -> None
 
 
 def context_after(chords: list[int]) -> NDArray[np.float32]:
-    """The last row is what is known before a chord that follows them."""
+    """Context of a chord that follows `chords`."""
     contexts = harmony_contexts(np.array([*chords, 0], dtype=np.int64))
-    last: NDArray[np.float32] = contexts[-1]
-    return last
+    context: NDArray[np.float32] = contexts[-1]
+    return context
 
 
-def test_the_context_fades_by_half_and_is_clipped() -> None:
+def test_the_context_decays_by_half_and_is_clipped() -> None:
     assert not context_after([]).any()
     context = context_after([7, 3, 3, 5])
     assert (context[5], context[3], context[7]) == (1.0, 0.75, 0.125)
@@ -103,7 +104,7 @@ def test_the_context_fades_by_half_and_is_clipped() -> None:
 
 
 @given(st.lists(st.integers(0, NUM_CHORDS - 1), max_size=100))
-def test_the_contexts_of_a_piece_are_those_of_each_of_its_chords(chords: list[int]) -> None:
+def test_the_context_of_each_chord_is_the_decayed_sum_of_the_chords_before(chords: list[int]) -> None:
     contexts = harmony_contexts(np.array(chords, dtype=np.int64))
     assert contexts.shape == (len(chords), NUM_CHORDS)
     assert contexts.dtype == np.float32

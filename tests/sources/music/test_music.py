@@ -1,4 +1,4 @@
-"""Music made by hand, whose bars, melody and groove are obvious."""
+"""Bars, melody and groove of hand-written music with an obvious result."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def music_of(tmp_path: Path, notes: list[Note], metres: tuple[tuple[float, int, 
 
 
 def with_beats(tmp_path: Path, notes: list[Note], beats_s: list[float], per_bar: int = 4) -> Music:
-    """The piece at 120 bpm in the file, its beats annotated; every so many of them begin a bar."""
+    """A piece of 120 bpm with annotated beats, `per_bar` to the bar."""
     entry, midi = read(write(tmp_path / "a.mid", {"Piano": notes}))
     lines = [f"{beat} {float(i % 2 == 0)} {float(i % per_bar == 0)}" for i, beat in enumerate(beats_s)]
     (tmp_path / "beats.txt").write_text("\n".join(lines) + "\n")
@@ -40,14 +40,14 @@ def test_a_straight_bar_has_no_offsets_and_no_accents(tmp_path: Path) -> None:
     assert np.isnan(groove[:, 1:32:2]).all()
 
 
-def test_a_swung_bar_is_late_between_the_beats_by_what_was_put_in(tmp_path: Path) -> None:
+def test_a_swung_bar_is_late_between_the_beats(tmp_path: Path) -> None:
     swung = [note._replace(onset=note.onset + (1 / 12 if i % 2 else 0.0)) for i, note in enumerate(EIGHTHS)]
     groove = music_of(tmp_path, swung).groove
     np.testing.assert_allclose(groove[:, [0, 4, 8, 12]], 0.0, atol=1e-12)
     np.testing.assert_allclose(groove[:, [2, 6, 10, 14]], 2 / 3)  # a twelfth of a quarter is a third of a sixteenth
 
 
-def test_drums_and_notes_make_one_groove(tmp_path: Path) -> None:
+def test_drums_and_notes_share_one_groove(tmp_path: Path) -> None:
     hits = [Note(i + 0.125 / 2, 0.1, 38, 120) for i in range(8)]
     path = write(tmp_path / "a.mid", {"Piano": EIGHTHS, "Drums": hits})
     music = read_music(*read(path))
@@ -58,7 +58,7 @@ def test_drums_and_notes_make_one_groove(tmp_path: Path) -> None:
     assert len(music.notes) == 16  # drums have no pitch
 
 
-def test_a_bar_of_another_metre_tells_no_groove(tmp_path: Path) -> None:
+def test_a_bar_of_another_metre_has_no_groove(tmp_path: Path) -> None:
     notes = [Note(i / 2, 0.4, SCALE[i % 8]) for i in range(14)]  # three quarters, then four
     groove = music_of(tmp_path, notes, ((0, 3, 4), (3, 4, 4))).groove
     assert np.isfinite(groove).any(axis=1).tolist() == [False, True]
@@ -72,7 +72,7 @@ def test_the_tonic_is_c_and_the_melody_lies_near_the_median_pitch(tmp_path: Path
     assert abs(np.median(music.notes.pitch) - MEDIAN_PITCH) <= 6
 
 
-def test_a_written_note_lies_on_the_grid_where_it_was_played_and_is_never_empty(tmp_path: Path) -> None:
+def test_score_notes_are_quantized_and_never_empty(tmp_path: Path) -> None:
     loose = [note._replace(onset=note.onset + 0.1, length=0.02) for note in EIGHTHS]
     music = music_of(tmp_path, loose)
     np.testing.assert_allclose(music.score[:, 0], [note.onset for note in EIGHTHS])
@@ -112,9 +112,9 @@ def test_the_last_bar_is_whole_and_a_metre_after_the_end_adds_none(tmp_path: Pat
     assert bar_lines(midi_of(tmp_path, notes[:4]))[0].tolist() == [0, 4]
 
 
-def test_absurdly_many_bars_are_refused(tmp_path: Path) -> None:
+def test_too_many_bars_are_rejected(tmp_path: Path) -> None:
     notes = [Note(0, 1, 60), Note(40_000, 1, 60)]
-    with pytest.raises(KellyError, match=r"320008 bars, expected at most 20000"):
+    with pytest.raises(KellyError, match="320008 bars"):
         bar_lines(midi_of(tmp_path, notes, ((0, 1, 32),)))
 
 
@@ -129,8 +129,8 @@ def test_bars_before_the_first_note_and_after_the_last_are_left_out(tmp_path: Pa
     assert music.bars.tolist() == [0, 4, 8]
 
 
-def test_annotated_beats_take_the_place_of_the_files(tmp_path: Path) -> None:
-    # The file says 120 bpm, but its beats are 0.6 s apart, from 0.3 s on; the notes are two a beat.
+def test_annotated_beats_replace_those_of_the_file(tmp_path: Path) -> None:
+    # The file has 120 bpm, but its beats are 0.6 s apart, from 0.3 s on; there are two notes per beat.
     notes = [Note(0.6 + 0.6 * i, 0.5, SCALE[i % 8]) for i in range(16)]  # at 0.3 s, 0.6 s …
     music = with_beats(tmp_path, notes, [round(0.3 + 0.6 * i, 6) for i in range(9)])
     np.testing.assert_allclose(music.bars, [0, 4, 8])
@@ -140,7 +140,7 @@ def test_annotated_beats_take_the_place_of_the_files(tmp_path: Path) -> None:
     np.testing.assert_allclose(music.groove[:, [0, 2, 4, 6, 8, 10, 12, 14]], 0.0, atol=0.01)
 
 
-def test_before_and_after_the_annotated_beats_the_tempo_goes_on(tmp_path: Path) -> None:
+def test_the_tempo_before_and_after_the_annotated_beats_is_extrapolated(tmp_path: Path) -> None:
     notes = [Note(t / 0.5, 0.2, SCALE[i % 8]) for i, t in enumerate((0.25, 1, 2, 3, 4, 5, 6, 7, 8, 9.5))]
     beats = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0]  # a beat takes 0.5 s first and 1 s at the end
     music = with_beats(tmp_path, notes, beats)
@@ -150,13 +150,13 @@ def test_before_and_after_the_annotated_beats_the_tempo_goes_on(tmp_path: Path) 
     np.testing.assert_allclose(music.bpm, [120, 120, 60, 60])
 
 
-def test_annotated_bars_of_three_beats_tell_no_groove(tmp_path: Path) -> None:
+def test_annotated_bars_of_three_beats_have_no_groove(tmp_path: Path) -> None:
     music = with_beats(tmp_path, EIGHTHS, [0.5 * i for i in range(10)], per_bar=3)
     np.testing.assert_allclose(music.bars, [0, 3, 6, 9])
     assert np.isnan(music.groove).all()
 
 
-def test_music_without_bars_is_cut_into_windows_of_seconds(tmp_path: Path) -> None:
+def test_music_without_bars_is_divided_into_windows_of_seconds(tmp_path: Path) -> None:
     late = [note._replace(onset=note.onset + 1) for note in EIGHTHS]  # from 0.5 s to 4.45 s
     music = read_music(*read(write(tmp_path / "a.mid", {"Piano": late})), window_s=1.5)
     np.testing.assert_allclose(music.bars_s, [0.5, 2.0, 3.5, 5.0])
@@ -177,7 +177,7 @@ def test_the_skyline_is_the_upper_of_two_voices() -> None:
 def test_a_lower_note_is_melody_once_the_higher_has_ended() -> None:
     notes = notes_of([Note(0, 2, 72), Note(1, 1, 60), Note(2, 1, 60), Note(3, 1, 71)])
     assert notes.onset_quarters[skyline(notes)].tolist() == [0, 2, 3]
-    # A higher one that is still held by its way of being played, for less than 25 ms, has ended.
+    # A higher note that overlaps by less than 25 ms has ended.
     notes = notes_of([Note(0, 2.04, 72), Note(2, 1, 60)])
     assert len(skyline(notes)) == 2
     assert len(skyline(notes_of([Note(0, 2.1, 72), Note(2, 1, 60)]))) == 1
@@ -185,13 +185,13 @@ def test_a_lower_note_is_melody_once_the_higher_has_ended() -> None:
 
 def test_of_a_spread_chord_the_highest_note_is_melody_and_of_one_pitch_the_longest() -> None:
     notes = notes_of([Note(0, 1, 60), Note(0.03, 1, 64), Note(0.06, 1, 67), Note(2, 1, 62), Note(2, 2, 62)])
-    chosen = skyline(notes)
-    assert notes.pitch[chosen].tolist() == [67, 62]
-    assert notes.duration_quarters[chosen].tolist() == [1, 2]
+    rows = skyline(notes)
+    assert notes.pitch[rows].tolist() == [67, 62]
+    assert notes.duration_quarters[rows].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("name", ["Melody", "lead vocal", "VOICE 1", "Singer"])
-def test_a_track_that_is_called_melody_is_it_even_below_others(tmp_path: Path, name: str) -> None:
+def test_a_track_named_melody_is_the_melody_even_below_others(tmp_path: Path, name: str) -> None:
     above = [note._replace(pitch=note.pitch + 24) for note in EIGHTHS]
     _, midi = read(write(tmp_path / "a.mid", {"Piano": above, name: EIGHTHS}))
     is_melody = melody_of(midi.notes, midi.track_names)
@@ -201,13 +201,13 @@ def test_a_track_that_is_called_melody_is_it_even_below_others(tmp_path: Path, n
     assert sorted(midi.notes.pitch[is_melody]) == sorted(note.pitch for note in above)
 
 
-def test_a_track_called_melody_with_hardly_a_note_is_none(tmp_path: Path) -> None:
+def test_a_track_named_melody_with_too_few_notes_is_ignored(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mid", {"Piano": EIGHTHS, "Melody": [Note(0, 1, 40), Note(1, 1, 41)]})
     _, midi = read(path)
     assert midi.notes.pitch[melody_of(midi.notes, midi.track_names)].tolist() == [note.pitch for note in EIGHTHS]
 
 
-def test_a_note_is_of_each_bar_in_which_a_32nd_of_it_sounds_or_half(tmp_path: Path) -> None:
+def test_a_note_sounds_in_each_bar_that_has_a_32nd_or_half_of_it(tmp_path: Path) -> None:
     notes = [*EIGHTHS[:7], Note(3.5, 1.0, 72), *(note._replace(pitch=64) for note in EIGHTHS[9:])]
     music = music_of(tmp_path, notes)
     shift = int(music.score[0, 2]) - 60
@@ -219,17 +219,17 @@ def test_a_note_is_of_each_bar_in_which_a_32nd_of_it_sounds_or_half(tmp_path: Pa
 @pytest.mark.parametrize(
     ("notes", "reason"),
     [
-        (EIGHTHS[:7], "7 pitched notes, expected at least 8"),
+        (EIGHTHS[:7], "7 pitched notes"),
         ([Note(i, 1, 60 + i) for i in range(12)], "no key"),
-        (EIGHTHS[:8], r"1 bar\(s\), expected at least 2"),
+        (EIGHTHS[:8], r"1 bar\(s\)"),
     ],
 )
-def test_what_is_no_piece_of_music_is_unsuited(tmp_path: Path, notes: list[Note], reason: str) -> None:
+def test_a_file_that_is_not_a_piece_is_not_applicable(tmp_path: Path, notes: list[Note], reason: str) -> None:
     with pytest.raises(NotApplicableError, match=reason):
         music_of(tmp_path, notes)
 
 
-def test_drums_alone_are_no_music_with_pitch(tmp_path: Path) -> None:
+def test_drums_alone_are_not_applicable(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mid", {"Drums": EIGHTHS})
     with pytest.raises(NotApplicableError, match="0 pitched notes"):
         read_music(*read(path))

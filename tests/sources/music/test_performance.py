@@ -1,18 +1,16 @@
-"""How a passage was played, measured: expression, accents, articulation, and what a listener hears of it."""
+"""Measurements of how a passage is played: expression, accents, articulation and coordinates."""
 
 import numpy as np
 import pytest
 
 from kelly.features.emotion import COORDINATES
+from kelly.features.vocabulary import DRUM_DYNAMICS, DYNAMICS
 from kelly.sources.music.performance import (
-    DRUM_DYNAMICS,
-    DYNAMICS,
     articulations,
     coordinates_of,
     drum_dynamics_of,
     dynamics_of,
     groove_of,
-    heard_coordinates,
 )
 from kelly.sources.readers.midi import Notes
 
@@ -36,7 +34,7 @@ def test_accents_are_relative_to_the_mean_of_the_bar() -> None:
     np.testing.assert_allclose(measured[[16, 20, 24, 28]], [-1 / 3, 1 / 3, -1 / 3, 1 / 3])
 
 
-def test_drum_dynamics_name_the_accents_of_the_bar() -> None:
+def test_drum_dynamics_are_the_accents_of_the_bar() -> None:
     assert len(DYNAMICS) == len(DRUM_DYNAMICS) == 16
     assert [i for i in range(16) if DYNAMICS[i] != DRUM_DYNAMICS[i]] == [6, 7, 15]
     notes = notes_of([0.0, 0.5, 1.0, 1.5], [64, 80, 64, 80])
@@ -75,39 +73,39 @@ def test_a_spread_chord_is_one_onset() -> None:
     assert dynamics_of(notes, middle_s=0.5)[12] == pytest.approx(0.6)
 
 
-def coordinates(notes: Notes, is_tune: bool, notes_per_s: float = 1.0, bpm: float = 120.0) -> dict[str, float]:
+def coordinates(notes: Notes, is_melody: bool, notes_per_s: float = 1.0, bpm: float = 120.0) -> dict[str, float]:
     """Of one window, by name."""
     window = np.zeros(len(notes), dtype=np.intp)
-    tune = np.full(len(notes), is_tune)
-    found = coordinates_of(notes, tune, window, np.array([notes_per_s]), np.array([bpm]))
-    return dict(zip(COORDINATES, found[0].tolist(), strict=True))
+    mask = np.full(len(notes), is_melody)
+    values = coordinates_of(notes, mask, window, np.array([notes_per_s]), np.array([bpm]))
+    return dict(zip(COORDINATES, values[0].tolist(), strict=True))
 
 
-def test_coordinates_of_drums_tell_neither_register_nor_articulation() -> None:
+def test_drums_have_neither_register_nor_articulation() -> None:
     hits, keys = notes_of([0.0, 1.0], [100, 100], is_drum=True), notes_of([0.0, 1.0], [80, 80], [67, 79], 2.0)
-    drums = coordinates(hits, is_tune=False)
+    drums = coordinates(hits, is_melody=False)
     assert [name for name, value in drums.items() if np.isfinite(value)] == ["arousal", "loudness", "spread"]
     assert drums["loudness"] == pytest.approx((100 - 63.5) / 40)
-    piano = coordinates(keys, is_tune=True)
+    piano = coordinates(keys, is_melody=True)
     assert (piano["register"], piano["articulation"]) == (0.5, 0.5)
-    assert np.isnan(list(coordinates(notes_of([], []), is_tune=True).values())).all()
+    assert np.isnan(list(coordinates(notes_of([], []), is_melody=True).values())).all()
 
 
-def test_each_of_several_windows_is_measured_as_if_it_were_alone() -> None:
+def test_windows_are_measured_independently() -> None:
     rng = np.random.default_rng(2)
     number = np.array([3, 0, 1, 6, 2])
     window = np.repeat(np.arange(5), number)
-    each = []
+    pieces = []
     for n in number:
         velocity, pitch = rng.integers(40, 90, (2, n)).tolist()
-        each.append(notes_of(np.sort(rng.uniform(0, 1, n)).tolist(), velocity, pitch, rng.uniform(0.1, 0.5)))
-    process_group = Notes(**{name: np.concatenate([getattr(one, name) for one in each]) for name in vars(each[0])})
-    is_tune = rng.random(len(process_group)) < 0.7
-    found = coordinates_of(process_group, is_tune, window, number / 2.0, np.full(5, 100.0))
-    for i, one in enumerate(each):
-        own = np.zeros(len(one), dtype=np.intp)
-        alone = coordinates_of(one, is_tune[window == i], own, number[[i]] / 2.0, np.array([100.0]))
-        np.testing.assert_array_equal(found[i], alone[0])
+        pieces.append(notes_of(np.sort(rng.uniform(0, 1, n)).tolist(), velocity, pitch, rng.uniform(0.1, 0.5)))
+    joined = Notes(**{name: np.concatenate([getattr(notes, name) for notes in pieces]) for name in vars(pieces[0])})
+    is_melody = rng.random(len(joined)) < 0.7
+    values = coordinates_of(joined, is_melody, window, number / 2.0, np.full(5, 100.0))
+    for i, notes in enumerate(pieces):
+        zeros = np.zeros(len(notes), dtype=np.intp)
+        expected = coordinates_of(notes, is_melody[window == i], zeros, number[[i]] / 2.0, np.array([100.0]))
+        np.testing.assert_array_equal(values[i], expected[0])
 
 
 def test_arousal_rises_with_density_and_tempo() -> None:
@@ -116,13 +114,3 @@ def test_arousal_rises_with_density_and_tempo() -> None:
     arousal = [coordinates(n, True, len(n) / 2.0, bpm)["arousal"] for n, bpm in played]
     assert arousal == sorted(arousal)
     assert len(set(arousal)) == 3
-
-
-def test_push_swing_and_beat_are_heard_from_the_bars_before() -> None:
-    measured = np.full((2, 32), np.nan)
-    measured[0, [0, 4]], measured[0, 2] = 0.1, 0.4
-    measured[0, [16, 20]], measured[0, 18] = 0.25, -0.25
-    heard = heard_coordinates(np.full((2, 9), np.nan), measured)
-    assert not heard[0].any()
-    expected = dict.fromkeys(COORDINATES, 0.0) | {"push": 0.4, "swing": 0.3, "beat": 0.5}
-    np.testing.assert_allclose(heard[1], list(expected.values()), atol=1e-12)

@@ -1,4 +1,4 @@
-"""MIDI played as sound by FluidSynth, and EmotionRecognizer's lesson from it."""
+"""MIDI files rendered by FluidSynth, and the examples for EmotionRecognizer from them."""
 
 import shutil
 from pathlib import Path
@@ -13,7 +13,7 @@ from kelly.features.log_mel import SAMPLE_RATE_HZ, band_position, log_mel_frames
 from kelly.runtime.errors import KellyError
 from kelly.sources.examples import emotion
 from kelly.sources.generate import generate
-from kelly.sources.layouts.listing import Entry
+from kelly.sources.layouts.manifest import Entry
 from kelly.sources.layouts.midi_folder import read_labels
 from kelly.sources.readers import render
 from kelly.sources.skipped import NotApplicableError
@@ -35,7 +35,7 @@ def a_scale(tmp_path: Path, pitch: int = 69) -> Path:
 
 
 def fake_fluidsynth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
-    """A program of that name in the place of the real one, and a file that begins like a soundfont."""
+    """Replace the program by a script; return a file that begins like a soundfont."""
     program = tmp_path / "bin" / "fluidsynth"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\n{script}\n")
@@ -47,7 +47,7 @@ def fake_fluidsynth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 
 
 @needs_fluidsynth
-def test_an_a_sounds_at_440_hz_each_time_the_same(tmp_path: Path) -> None:
+def test_rendering_is_deterministic_and_an_a_is_at_440_hz(tmp_path: Path) -> None:
     path = a_scale(tmp_path)
     samples = render.render(path, SOUNDFONTS[0])
     assert 8.0 < len(samples) / SAMPLE_RATE_HZ < 16.0
@@ -57,38 +57,38 @@ def test_an_a_sounds_at_440_hz_each_time_the_same(tmp_path: Path) -> None:
 
 
 @needs_fluidsynth
-def test_a_rated_midi_file_gives_frames_up_to_its_last_note_and_its_rating(tmp_path: Path) -> None:
+def test_a_rated_midi_file_gives_frames_up_to_its_last_note_with_its_rating(tmp_path: Path) -> None:
     path = a_scale(tmp_path)  # eight seconds at 120 bpm
     entry = Entry("a.mid", path, valence=0.5, arousal=-0.25)
-    rows = emotion.from_notes(entry, num_frames=10, max_windows_per_piece=None, soundfont=str(SOUNDFONTS[0])).rows
+    rows = emotion.from_midi(entry, num_frames=10, max_windows_per_piece=None, soundfont=str(SOUNDFONTS[0])).examples
     assert rows["inputs"].shape == (2, 10, 128)
-    there = rows["mask"][..., 0]
-    assert int(there.sum()) == 17  # 8.5 s: half a second of release
-    np.testing.assert_allclose(decode(rows["targets"][there])[:, :2], np.tile([0.5, -0.25], (17, 1)), atol=1e-5)
-    assert rows["inputs"][there].max(axis=1).min() > -0.7  # -1 is silence
+    mask = rows["mask"][..., 0]
+    assert int(mask.sum()) == 17  # 8.5 s: half a second of release
+    np.testing.assert_allclose(decode(rows["targets"][mask])[:, :2], np.tile([0.5, -0.25], (17, 1)), atol=1e-5)
+    assert rows["inputs"][mask].max(axis=1).min() > -0.7  # -1 is silence
 
 
 @needs_fluidsynth
-def test_a_folder_with_labels_becomes_data_for_the_emotion_recognizer(tmp_path: Path) -> None:
+def test_a_folder_with_labels_becomes_a_data_set_of_the_emotion_recognizer(tmp_path: Path) -> None:
     folder = write_midi_folder(tmp_path / "music", 6)
     settings = {"path": str(folder), "soundfont": str(SOUNDFONTS[0]), "num_frames": 8, "max_files": None}
     settings |= {"max_windows_per_piece": 2, "max_skipped_share": 0.5}
     dataset = generate(TASKS["emotionrecognizer"], "midi", settings, tmp_path / "data")
     labelled = read_labels(folder / "labels.csv", {p.relative_to(folder).as_posix(): p for p in folder.rglob("*.*")})
     assert len(np.unique(dataset.sequences.groups)) == len(labelled)
-    found = {tuple(np.round(decode(targets[0])[:2], 4)) for targets in dataset.sequences.targets}
-    assert found == {tuple(np.round(rating, 4)) for rating in labelled.values()}
+    ratings = {tuple(np.round(decode(targets[0])[:2], 4)) for targets in dataset.sequences.targets}
+    assert ratings == {tuple(np.round(rating, 4)) for rating in labelled.values()}
     assert dataset.facts["skipped"] == []
 
 
-def test_a_file_that_nobody_rated_is_not_suited(tmp_path: Path) -> None:
-    with pytest.raises(NotApplicableError, match="not rated, expected valence and arousal of it"):
-        emotion.from_notes(Entry("a.mid", a_scale(tmp_path)), 8, None, "none.sf2")
+def test_a_file_without_rating_is_not_applicable(tmp_path: Path) -> None:
+    with pytest.raises(NotApplicableError, match="not rated"):
+        emotion.from_midi(Entry("a.mid", a_scale(tmp_path)), 8, None, "none.sf2")
 
 
-def test_a_missing_program_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_is_reported_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(KellyError, match=r"FluidSynth is not installed.*apt install fluidsynth"):
+    with pytest.raises(KellyError, match="apt install fluidsynth"):
         render.render(a_scale(tmp_path), tmp_path / "a.sf2")
 
 
@@ -96,7 +96,7 @@ def test_a_missing_program_says_how_to_install_it(tmp_path: Path, monkeypatch: p
     ("content", "message"),
     [(None, r"a\.sf2: cannot be read \(No such file"), (b"RIFF\0\0\0\0WAVE", "expected a soundfont")],
 )
-def test_what_is_no_soundfont_is_told(
+def test_an_invalid_soundfont_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, message: str
 ) -> None:
     soundfont = fake_fluidsynth(tmp_path, monkeypatch, "exit 0")
@@ -107,9 +107,9 @@ def test_what_is_no_soundfont_is_told(
         render.render(a_scale(tmp_path), soundfont)
 
 
-def test_a_file_that_fluidsynth_refuses_is_told_with_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_fluidsynth_is_reported_with_its_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soundfont = fake_fluidsynth(tmp_path, monkeypatch, "echo 'panic: broken file' >&2; exit 3")
-    with pytest.raises(KellyError, match=r"a\.mid: FluidSynth cannot play it \(panic: broken file\)"):
+    with pytest.raises(KellyError, match=r"a\.mid: .*panic: broken file"):
         render.render(a_scale(tmp_path), soundfont)
 
 

@@ -1,4 +1,4 @@
-"""MIDI by the letter of its standard: whatever it allows is read as it was written, whatever it forbids is refused."""
+"""The strict MIDI parser of the fuzz tests reads whatever the standard allows, and rejects whatever it forbids."""
 
 from dataclasses import dataclass, field
 
@@ -15,14 +15,14 @@ NOTE = b"\0\x90\x3c\x40\x60\x80\x3c\0"  # middle C of 96 ticks
 
 @dataclass
 class Written:
-    """A file in the making: its bytes, and what they mean."""
+    """The bytes of a file, and the events that they encode."""
 
     chunks: list[bytes] = field(default_factory=list)
-    meant: Events = field(default_factory=lambda: Events(96))
+    expected: Events = field(default_factory=lambda: Events(96))
 
 
 def number(draw: st.DrawFn, value: int) -> bytes:
-    """A number of variable length, by choice longer than it need be."""
+    """A variable-length number, sometimes longer than necessary."""
     digits = [value & 127]
     while value := value >> 7:
         digits.append(value & 127)
@@ -32,17 +32,17 @@ def number(draw: st.DrawFn, value: int) -> bytes:
 
 @st.composite
 def files(draw: st.DrawFn) -> Written:
-    """Any file that keeps to the standard, with all liberties that it gives."""
+    """Any valid file, including unusual but valid encodings."""
     file = Written()
     for _ in range(draw(st.integers(1, 3))):
         if draw(st.booleans()):
             file.chunks.append(b"Alen\0\0\0\4" + draw(st.binary(min_size=4, max_size=4)))
-        file.chunks.append(write_track(draw, file.meant))
+        file.chunks.append(write_track(draw, file.expected))
     return file
 
 
-def write_track(draw: st.DrawFn, meant: Events) -> bytes:
-    body, tick, status, held = b"", 0, 0, list[tuple[int, int]]()
+def write_track(draw: st.DrawFn, events: Events) -> bytes:
+    body, tick, status, sounding = b"", 0, 0, list[tuple[int, int]]()
     for _ in range(draw(st.integers(0, 12))):
         delta = draw(st.sampled_from((0, 0, 1, 24, 127, 128, 5_000)))
         tick += delta
@@ -53,27 +53,27 @@ def write_track(draw: st.DrawFn, meant: Events) -> bytes:
                     (draw(st.sampled_from((0, 9))), draw(st.sampled_from((0, 60, 127)))),
                     draw(st.integers(1, 127)),
                 )
-                held.append((len(meant.onset), key[0] * 128 + key[1]))
-                for column, value in zip(columns(meant), (tick, -1, key[1], velocity, key[0]), strict=True):
+                sounding.append((len(events.onset), key[0] * 128 + key[1]))
+                for column, value in zip(columns(events), (tick, -1, key[1], velocity, key[0]), strict=True):
                     column.append(value)
                 message = bytes([0x90 + key[0], key[1], velocity])
             case "off" | "off 0" as kind:
                 key = draw(st.sampled_from((0, 9))), draw(st.sampled_from((0, 60, 127)))
-                first = next((entry for entry in held if entry[1] == key[0] * 128 + key[1]), None)
+                first = next((entry for entry in sounding if entry[1] == key[0] * 128 + key[1]), None)
                 if first:
-                    held.remove(first)
-                    meant.duration[first[0]] = tick - meant.onset[first[0]]
+                    sounding.remove(first)
+                    events.duration[first[0]] = tick - events.onset[first[0]]
                 message = bytes([0x80 + key[0], key[1], 64] if kind == "off" else [0x90 + key[0], key[1], 0])
             case "other":
                 message = draw(st.sampled_from((b"\xa0\1\2", b"\xb9\x40\x7f", b"\xc0\5", b"\xd3\0", b"\xe1\0\x40")))
             case kind:
-                body, status = body + system_event(draw, kind, tick, meant), 0
+                body, status = body + system_event(draw, kind, tick, events), 0
                 continue
         running = message[0] == status and draw(st.booleans())
         body, status = body + (message[1:] if running else message), message[0]
     last = draw(st.sampled_from((0, 0, 100)))
-    for note, _ in held:
-        meant.duration[note] = tick + last - meant.onset[note]
+    for note, _ in sounding:
+        events.duration[note] = tick + last - events.onset[note]
     return track(body, number(draw, last), b"\xff\x2f\0")
 
 
@@ -81,15 +81,15 @@ def columns(events: Events) -> tuple[list[int], ...]:
     return events.onset, events.duration, events.pitch, events.velocity, events.channel
 
 
-def system_event(draw: st.DrawFn, kind: str, tick: int, meant: Events) -> bytes:
+def system_event(draw: st.DrawFn, kind: str, tick: int, events: Events) -> bytes:
     content = draw(st.binary(max_size=9))
     if kind == "tempo":
         tempo = draw(st.integers(0, 2**24 - 1))
-        meant.tempi.append((tick, tempo))
+        events.tempi.append((tick, tempo))
         kind_bytes, content = b"\xff\x51", tempo.to_bytes(3, "big") + content
     elif kind == "metre":
         numerator, exponent = draw(st.integers(1, 255)), draw(st.integers(0, 7))
-        meant.time_signatures.append((tick, numerator, 2**exponent))
+        events.time_signatures.append((tick, numerator, 2**exponent))
         kind_bytes, content = b"\xff\x58", bytes([numerator, exponent, 24, 8]) + content
     elif kind == "meta":
         kind_bytes = b"\xff" + draw(st.sampled_from((b"\0", b"\1", b"\3", b"\x21", b"\x54", b"\x59", b"\x60", b"\x7f")))
@@ -100,10 +100,10 @@ def system_event(draw: st.DrawFn, kind: str, tick: int, meant: Events) -> bytes:
 
 @settings(derandomize=True, max_examples=250, deadline=None)
 @given(files())
-def test_whatever_the_standard_allows_is_read_as_it_was_written(file: Written) -> None:
+def test_valid_files_are_read_as_written(file: Written) -> None:
     read = parse(smf(*file.chunks, division=96))
-    assert columns(read) == columns(file.meant)
-    assert (read.tempi, read.time_signatures) == (file.meant.tempi, file.meant.time_signatures)
+    assert columns(read) == columns(file.expected)
+    assert (read.tempi, read.time_signatures) == (file.expected.tempi, file.expected.time_signatures)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_whatever_the_standard_allows_is_read_as_it_was_written(file: Written) -
         (b"", "stops before its end-of-track event"),
     ],
 )
-def test_what_the_standard_forbids_is_refused(events: bytes, message: str) -> None:
+def test_invalid_events_are_rejected(events: bytes, message: str) -> None:
     with pytest.raises(KellyError) as caught:
         parse(smf(track(events)))
     assert message in str(caught.value)
@@ -150,19 +150,19 @@ def test_what_the_standard_forbids_is_refused(events: bytes, message: str) -> No
         (b"MThd", "truncated: a header of 0 bytes"),
     ],
 )
-def test_tracks_that_are_not_those_of_the_header_are_refused(data: bytes, message: str) -> None:
+def test_tracks_that_do_not_match_the_header_are_rejected(data: bytes, message: str) -> None:
     with pytest.raises(KellyError) as caught:
         parse(data)
     assert message in str(caught.value)
 
 
-def test_a_longer_header_and_what_trails_the_last_track_do_not_count() -> None:
+def test_a_longer_header_and_trailing_bytes_are_ignored() -> None:
     plain = smf(track(NOTE, END))
     longer = plain[:4] + b"\0\0\0\x08" + plain[8:14] + b"ab" + plain[14:]
     assert parse(longer) == parse(plain) == parse(plain + b"\0\0\0") == parse(plain + b"junk of any length")
 
 
-def test_the_note_pressed_first_is_released_first_and_one_never_released_lasts_to_the_end_of_its_track() -> None:
+def test_a_note_off_ends_the_earliest_note_and_a_note_without_one_lasts_to_the_end_of_its_track() -> None:
     nested = parse(
         smf(track(b"\0\x90\x3c\x40", b"\x10\x3c\x50", b"\x10\x3c\0", b"\x10\x3d\x60", b"\x10\x3c\0", b"\x20" + END[1:]))
     )
@@ -170,11 +170,11 @@ def test_the_note_pressed_first_is_released_first_and_one_never_released_lasts_t
     assert parse(smf(track(b"\0\x90\x3c\x40" + END), track(b"\x60\x80\x3c\0" + END))).duration == [0]  # another track's
 
 
-def test_an_escaped_event_and_an_unknown_meta_event_take_the_time_that_they_say() -> None:
+def test_escaped_and_unknown_meta_events_have_their_delta_time() -> None:
     events = parse(smf(track(b"\0\x90\x3c\x40", b"\x10\xf7\2\x90\x3c", b"\x10\xff\x60\1a", b"\x40\x80\x3c\0", END)))
     assert events.duration == [96]
 
 
-def test_of_two_tempi_at_one_tick_the_later_stands_last() -> None:
+def test_tempi_at_the_same_tick_keep_their_order() -> None:
     tempi = b"\0\xff\x51\3\0\0\1", b"\0\xff\x51\3\0\0\2"
     assert parse(smf(track(*tempi, END), track(*tempi[::-1], beats(1), END))).tempi == [(0, 1), (0, 2), (0, 2), (0, 1)]
