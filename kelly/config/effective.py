@@ -1,34 +1,54 @@
-"""What a params.yaml says for one network: its own values in the place of the shared ones, by dotted keys."""
+"""The effective settings of one network in a params.yaml: its own in place of the shared ones, under dotted keys."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-APART = ("models", "search", "extraction", "training_seed")  # which change no result; seeds are told by themselves
+from kelly.config.sources import DATA_CONFIGS, source_config
+
+# Keys without an effect on results, an anchor, and the training seed, which runs are compared by separately.
+EXCLUDED = ("models", "search", "extraction", "as_shared", "training_seed")
 
 
 class Setting(NamedTuple):
-    """A value that holds for a network, and the key in params.yaml that says so."""
+    """The value of a setting for a network, and its key in params.yaml."""
 
     key: str
     value: Any
 
 
 def settings(params: Mapping[str, Any], model: str) -> dict[str, Setting]:
-    """What params.yaml says for one network, its own values in the place of the shared ones, of its source alone."""
-    found = {key: Setting(key, value) for key, value in params.items() if key not in APART}
-    own = params.get("models", {}).get(model, {})
-    data = own.get("data", {})
-    chosen = {f"data.{source}": data[source] for source in [data.get("source")] if source in data}
-    for key, value in flat({**own, "data": {"source": data.get("source")}, **chosen}):
+    """The effective settings of one network by their keys without the network's; of its chosen source alone.
+
+    params: the content of a params.yaml, not validated. What it leaves out of a source has its default.
+    """
+    found = {key: Setting(key, value) for key, value in params.items() if key not in EXCLUDED}
+    overrides = params.get("models", {}).get(model, {})
+    data = overrides.get("data", {})
+    source = data.get("source")
+    own = dict(flatten({**overrides, "data": {"source": source}}))
+    if source in DATA_CONFIGS[model].model_fields:
+        own |= flatten(source_defaults(model, source), f"data.{source}.")
+    own |= flatten(data.get(source) or {}, f"data.{source}.")
+    for key, value in own.items():
         if value is not None or key not in found:
             found[key] = Setting(f"models.{model}.{key}", value)
     return found
 
 
-def flat(block: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def source_defaults(model: str, source: str) -> dict[str, Any]:
+    """The defaults of the settings of one source of a network, nested as in params.yaml."""
+    config = DATA_CONFIGS[model].model_fields[source]
+    if not config.is_required():
+        defaults: dict[str, Any] = config.default.model_dump()
+        return defaults
+    fields = source_config(model, source).model_fields
+    return {name: field.default for name, field in fields.items() if not field.is_required()}
+
+
+def flatten(block: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted keys and values of nested mappings."""
     for key, value in block.items():
         if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
+            yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -1,1 +1,1 @@
-"""How good a network is: losses and scores, what it must beat, and how far that can be trusted."""
+"""Losses, metrics, baselines and confidence intervals of a network."""

@@ -1,8 +1,8 @@
-"""How far scores can be trusted: 95 % intervals by a bootstrap that draws whole test pieces with replacement.
+"""95 % confidence intervals of scores, by a bootstrap over whole test pieces.
 
-Rows of one piece are alike; drawn one by one they would promise more certainty than there is (Davison & Hinkley,
-"Bootstrap Methods and their Application", 1997, section 3.8). The intervals say what other pieces of the same kind
-could have given, not what another training could.
+The rows of one piece are alike; resampling single rows would make the intervals too narrow (Davison & Hinkley,
+"Bootstrap Methods and their Application", 1997, section 3.8). The intervals cover the choice of test pieces, not
+variation between training seeds.
 """
 
 from collections.abc import Mapping
@@ -12,62 +12,69 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from kelly.evaluation.metrics import Cost, Scores
+from kelly.evaluation.metrics import LossSums, Scores
 
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
-FEWEST_PIECES = 10
-MOST_PIECES = 5_000  # more are dealt into so many heaps, which are drawn as pieces are
+MIN_PIECES = 10
+MAX_UNITS = 5_000  # more pieces are pooled at random into so many units of resampling
 NUM_RESAMPLES = 2_000
 BATCH = 50  # resamples in memory at a time
 SEED = 0
 
 
 def intervals(
-    network: Cost, baseline: Cost, floor: Cost | None, others: Mapping[str, Cost], pieces: NDArray[np.intp]
+    network: LossSums,
+    baseline: LossSums,
+    floor: LossSums | None,
+    others: Mapping[str, LossSums],
+    pieces: NDArray[np.intp],
 ) -> Scores:
-    """Ends of the intervals of the skill and of each other's mean loss less the network's, its gap.
+    """Limits of the intervals of the skill and of each gap, the mean loss of another predictor minus the network's.
 
-    pieces: int[n], the number of each sequence's piece
-    Returns `skill_low`, `skill_high`, `{name}_gap_low`, `{name}_gap_high`, always the same for the same data; nothing
-    where fewer than FEWEST_PIECES pieces have targets.
+    pieces: int[n], the index of each sequence's piece
+    Returns `skill_low`, `skill_high`, `{name}_gap_low`, `{name}_gap_high`, always the same for the same data; {} where
+    fewer than MIN_PIECES pieces have targets.
     """
-    told = network.numbers > 0
-    num_pieces = len(np.unique(pieces[told]))
-    if num_pieces < FEWEST_PIECES:
+    has_targets = network.counts > 0
+    num_pieces = len(np.unique(pieces[has_targets]))
+    if num_pieces < MIN_PIECES:
         return {}
-    # Here, since only evaluations draw intervals, and the import takes as long as a small one.
+    # Imported here: only evaluations need it, and the import takes as long as a small one.
     from scipy.stats import bootstrap
 
-    best = np.zeros_like(network.sums) if floor is None else floor.sums
-    rows = [network.numbers, network.sums, baseline.sums, best, *(other.sums for other in others.values())]
-    # Percentiles, as BCa is not defined where a network equals its reference.
-    found = bootstrap(
-        tuple(by_piece([row[told] for row in rows], pieces[told])),
+    floor_sums = np.zeros_like(network.sums) if floor is None else floor.sums
+    rows = [network.counts, network.sums, baseline.sums, floor_sums, *(other.sums for other in others.values())]
+    # Percentiles, as BCa is not defined where a network equals its baseline.
+    interval = bootstrap(
+        tuple(sum_by_piece([row[has_targets] for row in rows], pieces[has_targets])),
         skill_and_gaps,
         n_resamples=NUM_RESAMPLES,
         batch=BATCH,
         vectorized=True,
         paired=True,
         axis=-1,
-        confidence_level=expanded(num_pieces),
+        confidence_level=expanded_level(num_pieces),
         method="percentile",
         rng=np.random.default_rng(SEED),
     ).confidence_interval
-    names = ["skill", *(f"{name}_gap" for name in others)]
-    ends = zip(names, found.low, found.high, strict=True)
-    return {f"{name}_{end}": float(at) for name, *both in ends for end, at in zip(("low", "high"), both, strict=True)}
+    limits: Scores = {}
+    for name, low, high in zip(
+        ["skill", *(f"{name}_gap" for name in others)], interval.low, interval.high, strict=True
+    ):
+        limits |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+    return limits
 
 
 def skill_and_gaps(*rows: Floats, axis: int) -> Floats:
-    """The skill and the gaps of the pieces along `axis`, from the rows that `intervals` puts process_group."""
-    number, network, baseline, floor, *others = (row.sum(axis=axis) for row in rows)
-    return np.stack([(baseline - network) / (baseline - floor), *((other - network) / number for other in others)])
+    """The skill and the gaps of the pieces along `axis`, from the rows that `intervals` stacks."""
+    count, network, baseline, floor, *others = (row.sum(axis=axis) for row in rows)
+    return np.stack([(baseline - network) / (baseline - floor), *((other - network) / count for other in others)])
 
 
-def expanded(num_pieces: int) -> float:
-    """The level at which the percentiles of few pieces, which lie too close process_group, reach as far as LEVEL asks.
+def expanded_level(num_pieces: int) -> float:
+    """The level whose percentiles reach as far as LEVEL should: those of few pieces lie too close together.
 
     The expanded percentile interval of Hesterberg, "What Teachers Should Know About the Bootstrap", The American
     Statistician 69(4), 2015.
@@ -76,9 +83,9 @@ def expanded(num_pieces: int) -> float:
     return float(2 * ndtr(reach) - 1)
 
 
-def by_piece(rows: list[NDArray[Any]], pieces: NDArray[np.intp]) -> Floats:
-    """Each of `rows`, [n], added up by piece: float64[len(rows), at most MOST_PIECES]."""
+def sum_by_piece(rows: list[NDArray[Any]], pieces: NDArray[np.intp]) -> Floats:
+    """Each of `rows`, [n], summed by piece: float64[len(rows), at most MAX_UNITS]."""
     names, unit = np.unique(pieces, return_inverse=True)
-    if len(names) > MOST_PIECES:
-        unit = np.random.default_rng(SEED).permutation(len(names))[unit] % MOST_PIECES
+    if len(names) > MAX_UNITS:
+        unit = np.random.default_rng(SEED).permutation(len(names))[unit] % MAX_UNITS
     return np.array([np.bincount(unit, weights=row) for row in rows])

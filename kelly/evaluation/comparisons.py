@@ -1,4 +1,4 @@
-"""What the scores of a network say, in words: one paragraph, made from its metrics."""
+"""Scores of a network compared with those of its baselines, in words."""
 
 import math
 from collections.abc import Mapping
@@ -8,82 +8,77 @@ from kelly.evaluation.baselines import TASK_BASELINES
 from kelly.tasks import Task
 
 Scores = Mapping[str, float]
-Verdict = Literal["better", "worse", "even", "not known"]
+Comparison = Literal["better", "worse", "no difference", "unknown"]
 
-OUTCOMES: Mapping[Verdict, str] = {
-    "better": ": the network is better",
-    "worse": ": the network is **worse**",
-    "even": ": the two cannot be told apart",
-    "not known": "",
-}
-BESIDE_PERSISTENCE: Mapping[Verdict, str] = {
-    **OUTCOMES,
-    "worse": ": the network is **no better than persistence**, it is worse",
-    "even": ": the network is **no better than persistence**, the two cannot be told apart",
+OUTCOMES: Mapping[Comparison, str] = {
+    "better": ", so the network is better",
+    "worse": ", so the network is **worse**",
+    "no difference": ", no significant difference",
+    "unknown": "",
 }
 
 
 def paragraph(task: Task, source: str, scores: Scores) -> str:
-    """How a network stands beside its references, and what it scores with the inputs of other pieces; Markdown.
+    """A network's skill, its comparison with each baseline, and its shuffled-input control; Markdown.
 
-    Raises KeyError where the metrics lack a score.
+    Raises KeyError if a score is missing.
     """
-    number = scores["num_test_pieces"]
-    extent = f"{number:,} test piece{'' if number == 1 else 's'}"
+    count = scores["num_test_pieces"]
+    pieces = f"{count:,} test piece{'' if count == 1 else 's'}"
     if "skill_low" in scores:
-        extent = f"95 % interval {fixed(scores['skill_low'])} to {fixed(scores['skill_high'])}, {extent}"
+        extent = f"95 % interval {fixed(scores['skill_low'])} to {fixed(scores['skill_high'])}, {pieces}"
     else:
-        extent += ", too few for an interval"
-    sentences = [f"**{task.title}**, {source}: skill {fixed(scores['skill'])} ({extent})."]
-    sentences += [beside(scores, name, phrase) for name, phrase in references(task, scores).items()]
+        extent = f"{pieces}, too few for an interval"
+    sentences = [f"**{task.title}** ({source}): skill {fixed(scores['skill'])} ({extent})."]
+    for name, title in baseline_titles(task, scores).items():
+        outcome = compare_with(scores, name)
+        text = OUTCOMES[outcome]
+        if name == "persistence" and outcome in ("worse", "no difference"):
+            text += ": it is **no better than persistence**"
+        sentences.append(f"{title}: skill {fixed(scores[f'{name}_skill'])}{text} ({loss_gap(scores, name)}).")
     if "shuffled_loss" in scores:
-        sentences.append(with_other_inputs(scores))
+        sentences.append(shuffled_control(scores))
     return " ".join(sentences) + "\n"
 
 
-def references(task: Task, scores: Scores) -> dict[str, str]:
-    """What people call the references of a network, by name; of the n-grams, the task's own, only the best."""
-    phrases = {
-        "persistence": "Persistence, which lets what was heard last go on,",
-        "ridge": "Ridge regression",
-        "category": "A table by mode or style",
-    }
+def baseline_titles(task: Task, scores: Scores) -> dict[str, str]:
+    """The titles of a network's baselines by name; of the task's n-grams only the best."""
+    titles = {"persistence": "Persistence", "ridge": "Ridge regression", "category_mean": "Category mean"}
     if ngrams := [name for name in TASK_BASELINES.get(task.name, ()) if f"{name}_loss" in scores]:
         best = min(ngrams, key=lambda name: scores[f"{name}_loss"])
-        phrases[best] = f"The best n-gram ({best.replace('_', ' ')})"
-    return {name: phrase for name, phrase in phrases.items() if f"{name}_loss" in scores}
+        titles[best] = f"Best n-gram ({best.replace('_', ' ')})"
+    return {name: title for name, title in titles.items() if f"{name}_loss" in scores}
 
 
-def beside(scores: Scores, name: str, phrase: str) -> str:
-    """A sentence on a network beside one reference."""
-    outcome = (BESIDE_PERSISTENCE if name == "persistence" else OUTCOMES)[verdict(scores, name)]
-    return f"{phrase} reaches {fixed(scores[f'{name}_skill'])}{outcome} ({difference(scores, name)})."
+def strongest_baseline(task: Task, scores: Scores) -> str:
+    """The name of the baseline, besides the constant, with the smallest loss."""
+    return min(baseline_titles(task, scores), key=lambda name: scores[f"{name}_loss"])
 
 
-def with_other_inputs(scores: Scores) -> str:
-    """A sentence on how much of the score comes from the inputs."""
-    left = scores["shuffled_skill"]
-    found = verdict(scores, "shuffled")
-    outcome = {"not known": "", "better": ": its score comes from its inputs"}.get(
-        found, ": **its score does not come from its inputs**"
-    )
-    if found == "better" and left > 0:
-        outcome = ": only what it has above that comes from its inputs"
-    return f"With the inputs of another piece it reaches {fixed(left)}{outcome} ({difference(scores, 'shuffled')})."
+def shuffled_control(scores: Scores) -> str:
+    """A sentence on how far the score depends on the inputs."""
+    outcome, rest = compare_with(scores, "shuffled"), scores["shuffled_skill"]
+    if outcome == "unknown":
+        text = ""
+    elif outcome != "better":
+        text = ", so **the score does not depend on the inputs**"
+    else:
+        text = f", so {'the score' if rest <= 0 else 'only the skill above it'} depends on the inputs"
+    return f"Shuffled-input control: skill {fixed(rest)}{text} ({loss_gap(scores, 'shuffled')})."
 
 
-def verdict(scores: Scores, name: str) -> Verdict:
-    """Whether a network is better than a reference: only where the whole interval of the gap is above 0."""
+def compare_with(scores: Scores, name: str) -> Comparison:
+    """Compare a network with a baseline: better or worse only if 0 lies outside the interval of the gap."""
     if f"{name}_gap_low" not in scores:
-        return "not known"
+        return "unknown"
     if scores[f"{name}_gap_low"] > 0:
         return "better"
-    return "worse" if scores[f"{name}_gap_high"] < 0 else "even"
+    return "worse" if scores[f"{name}_gap_high"] < 0 else "no difference"
 
 
-def difference(scores: Scores, name: str) -> str:
-    """How much less a network loses than a reference, with the interval where there is one."""
-    gap = f"difference {significant(scores[f'{name}_gap'])}"
+def loss_gap(scores: Scores, name: str) -> str:
+    """A baseline's loss minus the network's, with its interval if there is one."""
+    gap = f"loss gap {significant(scores[f'{name}_gap'])}"
     if f"{name}_gap_low" not in scores:
         return gap
     return f"{gap}, {significant(scores[f'{name}_gap_low'])} to {significant(scores[f'{name}_gap_high'])}"
@@ -95,6 +90,6 @@ def fixed(value: float) -> str:
 
 
 def significant(value: float) -> str:
-    """A difference of losses, which may be of any size, with three digits that count."""
+    """A number of any size with three significant digits."""
     decimals = 2 - math.floor(math.log10(abs(value))) if value else 0
     return f"{value:.{max(0, decimals)}f}".replace("-", "−")

@@ -1,1 +1,1 @@
-"""Pictures, all in one style: of a training run, of what a network predicts, of searches, comparisons and music."""
+"""Plots in one style: training curves, predictions, searches, comparisons and music."""

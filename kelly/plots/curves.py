@@ -1,4 +1,4 @@
-"""Pictures of a training run: loss and metric over the epochs, best epoch, how it ended, and between what it lies."""
+"""Training curves: loss and metric over the epochs, with the best epoch, the baseline and the floor."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,96 +15,101 @@ from kelly.plots import style
 from kelly.plots.labels import LOSS_NAMES, metric_name
 from kelly.tasks import Task
 
-WIDE = 4.0  # times the least loss: what reaches further is drawn on a logarithmic axis
-FAR = 6.0  # times what the curves span: a level further from them would press them flat, and is only told
-LEVELS = {"baseline": (style.VERMILION, "-."), "floor": (style.GREEN, (0, (6, 2)))}  # colour, line
+LOG_RATIO = 4.0  # of the largest to the smallest loss; beyond it the axis is logarithmic
+MAX_DISTANCE = 6.0  # times the range of the curves; a reference line further away is only named in the legend
+# Label, colour and line style of each reference line.
+LINES: Mapping[str, tuple[str, str, Any]] = {
+    "baseline": ("baseline (best constant, validation)", style.VERMILION, "-."),
+    "floor": ("floor (best possible, validation)", style.GREEN, (0, (6, 2))),
+}
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Levels beside the curves, all on the validation side.
+class ReferenceLines:
+    """Values to compare the curves with, all on the validation split.
 
-    baseline, metric: loss and metric of the training mean
-    floor: loss of the best possible prediction, None where it is not known
+    baseline_loss, baseline_metric: of the training mean
+    floor_loss: of the best possible prediction, None if it is not known
     """
 
-    baseline: float
-    floor: float | None
-    metric: float
+    baseline_loss: float
+    floor_loss: float | None
+    baseline_metric: float
 
 
-def training_curves(
-    task: Task, history: Mapping[str, list[Any]], folder: Path, settings: Mapping[str, Any], beside: Beside
+def plot_curves(
+    task: Task, history: Mapping[str, list[Any]], folder: Path, training: Mapping[str, Any], lines: ReferenceLines
 ) -> None:
-    """Draw `{model}_loss.png` and `{model}_metric.png` from the columns of a history, each as SVG as well.
+    """Write `{model}_loss.png` and `{model}_metric.png`, each as SVG too, from the columns of a history.
 
-    settings: of the training
+    training: its settings
     """
-    end = ending(history["epoch"][-1], settings["epochs"], settings["early_stopping_patience"])
-    loss = {"baseline": beside.baseline, "floor": beside.floor}
-    for kind, name, levels in (
-        ("loss", LOSS_NAMES[task.loss], loss),
-        ("metric", metric_name(task.metric), {"baseline": beside.metric}),
+    subtitle = stop_reason(history["epoch"][-1], training["epochs"], training["early_stopping_patience"])
+    loss = {"baseline": lines.baseline_loss, "floor": lines.floor_loss}
+    for kind, name, values in (
+        ("loss", LOSS_NAMES[task.loss], {line: value for line, value in loss.items() if value is not None}),
+        ("metric", metric_name(task.metric), {"baseline": lines.baseline_metric}),
     ):
-        drawn = curves(history, kind, name, {level: at for level, at in levels.items() if at is not None})
-        drawn.set_label(f"{task.name}-{kind}")
-        style.title(drawn, f"{task.title}: {name} over the epochs", end)
-        style.save_both(drawn, folder / f"{task.name}_{kind}.png")
+        figure = curves(history, kind, name, values)
+        figure.set_label(f"{task.name}-{kind}")
+        style.title(figure, f"{task.title}: {name} by epoch", subtitle)
+        style.save_both(figure, folder / f"{task.name}_{kind}.png")
 
 
-def ending(last: int, epochs: int, patience: int) -> str:
-    """How a run ended, in words."""
+def stop_reason(last: int, epochs: int, patience: int) -> str:
+    """Why training ended."""
     if last >= epochs:
         return f"reached its last epoch, {last}"
-    return f"stopped early after epoch {last} of {epochs}: {patience} epochs without progress"
+    return f"stopped early after epoch {last} of {epochs}: no improvement for {patience} epochs"
 
 
-def curves(history: Mapping[str, list[Any]], kind: str, name: str, levels: Mapping[str, float]) -> Figure:
+def curves(history: Mapping[str, list[Any]], kind: str, name: str, lines: Mapping[str, float]) -> Figure:
     """The curves of 'loss' or 'metric'.
 
-    name: of the quantity; levels: what is drawn across, by the keys of LEVELS
+    name: label of the y axis; lines: values of reference lines, by the keys of LINES
     """
     figure = style.figure(7.0, 4.4)
     axes = figure.subplots()
-    at, best = history["epoch"], best_row(history)
-    trained, validated = history[f"train_{kind}"], history[f"val_{kind}"]
-    dot = "." if len(at) == 1 else ""
-    axes.plot(at, trained, color=style.TRAIN, linestyle="--", marker=dot, label="train")
-    axes.plot(at, validated, color=style.VALIDATION, linewidth=2, marker=dot, label="validation")
-    axes.axvline(at[best], color=style.QUIET, linestyle=":", linewidth=1)
-    axes.plot(at[best], validated[best], "o", color=style.MARK, zorder=3,
-              label=f"best epoch {at[best]}: {validated[best]:.4g}".replace("-", "−"))  # fmt: skip
-    # A diverging run may hold what no axis can show.
-    seen = [value for value in (*trained, *validated) if math.isfinite(value)] or [0.0]
-    if kind == "loss" and min(seen) > 0 and max(*seen, *levels.values()) > WIDE * min(*seen, *levels.values()) > 0:
-        by_ratio(axes)
-    across(axes, levels, seen)
+    epochs, best = history["epoch"], best_row(history)
+    train, validation = history[f"train_{kind}"], history[f"val_{kind}"]
+    marker = "." if len(epochs) == 1 else ""
+    axes.plot(epochs, train, color=style.TRAIN, linestyle="--", marker=marker, label="train")
+    axes.plot(epochs, validation, color=style.VALIDATION, linewidth=2, marker=marker, label="validation")
+    axes.axvline(epochs[best], color=style.QUIET, linestyle=":", linewidth=1)
+    axes.plot(epochs[best], validation[best], "o", color=style.MARK, zorder=3,
+              label=f"best epoch {epochs[best]}: {validation[best]:.4g}".replace("-", "−"))  # fmt: skip
+    # The history of a run that diverged contains nan.
+    finite = [value for value in (*train, *validation) if math.isfinite(value)] or [0.0]
+    values = [*finite, *lines.values()]
+    if kind == "loss" and max(values) > LOG_RATIO * min(values) > 0:
+        use_log_scale(axes)
+    draw_lines(axes, lines, finite)
     axes.set(xlabel="epoch", ylabel=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    margin = 0.02 * len(at)
-    axes.set_xlim(at[0] - margin, at[-1] + margin)
+    margin = 0.02 * len(epochs)
+    axes.set_xlim(epochs[0] - margin, epochs[-1] + margin)
     style.grid(axes)
     figure.legend(loc="outside lower left", ncols=2)
     return figure
 
 
-def by_ratio(axes: Axes) -> None:
-    """A logarithmic axis with plain numbers."""
+def use_log_scale(axes: Axes) -> None:
+    """Make the y axis logarithmic, with plain numbers."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def across(axes: Axes, levels: Mapping[str, float], seen: Sequence[float]) -> None:
-    """Draw levels across; one that lies far from the curves is told in the legend alone."""
-    told = {"baseline": "baseline (best constant, validation)", "floor": "floor (best possible, validation)"}
+def draw_lines(axes: Axes, lines: Mapping[str, float], curve: Sequence[float]) -> None:
+    """Draw horizontal reference lines; one that is far from the values of `curve` only gets an entry in the legend."""
     scale = math.log if axes.get_yscale() == "log" else float
-    low, high = scale(min(seen)), scale(max(seen))
-    reach = FAR * (high - low or abs(high) or 1.0)
-    for level, value in levels.items():
-        label, (colour, line) = f"{told[level]}: {value:.4g}".replace("-", "−"), LEVELS[level]
+    low, high = scale(min(curve)), scale(max(curve))
+    reach = MAX_DISTANCE * (high - low or abs(high) or 1.0)
+    for line, value in lines.items():
+        label, colour, linestyle = LINES[line]
+        label = f"{label}: {value:.4g}".replace("-", "−")
         if low - reach <= scale(value) <= high + reach:
-            axes.axhline(value, color=colour, linestyle=line, linewidth=1.4, label=label)
+            axes.axhline(value, color=colour, linestyle=linestyle, linewidth=1.4, label=label)
         else:
-            axes.plot([], [], color=colour, linestyle=line, linewidth=1.4, label=f"{label}, not in view")
+            axes.plot([], [], color=colour, linestyle=linestyle, linewidth=1.4, label=f"{label}, not in view")

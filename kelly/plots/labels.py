@@ -1,4 +1,4 @@
-"""What people call a loss and a metric, on axes and in tables."""
+"""Names of losses and metrics for axes and tables."""
 
 LOSS_NAMES = {
     "mse": "mean squared error",
@@ -8,10 +8,10 @@ LOSS_NAMES = {
 
 
 def metric_name(metric: str) -> str:
-    """A metric or a score as people read it: 'r2' → 'R²', 'top_10_accuracy' → 'top 10 accuracy'."""
+    """A readable name of a metric or score: 'r2' → 'R²', 'top_10_accuracy' → 'top 10 accuracy'."""
     return metric.replace("_", " ").replace("r2", "R²").replace("mae", "MAE")
 
 
 def hundredths(value: float) -> str:
-    """A share with two decimals, without a sign that stands before nothing."""
+    """A value with two decimals; no minus sign before 0.00."""
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")

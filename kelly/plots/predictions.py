@@ -1,4 +1,4 @@
-"""What each network predicts, drawn: `{model}_predictions.png`, and the same as SVG."""
+"""Plots of the predictions of each network."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,15 +20,15 @@ PLOTS: Mapping[str, Callable[[PlotInputs], Figure]] = {
 
 
 def plot_predictions(task: Task, inputs: PlotInputs, folder: Path) -> None:
-    """Write `{folder}/{model}_predictions.png`, and the same as SVG.
+    """Write `{folder}/{model}_predictions.png` and `.svg`.
 
-    Raises KellyError where the metadata of the export does not describe its outputs.
+    Raises KellyError if the metadata of the export does not describe its outputs.
     """
     try:
         figure = PLOTS[task.name](inputs)
     except (KeyError, IndexError, TypeError) as error:
         raise KellyError(
-            f"{task.name}.json: its metadata has no {error}, which its plot needs; export it again: "
+            f"{task.name}.json: its metadata has no {error}, which the plot needs; export it again: "
             f"dvc repro -f -s export@{task.name}"
         ) from None
     figure.set_label(f"{task.name}-predictions")

@@ -1,1 +1,1 @@
-"""The results of all networks: a table with words, and a page with pictures, warnings and commands."""
+"""The results of all networks: report.md, and an HTML page with plots, warnings and commands."""

@@ -1,39 +1,44 @@
-"""All that the page tells of one network, as the pipeline left it."""
+"""The results of one network as the pipeline left them: what the report shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kelly.evaluation.results import best_row
+from kelly.evaluation.results import best_row, read_history
 from kelly.runtime.errors import KellyError
-from kelly.tasks import Task
+from kelly.tasks import TASKS, Task
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known of one network.
+class ModelResults:
+    """The results of one network.
 
-    scores: its metrics; about: the content of its dataset.json; metadata: what its export says of itself
+    scores: its metrics; dataset: the content of its dataset.json; metadata: of its export, with file name and hash
     history: the columns of its training
     """
 
     task: Task
-    scores: Mapping[str, float]
-    about: Mapping[str, Any]
+    scores: Mapping[str, Any]
+    dataset: Mapping[str, Any]
     metadata: Mapping[str, Any]
     history: Mapping[str, Sequence[float]]
 
     @property
+    def source(self) -> str:
+        """The source of its data."""
+        return str(self.dataset["source"])
+
+    @property
     def revision(self) -> str:
-        """The commit of the code that made it, '' where that is not known."""
+        """The commit of the code that exported it; '' if unknown."""
         return str(self.metadata.get("revision") or "")
 
     @property
     def skipped(self) -> Sequence[Mapping[str, str]]:
         """The files that its source could not use, each with the reason."""
-        found: Sequence[Mapping[str, str]] = self.about["facts"].get("skipped", ())
-        return found
+        skipped: Sequence[Mapping[str, str]] = self.dataset["facts"].get("skipped", ())
+        return skipped
 
     @property
     def best_row(self) -> int:
@@ -41,12 +46,30 @@ class Facts:
         return best_row(self.history)
 
 
-def read_picture(path: Path) -> str:
-    """An SVG that the pipeline drew, `{model}_{what}.svg`. Raises KellyError where it is missing."""
+def collect_results(
+    scores: Mapping[str, Mapping[str, Any]],
+    models: Mapping[str, Mapping[str, Any]],
+    datasets: Mapping[str, Mapping[str, Any]],
+    histories: Path,
+) -> dict[str, ModelResults]:
+    """The results of all networks. histories: the folder of their training histories.
+
+    scores, models, datasets: metrics, registry entry and dataset.json of each network
+    Raises KellyError where a history is missing or broken.
+    """
+    return {
+        name: ModelResults(
+            task, scores[name], datasets[name], models[name], read_history(histories / f"{name}_history.json")
+        )
+        for name, task in TASKS.items()
+    }
+
+
+def read_plot(path: Path) -> str:
+    """The SVG at `path`, `{model}_{kind}.svg`. Raises KellyError where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise KellyError(
-            f"{path} cannot be read ({reason}); draw it again: dvc repro -f -s evaluate@{path.stem.partition('_')[0]}"
-        ) from None
+        stage = f"evaluate@{path.stem.partition('_')[0]}"
+        raise KellyError(f"{path} cannot be read ({reason}); plot it again: dvc repro -f -s {stage}") from None

@@ -1,65 +1,50 @@
-"""metrics/report.html from what the pipeline left: the same results give the same bytes."""
+"""metrics/report.html: all results on one self-contained page; the same results give the same bytes."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup, escape
 
-from kelly.config.effective import flat
+from kelly.config.effective import flatten
 from kelly.evaluation.comparisons import fixed, paragraph
-from kelly.evaluation.results import read_history
-from kelly.report import reproduction, warnings
-from kelly.report.model_results import Facts, read_picture
+from kelly.report.model_results import ModelResults, read_plot
+from kelly.report.reproduction import hydra_value, reproduce, reproduce_all
 from kelly.report.table import LEGEND, LOSS_UNITS
+from kelly.report.warnings import find_shared_warnings, find_warnings
 from kelly.runtime.atomic import write_text
 from kelly.runtime.errors import KellyError
-from kelly.tasks import TASKS, Task
+from kelly.tasks import Task
 
-NUM_SHOWN = 5  # skipped files that are named before one asks for the rest
-PICTURES = {
-    "predictions": "What it predicts on the test side.",
-    "loss": "Loss over the epochs, beside the best constant and the best possible.",
-    "metric": "What is followed beside the loss, over the epochs.",
+NUM_SHOWN = 5  # skipped files; the others are folded away
+CAPTIONS = {
+    "predictions": "Predictions for the test split.",
+    "loss": "Loss by epoch, with the best constant and the best possible loss.",
+    "metric": "Metric by epoch.",
 }
+Plots = Mapping[str, Markup]  # SVGs by the keys of CAPTIONS
 
 
-def write_page(
-    folder: Path, trained: Path, models: Mapping[str, Mapping[str, Any]], data: Mapping[str, Mapping[str, Any]]
-) -> None:
-    """Write `{folder}/report.html` from the metrics beside it, and from histories and pictures below `trained`.
-
-    models, data: of each network what its export says of itself, and the content of its dataset.json.
-    Raises KellyError where something is missing.
-    """
-    networks = {}
-    for name, task in TASKS.items():
-        path = folder / f"{name}.json"
-        try:
-            scores = orjson.loads(path.read_bytes())[name]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise KellyError(f"{path} holds no scores ({error!r}); score it first: dvc repro evaluate@{name}") from None
-        history = read_history(trained / "history" / f"{name}_history.json")
-        networks[name] = Facts(task, scores, data[name], models[name], history)
-    pictures = {
-        name: {kind: Markup(read_picture(trained / "plots" / f"{name}_{kind}.svg")) for kind in PICTURES}  # noqa: S704
-        for name in networks
+def write_page(folder: Path, results: Mapping[str, ModelResults], plots: Path) -> None:
+    """Write `{folder}/report.html`. plots: the folder of the SVGs. Raises KellyError where something is missing."""
+    svgs = {
+        name: {kind: Markup(read_plot(plots / f"{name}_{kind}.svg")) for kind in CAPTIONS}  # noqa: S704
+        for name in results
     }
     try:
-        text = rendered(networks, pictures)
+        text = render(results, svgs)
     except (KeyError, TypeError, UndefinedError) as error:
         raise KellyError(
-            f"{folder / 'report.html'}: metrics or metadata of a network lack what the page tells ({error!r}); export "
-            "and score the networks again: dvc repro -f -s export evaluate report"
+            f"{folder / 'report.html'}: metrics or metadata of a network lack a value ({error!r}); export and evaluate "
+            "the networks again: dvc repro -f -s export evaluate report"
         ) from None
     write_text(folder / "report.html", text)
 
 
-def rendered(networks: Mapping[str, Facts], pictures: Mapping[str, Mapping[str, Markup]]) -> str:
-    """The page. Whatever a file may be called is escaped; pictures, which the pipeline drew, are taken as they are."""
+def render(results: Mapping[str, ModelResults], plots: Mapping[str, Plots]) -> str:
+    """The page. Names of files are escaped; plots are trusted."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -69,73 +54,71 @@ def rendered(networks: Mapping[str, Facts], pictures: Mapping[str, Mapping[str, 
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": number, "fixed": fixed, "spaced": spaced}
-    lowest = min(0.0, *(f.scores.get("skill_low", f.scores["skill"]) for f in networks.values()))
+    lowest = min(0.0, *(r.scores.get("skill_low", r.scores["skill"]) for r in results.values()))
     return environment.get_template("page.html.j2").render(
-        networks=[section(facts, pictures[name], max(-1.0, lowest)) for name, facts in networks.items()],
-        process_group=warnings.of_all(networks),
-        reproduction=reproduction.of_all(networks),
+        networks=[section(r, plots[name], max(-1.0, lowest)) for name, r in results.items()],
+        shared_warnings=find_shared_warnings(results),
+        reproduction=reproduce_all(results),
         legend=[" ".join(part.split()) for part in LEGEND.strip().split("\n\n")],
     )
 
 
-def section(facts: Facts, pictures: Mapping[str, Markup], lowest: float) -> dict[str, Any]:
-    """What the template says of one network."""
-    task, scores, source = facts.task, facts.scores, facts.about["source"]
-    about = facts.about["facts"]
+def section(results: ModelResults, plots: Plots, lowest: float) -> dict[str, Any]:
+    """The values that the template shows of one network. lowest: left end of the bar of its skill."""
+    task, scores = results.task, results.scores
     return {
         "task": task,
         "scores": scores,
-        "source": source,
+        "source": results.source,
         "unit": LOSS_UNITS[task.loss],
         "primary_metric": spaced(task.primary_metric),
         "bar": bar(scores, lowest),
-        "cautions": warnings.cautions(facts),
-        "verdict": strong(paragraph(task, source, scores)),
-        "pictures": {
-            kind: {"caption": caption, "description": described(task, kind, facts), "svg": pictures[kind]}
-            for kind, caption in PICTURES.items()
+        "warnings": find_warnings(results),
+        "paragraph": strong(paragraph(task, results.source, scores)),
+        "plots": {
+            kind: {"caption": caption, "description": describe_plot(task, kind, results), "svg": plots[kind]}
+            for kind, caption in CAPTIONS.items()
         },
-        "settings": {key: reproduction.written(value) for key, value in flat(facts.about["settings"])},
-        "facts": {key: value for key, value in flat(about) if key != "skipped"},
-        "about": facts.about,
-        "metadata": facts.metadata,
-        "first_skipped": facts.skipped[:NUM_SHOWN],
-        "more_skipped": facts.skipped[NUM_SHOWN:],
-        "reproduction": reproduction.of_network(facts),
+        "settings": {key: hydra_value(value) for key, value in flatten(results.dataset["settings"])},
+        "facts": {key: value for key, value in flatten(results.dataset["facts"]) if key != "skipped"},
+        "dataset": results.dataset,
+        "metadata": results.metadata,
+        "first_skipped": results.skipped[:NUM_SHOWN],
+        "more_skipped": results.skipped[NUM_SHOWN:],
+        "reproduction": reproduce(results),
     }
 
 
 def bar(scores: Mapping[str, float], lowest: float) -> dict[str, float]:
-    """Where skill, its interval and 0 lie between `lowest` and 1, in per cent."""
+    """Positions of the skill, its interval and 0 between `lowest` and 1, in per cent."""
 
-    def place(skill: float) -> float:
+    def position(skill: float) -> float:
         return round(100 * (min(1.0, max(lowest, skill)) - lowest) / (1 - lowest), 2)
 
     skill = scores["skill"]
-    low, high = place(scores.get("skill_low", skill)), place(scores.get("skill_high", skill))
-    return {"zero": place(0.0), "skill": place(skill), "low": low, "width": round(high - low, 2)}
+    low, high = position(scores.get("skill_low", skill)), position(scores.get("skill_high", skill))
+    return {"zero": position(0.0), "skill": position(skill), "low": low, "width": round(high - low, 2)}
 
 
-def described(task: Task, kind: str, facts: Facts) -> str:
-    """A picture in words, for those who do not see it."""
+def describe_plot(task: Task, kind: str, results: ModelResults) -> str:
+    """The text alternative of a plot."""
     if kind == "predictions":
-        score = f"{spaced(task.primary_metric)} {fixed(facts.scores[task.primary_metric])}"
-        return f"{task.title}, predictions beside what is true on the test side: {score}."
-    row = facts.best_row
-    train, validation = (facts.history[f"{side}_{kind}"][row] for side in ("train", "val"))
+        score = f"{spaced(task.primary_metric)} {fixed(results.scores[task.primary_metric])}"
+        return f"{task.title}, predictions against true values of the test split: {score}."
+    row, history = results.best_row, results.history
     return (
-        f"{task.title}, {kind} over {len(facts.history['epoch'])} epochs: at the best, epoch "
-        f"{facts.history['epoch'][row]}, validation {number(validation)} and training {number(train)}."
+        f"{task.title}, {kind} over {len(history['epoch'])} epochs: at the best, epoch {history['epoch'][row]}, "
+        f"validation {number(history[f'val_{kind}'][row])} and training {number(history[f'train_{kind}'][row])}."
     )
 
 
 def strong(text: str) -> Markup:
-    """A paragraph of kelly.evaluation.comparisons, in which ** stands for emphasis."""
+    """Text as HTML, in which ** marks emphasis."""
     return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", str(escape(text.strip()))))  # noqa: S704
 
 
 def number(value: object) -> str:
-    """A value as people read it: four digits that count, thousands apart."""
+    """A value for people to read: four significant digits, and commas in large integers."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, int):
@@ -143,7 +126,7 @@ def number(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", "−")
     if isinstance(value, list | tuple):
-        return ", ".join(number(one) for one in value)
+        return ", ".join(number(item) for item in value)
     return str(value)
 
 

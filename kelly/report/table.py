@@ -1,92 +1,113 @@
-"""One report of all networks for people to read, from the scores of each: a table and what it says in words."""
+"""metrics/report.md: tables of all networks, their comparison with baselines in words, and the skipped files."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import orjson
-
-from kelly.evaluation.comparisons import paragraph
+from kelly.evaluation.comparisons import compare_with, fixed, paragraph, strongest_baseline
+from kelly.report.model_results import ModelResults
 from kelly.runtime.atomic import write_text
 from kelly.runtime.errors import KellyError
-from kelly.tasks import TASKS, Task
 
-MAX_SKIPPED = 10  # files named for one network; the rest stand in its dataset.json
+MAX_SKIPPED = 10  # files listed per network; dataset.json lists all
 LOSS_UNITS = {"mse": "MSE", "bce": "BCE", "cross_entropy": "CE, nats"}
+OUTCOMES = {"better": ": better", "worse": ": **worse**", "no difference": ": no difference", "unknown": ""}
 
 LEGEND = """
-Scores are those of the exported files on test pieces that nothing was chosen on. Baseline: the best constant. Ridge:
-linear regression on the same inputs. Floor: the smallest loss that any predictor can reach, known where the data was
-drawn from a stated law. Skill: (baseline − loss) / (baseline − floor); where the floor is not known it counts as 0, so
-that skill is the relative gain over the baseline and cannot reach 1; in brackets, for networks with a memory, over one
-long stream in which they are never reset, as in the plugin. Parity: the largest difference between the trained network
-and its export. Samples: sequences for training + validation + test.
+Scores are those of the exported files on the test split, on which nothing was chosen. Baseline: the loss of the best
+constant. Floor: the smallest loss that any predictor can reach (the noise floor, or Bayes risk), known for synthetic
+data. Skill: (baseline − loss) / (baseline − floor). An unknown floor counts as 0; skill is then the relative gain over
+the baseline and cannot reach 1. For recurrent networks, skill in parentheses is over one long stream in which the state
+is never reset, as in the plugin. Parity: the largest difference between the outputs of the trained network and those of
+its export. Samples: sequences for training + validation + test.
 
-Persistence: each output from the value last heard of it, where the data tells one. Table: the mean of the pieces of the
-same mode or style. N-gram: the next chord from the one or two before. What they reach is their skill. Difference: their
-loss less the network's, above 0 where the network is better. Intervals: 95 %, from drawing the test pieces anew
-(bootstrap); they say what other pieces of the same kind could have given, not another training. Better or worse is said
-only where the whole interval of the difference lies on one side of 0. With the inputs of another piece: the network
-hears one piece and is scored on another.
+Persistence: predict each output from its most recent observed value. Ridge regression: linear, on the same inputs.
+Category mean: the mean of the training pieces of the same mode or style. N-gram: the next chord from the last one or
+two. Shuffled-input control: the network is given the inputs of another piece. Loss gap: a baseline's loss minus the
+network's, above 0 where the network is better. Intervals: 95 %, from a bootstrap over test pieces. They cover the
+choice of test pieces, not variation between training seeds. Better and worse mean that 0 lies outside the interval of
+the gap.
 """
 
 
-def write_report(folder: Path, data: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write `{folder}/report.md` from the metrics beside it: a table, what it says in words, and the files left out.
+def write_report(folder: Path, results: Mapping[str, ModelResults]) -> None:
+    """Write `{folder}/report.md`; the summary table is its first block.
 
-    data: of each network, the content of its dataset.json. Raises KellyError where a network's metrics are missing.
+    Raises KellyError where a score is missing.
     """
-    table, words = [], ""
-    for name, task in TASKS.items():
-        path = folder / f"{name}.json"
-        try:
-            scores = orjson.loads(path.read_bytes())[name]
-            table.append(row(task, data[name]["source"], scores))
-            words += "\n" + paragraph(task, data[name]["source"], scores)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise KellyError(
-                f"{path} holds no scores ({error!r}); score the network first: dvc repro evaluate@{name}"
-            ) from None
-    write_text(folder / "report.md", markdown(table) + words + LEGEND + skipped_files(data))
+    try:
+        tables = summary_table(results) + "\n" + full_table(results)
+        paragraphs = [paragraph(r.task, r.source, r.scores) for r in results.values()]
+    except (KeyError, TypeError, ValueError) as error:
+        raise KellyError(
+            f"{folder / 'report.md'}: the metrics of a network lack {error}; evaluate the networks again: "
+            "dvc repro -f -s evaluate report"
+        ) from None
+    skipped = [skipped_files(r) for r in results.values() if r.skipped]
+    write_text(folder / "report.md", "\n".join([tables, *paragraphs]) + LEGEND + "".join(skipped))
 
 
-def skipped_files(data: Mapping[str, Mapping[str, Any]]) -> str:
-    """Which files a source could not use, and why, a paragraph a network that has some; '' where none has."""
-    text = ""
-    for name, about in data.items():
-        if skipped := about["facts"].get("skipped"):
-            shown = "".join(f"- `{one_line(s['file'])}`: {one_line(s['reason'])}\n" for s in skipped[:MAX_SKIPPED])
-            more = f"- and {len(skipped) - MAX_SKIPPED} more\n" if len(skipped) > MAX_SKIPPED else ""
-            text += f"\n{TASKS[name].title}: {len(skipped)} of {about['facts']['files']:,} files were skipped "
-            text += f"(all in `data/datasets/{name}/dataset.json`):\n\n{shown}{more}"
-    return text
+def summary_table(results: Mapping[str, ModelResults]) -> str:
+    """A Markdown table of six columns, with one row per network."""
+    rows = []
+    for r in results.values():
+        s, name = r.scores, strongest_baseline(r.task, r.scores)
+        best = f"{name.replace('_', ' ')} {fixed(s[f'{name}_skill'])}{OUTCOMES[compare_with(s, name)]}"
+        interval = f" ({fixed(s['skill_low'])} to {fixed(s['skill_high'])})" if "skill_low" in s else ""
+        rows.append({
+            "Network": r.task.title,
+            "Data": r.source,
+            "Loss": f"{s['loss']:.4f} {LOSS_UNITS[r.task.loss]}",
+            "Baseline": f"{s['baseline_loss']:.4f}",
+            "Skill": f"{fixed(s['skill'])}{interval}",
+            "Best reference": best,
+        })  # fmt: skip
+    return markdown_table(rows)
 
 
-def one_line(text: str) -> str:
-    """A name or a reason as Markdown shows it on one line."""
-    return " ".join(text.replace("`", "'").split())
+def full_table(results: Mapping[str, ModelResults]) -> str:
+    """A Markdown table of all that is known of the training and the export, with one row per network."""
+    rows = []
+    for r in results.values():
+        s, metric = r.scores, r.task.primary_metric
+        stateful = f" ({s['stateful_skill']:.3f})" if r.task.is_recurrent else ""
+        rows.append({
+            "Network": r.task.title,
+            "Samples": f"{s['num_train']:,} + {s['num_validation']:,} + {s['num_test']:,}",
+            "Epochs": str(s["epochs"]),
+            "Best epoch": str(s["best_epoch"]),
+            "Loss": f"{s['loss']:.4f} {LOSS_UNITS[r.task.loss]}",
+            "Baseline": f"{s['baseline_loss']:.4f}",
+            "Ridge": f"{s['ridge_loss']:.4f}",
+            "Floor": f"{s['floor_loss']:.4f}" if "floor_loss" in s else "unknown",
+            "Skill": f"{fixed(s['skill'])}{stateful}",
+            "Primary metric": f"{metric.replace('_', ' ').replace('r2', 'R²')} {fixed(s[metric])}",
+            "Parity": f"{s['parity_error']:.1e}",
+            "Parameters": f"{s['num_parameters']:,}",
+        })  # fmt: skip
+    return markdown_table(rows)
 
 
-def row(task: Task, source: str, scores: Mapping[str, float]) -> dict[str, str]:
-    """One line of the table."""
-    return {
-        "Network": task.title,
-        "Data": source,
-        "Samples": f"{scores['num_train']:,} + {scores['num_validation']:,} + {scores['num_test']:,}",
-        "Epochs": str(scores["epochs"]),
-        "Best": str(scores["best_epoch"]),
-        "Loss": f"{scores['loss']:.4f} {LOSS_UNITS[task.loss]}",
-        "Baseline": f"{scores['baseline_loss']:.4f}",
-        "Ridge": f"{scores['ridge_loss']:.4f}",
-        "Floor": f"{scores['floor_loss']:.4f}" if "floor_loss" in scores else "not known",
-        "Skill": f"{scores['skill']:.3f}" + (f" ({scores['stateful_skill']:.3f})" if task.is_recurrent else ""),
-        "Headline": f"{task.primary_metric.replace('_', ' ').replace('r2', 'R²')} {scores[task.primary_metric]:.3f}",
-        "Parity": f"{scores['parity_error']:.1e}",
-        "Parameters": f"{scores['num_parameters']:,}",
-    }
-
-
-def markdown(table: list[dict[str, str]]) -> str:
+def markdown_table(rows: list[dict[str, str]]) -> str:
     """A Markdown table of rows with the same keys."""
-    lines = [list(table[0]), ["---"] * len(table[0]), *(list(line.values()) for line in table)]
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def skipped_files(results: ModelResults) -> str:
+    """A list of the files that a source could not use, with the reasons."""
+    skipped, name = results.skipped, results.task.name
+    lines = [f"- {escape(file['file'])}: {escape(file['reason'])}" for file in skipped[:MAX_SKIPPED]]
+    if len(skipped) > MAX_SKIPPED:
+        lines.append(f"- and {len(skipped) - MAX_SKIPPED} more")
+    return (
+        f"\n{results.task.title}: {len(skipped)} of {results.dataset['facts']['files']:,} files were skipped "
+        f"(all in `data/datasets/{name}/dataset.json`):\n\n" + "\n".join(lines) + "\n"
+    )
+
+
+def escape(text: str) -> str:
+    """Plain text as one line of Markdown, in which nothing is markup, HTML or the start of a list."""
+    printable = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+    inline = re.sub(r"[\\`*_\[<>|~&$]", r"\\\g<0>", printable)
+    return re.sub(r"^(\d*)([-+#.)])(?=[ #]|$)", r"\1\\\2", inline)

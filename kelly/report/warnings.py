@@ -1,122 +1,122 @@
-"""What should make one doubt a result, or try something else, in plain words: one rule a function."""
+"""Warnings about results that are not reliable or could be better: one rule per function."""
 
 from collections.abc import Callable, Iterator, Mapping
 
-from kelly.evaluation.comparisons import references, significant, verdict
+from kelly.evaluation.comparisons import baseline_titles, compare_with, significant
 from kelly.export.rtneural_file import TOLERANCE
-from kelly.report.model_results import Facts
+from kelly.report.model_results import ModelResults
 
-OVERFIT = 1.2  # times the training loss: a validation loss above that says that pieces were learned by heart
-MANY_SKIPPED = 0.05  # share of a source's files
+OVERFIT_RATIO = 1.2  # of the validation loss to the training loss
+MANY_SKIPPED = 0.05  # as a fraction of a source's files
 FEW_PIECES = 30  # test pieces, below which their choice decides much
-NEAR_LIMIT = 0.1  # share of the parity error that an export may have
+PARITY_LIMIT = 0.1 * TOLERANCE
+
+Rule = Callable[[ModelResults], Iterator[str]]
 
 
-def control(facts: Facts) -> Iterator[str]:
-    """The control that takes all sense from the inputs."""
-    if facts.metadata["data"]["splitting"]["shuffle_inputs"]:
+def shuffled_inputs(r: ModelResults) -> Iterator[str]:
+    """Trained as a control."""
+    if r.metadata["data"]["splitting"]["shuffle_inputs"]:
         yield "shuffle_inputs is on: every input is paired with another's target. This is a control, not a result."
 
 
-def no_better_than_a_constant(facts: Facts) -> Iterator[str]:
-    """Skill that is not above 0."""
-    low = facts.scores.get("skill_low", facts.scores["skill"])
-    if facts.scores["skill"] <= 0:
-        yield "It is no better than the best constant: nothing was learned that holds for other pieces."
-    elif low <= 0:
-        yield "It may be no better than the best constant: the interval of its skill reaches below 0."
+def no_skill(r: ModelResults) -> Iterator[str]:
+    """Skill not above 0."""
+    if r.scores["skill"] <= 0:
+        yield "Not better than the best constant: nothing was learned that generalizes to other pieces."
+    elif r.scores.get("skill_low", r.scores["skill"]) <= 0:
+        yield "Perhaps not better than the best constant: the interval of the skill includes 0."
 
 
-def beside_references(facts: Facts) -> Iterator[str]:
-    """Simple predictors that it does not beat."""
-    for name, phrase in references(facts.task, facts.scores).items():
-        called = phrase.split(",")[0]
-        found = verdict(facts.scores, name)
-        gap = significant(abs(facts.scores[f"{name}_gap"]))
-        if found == "worse":
-            yield f"{called} does better, by {gap} of the loss: the network is not worth its cost on this data."
-        elif found == "even":
-            yield f"{called} does as well, as far as the test pieces can tell (difference {gap})."
-        elif found == "not known" and facts.scores[f"{name}_gap"] <= 0:
-            yield f"{called} does as well or better, by {gap} of the loss; too few test pieces say how sure that is."
+def weak_against_baselines(r: ModelResults) -> Iterator[str]:
+    """A baseline that is as good or better."""
+    for name, title in baseline_titles(r.task, r.scores).items():
+        outcome, gap = compare_with(r.scores, name), r.scores[f"{name}_gap"]
+        if outcome == "worse":
+            yield f"{title} is better: its loss is smaller by {significant(-gap)}."
+        elif outcome == "no difference":
+            yield f"{title} is as good: no significant difference on the test pieces (loss gap {significant(gap)})."
+        elif outcome == "unknown" and gap <= 0:
+            yield f"{title} is as good or better (loss gap {significant(gap)}); too few test pieces for an interval."
 
 
-def not_from_its_inputs(facts: Facts) -> Iterator[str]:
-    """A score that inputs of other pieces give as well."""
-    if "shuffled_loss" in facts.scores and verdict(facts.scores, "shuffled") in ("even", "worse"):
-        yield "Its score does not come from its inputs: those of other pieces do as well."
+def independent_of_inputs(r: ModelResults) -> Iterator[str]:
+    """The shuffled-input control scores as well."""
+    if "shuffled_loss" in r.scores and compare_with(r.scores, "shuffled") in ("no difference", "worse"):
+        yield "The score does not depend on the inputs: those of other pieces give the same."
 
 
-def ended_at_its_best(facts: Facts) -> Iterator[str]:
-    """A best epoch that is the last that was allowed."""
-    last, allowed = facts.history["epoch"][-1], facts.metadata["params"]["epochs"]
-    if facts.history["epoch"][facts.best_row] == last == allowed:
+def best_epoch_is_last(r: ModelResults) -> Iterator[str]:
+    """Training may have been too short."""
+    last, epochs = r.history["epoch"][-1], r.metadata["params"]["epochs"]
+    if r.history["epoch"][r.best_row] == last == epochs:
         yield (
-            f"Its best epoch is the last, {last}: more epochs may help "
-            f"(dvc exp run -S models.{facts.task.name}.epochs={2 * allowed})."
+            f"The best epoch is the last, {last}: more epochs may help "
+            f"(dvc exp run -S models.{r.task.name}.epochs={2 * epochs})."
         )
 
 
-def overfit(facts: Facts) -> Iterator[str]:
-    """A validation loss far above that of training, where it was best."""
-    train, validation = (facts.history[f"{side}_loss"][facts.best_row] for side in ("train", "val"))
-    if validation > OVERFIT * train > 0:
+def overfit(r: ModelResults) -> Iterator[str]:
+    """A validation loss far above the training loss at the best epoch."""
+    train, validation = (r.history[f"{split}_loss"][r.best_row] for split in ("train", "val"))
+    if validation > OVERFIT_RATIO * train > 0:
         yield (
-            f"At its best epoch the validation loss, {validation:.4g}, is {validation / train:.1f} times the training "
-            "loss: it learns pieces by heart. More data, weight_decay or a smaller learning_rate may help."
+            f"Overfitting: at the best epoch the validation loss, {validation:.4g}, is {validation / train:.1f} times "
+            "the training loss. More data, weight_decay or a smaller learning_rate may help."
         )
 
 
-def skipped_files(facts: Facts) -> Iterator[str]:
-    """Files that could not be used."""
-    number, files = len(facts.skipped), facts.about["facts"].get("files", 0)
-    if number > MANY_SKIPPED * files > 0:
-        yield f"{number:,} of {files:,} files were skipped, {number / files:.0%}: look at the reasons below."
+def skipped_files(r: ModelResults) -> Iterator[str]:
+    """Many files could not be used."""
+    count, files = len(r.skipped), r.dataset["facts"].get("files", 0)
+    if count > MANY_SKIPPED * files > 0:
+        yield f"{count:,} of {files:,} files were skipped ({count / files:.0%}): see the reasons below."
 
 
-def few_pieces(facts: Facts) -> Iterator[str]:
-    """Too few test pieces to trust a score."""
-    number = int(facts.scores["num_test_pieces"])
-    pieces = f"{number:,} test piece{'' if number == 1 else 's'}"
-    if "skill_low" not in facts.scores:
-        yield f"{pieces}: too few for an interval, so that any score may be chance."
-    elif number < FEW_PIECES:
-        yield f"{pieces} only: others of the same kind could give quite another score, as the interval says."
+def few_pieces(r: ModelResults) -> Iterator[str]:
+    """Too few test pieces for a reliable score."""
+    count = int(r.scores["num_test_pieces"])
+    pieces = f"{count:,} test piece{'' if count == 1 else 's'}"
+    if "skill_low" not in r.scores:
+        yield f"Only {pieces}: too few for an interval, so any score may be due to chance."
+    elif count < FEW_PIECES:
+        yield f"Only {pieces}: others could give a very different score, as the interval shows."
 
 
-def parity(facts: Facts) -> Iterator[str]:
-    """An export that computes nearly something else."""
-    error = facts.scores["parity_error"]
-    if error > NEAR_LIMIT * TOLERANCE:
+def parity(r: ModelResults) -> Iterator[str]:
+    """An export near the limit of the parity error."""
+    error = r.scores["parity_error"]
+    if error > PARITY_LIMIT:
         yield f"Parity: export and network differ by up to {error:.1e}, near the limit of {TOLERANCE:.0e}."
 
 
-def origin(facts: Facts) -> Iterator[str]:
-    """Code, data or a training that the commands do not bring back."""
-    if not facts.revision:
-        yield "The commit of its code is not known: it was made outside git."
-    elif facts.revision.endswith("-modified"):
-        yield "Its code was changed and not committed when it was exported: no commit holds what made it."
-    if facts.metadata["data"]["sha256"] != facts.about["sha256"]:
-        yield "Its data was made anew after it was trained: its scores are those of other data."
-    if facts.metadata.get("origin"):
-        yield f"It was not simply trained: {facts.metadata['origin']}."
+def origin(r: ModelResults) -> Iterator[str]:
+    """Code, data or training that the commands of the page do not reproduce."""
+    if not r.revision:
+        yield "The commit of the code is unknown: it was exported outside git."
+    elif r.revision.endswith("-modified"):
+        yield "The code had uncommitted changes at export: no commit contains it."
+    if r.metadata["data"]["sha256"] != r.dataset["sha256"]:
+        yield "The data changed after training: the scores are those of other data."
+    if r.metadata.get("origin"):
+        yield f"Not the result of a single training: {r.metadata['origin']}."
 
 
-RULES: tuple[Callable[[Facts], Iterator[str]], ...] = (
-    control, no_better_than_a_constant, not_from_its_inputs, beside_references, overfit, ended_at_its_best, few_pieces,
+# The most serious first.
+RULES: tuple[Rule, ...] = (
+    shuffled_inputs, no_skill, independent_of_inputs, weak_against_baselines, overfit, best_epoch_is_last, few_pieces,
     skipped_files, parity, origin,
 )  # fmt: skip
 
 
-def cautions(facts: Facts) -> list[str]:
-    """All that the rules say of one network, the gravest first."""
-    return [text for rule in RULES for text in rule(facts)]
+def find_warnings(results: ModelResults) -> list[str]:
+    """The warnings about one network, the most serious first."""
+    return [text for rule in RULES for text in rule(results)]
 
 
-def of_all(networks: Mapping[str, Facts]) -> list[str]:
-    """What is to be said of them process_group."""
-    revisions = {facts.revision.removesuffix("-modified") for facts in networks.values()}
+def find_shared_warnings(results: Mapping[str, ModelResults]) -> list[str]:
+    """The warnings about all networks together."""
+    revisions = {r.revision.removesuffix("-modified") for r in results.values()}
     if len(revisions) > 1:
-        return [f"The networks were made by {len(revisions)} states of the code; each section names its own."]
+        return [f"The networks come from {len(revisions)} versions of the code; each section names its own."]
     return []

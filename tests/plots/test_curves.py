@@ -1,4 +1,4 @@
-"""The curves of a run: their levels are what the references compute, and they can be read whatever the numbers are."""
+"""Training curves and their reference lines."""
 
 import json
 import math
@@ -10,60 +10,56 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 from support.small_results import HISTORY
-from support.small_runs import drawn
+from support.small_runs import random_sequences
 
 from kelly.data.dataset import Sequences
 from kelly.evaluation.baselines import constant
-from kelly.evaluation.metrics import Predicted, loss
+from kelly.evaluation.metrics import Predictions, mean_loss
 from kelly.evaluation.results import best_row, read_history
 from kelly.plots import curves
-from kelly.plots.curves import Beside
-from kelly.plots.reference_lines import beside
+from kelly.plots.curves import ReferenceLines
+from kelly.plots.reference_lines import reference_lines
 from kelly.tasks import TASKS
 from kelly.training.objectives import METRICS
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_levels_are_those_of_the_references_on_the_validation_side(name: str) -> None:
+def test_reference_lines_are_losses_and_metrics_of_the_baseline_and_the_oracle(name: str) -> None:
     task = TASKS[name]
-    whole = drawn(task, n=60, gaps=True)
-    oracle = np.random.default_rng(1).dirichlet(np.ones(task.num_outputs), whole.inputs.shape[:2]).astype(np.float32)
-    data = Sequences(whole.inputs, whole.targets, whole.groups, whole.mask, oracle=oracle)
+    random = random_sequences(task, n=60, gaps=True)
+    shape = random.inputs.shape[:2]
+    oracle = np.random.default_rng(1).dirichlet(np.ones(task.num_outputs), shape).astype(np.float32)
+    data = Sequences(random.inputs, random.targets, random.groups, random.mask, oracle=oracle)
     train, validation = data.take(np.arange(0, 40)), data.take(np.arange(40, 60))
-    found = beside(task, {"train": train, "validation": validation})
+    lines = reference_lines(task, {"train": train, "validation": validation})
     mean, best = constant(task, train, train, validation), oracle[40:].astype(np.float64)
-    assert found.baseline == pytest.approx(loss(task.loss, Predicted(validation, mean)), rel=1e-12)
-    assert found.floor == pytest.approx(loss(task.loss, Predicted(validation, best)), rel=1e-12)
-    # What the history follows: it takes logits, and either ranks them or, of a network without chances, outputs.
+    assert lines.baseline_loss == pytest.approx(mean_loss(task.loss, Predictions(validation, mean)), rel=1e-12)
+    assert lines.floor_loss == pytest.approx(mean_loss(task.loss, Predictions(validation, best)), rel=1e-12)
+    # The metric of a history takes logits, but ranks them (or, for outputs that are not probabilities, uses them).
     metric = METRICS[task.metric]
     arrays = (mean.astype(np.float32), validation.targets, validation.mask)
     sums = metric.sums(*(torch.from_numpy(np.array(a)) for a in arrays))
-    assert found.metric == pytest.approx(metric.value(sums), rel=1e-6, abs=1e-6)
+    assert lines.baseline_metric == pytest.approx(metric.compute(sums), rel=1e-6, abs=1e-6)
 
 
-def test_data_without_a_stated_law_has_no_floor() -> None:
+def test_data_without_an_oracle_has_no_floor() -> None:
     task = TASKS["harmonypredictor"]
-    assert beside(task, dict.fromkeys(("train", "validation"), drawn(task))).floor is None
+    assert reference_lines(task, dict.fromkeys(("train", "validation"), random_sequences(task))).floor_loss is None
 
 
-@pytest.mark.parametrize(
-    ("last", "said"),
-    [
-        (50, "reached its last epoch, 50"),
-        (40, "stopped early after epoch 40 of 50: 10 epochs without progress"),
-    ],
-)
-def test_the_picture_says_how_the_run_ended(last: int, said: str) -> None:
-    assert curves.ending(last, 50, 10) == said
+@pytest.mark.parametrize(("last", "expected"), [(50, "last epoch, 50"), (40, "stopped early after epoch 40 of 50")])
+def test_the_subtitle_contains_why_training_ended(last: int, expected: str) -> None:
+    assert expected in curves.stop_reason(last, 50, 10)
 
 
-def axes_of(kind: str, levels: dict[str, float], **changes: list[Any]) -> tuple[Axes, list[str]]:
-    figure = curves.curves(HISTORY | changes, kind, "loss", levels)
+def plot(kind: str, lines: dict[str, float], **history: list[Any]) -> tuple[Axes, list[str]]:
+    """The axes and the legend of the curves of a history, some columns replaced."""
+    figure = curves.curves(HISTORY | history, kind, "loss", lines)
     return figure.axes[0], [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_baseline_and_floor_are_drawn_and_named_with_the_side_they_hold_for() -> None:
-    _, labels = axes_of("loss", {"baseline": 0.6, "floor": 0.25})
+def test_the_legend_lists_best_epoch_baseline_and_floor() -> None:
+    _, labels = plot("loss", {"baseline": 0.6, "floor": 0.25})
     assert labels == [
         "train",
         "validation",
@@ -73,22 +69,22 @@ def test_baseline_and_floor_are_drawn_and_named_with_the_side_they_hold_for() ->
     ]
 
 
-def test_losses_far_apart_get_a_logarithmic_axis_in_which_all_are_seen() -> None:
-    axes, _ = axes_of("loss", {"baseline": 5.0, "floor": 0.01})
+def test_losses_far_apart_get_a_logarithmic_axis_with_all_in_view() -> None:
+    axes, _ = plot("loss", {"baseline": 5.0, "floor": 0.01})
     assert axes.get_yscale() == "log"
     low, high = axes.get_ylim()
     assert low < 0.01 < 5.0 < high
-    assert axes_of("loss", {"baseline": 0.6}, train_loss=[0.5, 0.4, 0.4, 0.4])[0].get_yscale() == "linear"
+    assert plot("loss", {"baseline": 0.6}, train_loss=[0.5, 0.4, 0.4, 0.4])[0].get_yscale() == "linear"
 
 
-def test_a_level_that_would_press_the_curves_flat_is_told_and_not_drawn() -> None:
+def test_a_line_that_would_flatten_the_curves_is_only_in_the_legend() -> None:
     flat = [0.900, 0.901, 0.902, 0.901]
-    axes, labels = axes_of("metric", {"baseline": 0.1}, train_metric=flat, val_metric=flat)
+    axes, labels = plot("metric", {"baseline": 0.1}, train_metric=flat, val_metric=flat)
     assert labels[-1] == "baseline (best constant, validation): 0.1, not in view"
     assert axes.get_ylim()[0] > 0.85
 
 
-def test_a_history_that_diverged_is_read_with_gaps(tmp_path: Path) -> None:
+def test_a_history_that_diverged_contains_nan(tmp_path: Path) -> None:
     path = tmp_path / "history.json"
     path.write_text(json.dumps(HISTORY | {"val_loss": [0.5, None, 0.3, None]}))
     history = read_history(path)
@@ -98,7 +94,7 @@ def test_a_history_that_diverged_is_read_with_gaps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "history",
     [
         {"train_metric": [-3.0, -0.5, 0.1, 0.2]},
         {"train_loss": [math.nan, 0.3, 0.2, 0.1], "val_metric": [math.nan, 0.1, 0.2, 0.3]},
@@ -108,10 +104,10 @@ def test_a_history_that_diverged_is_read_with_gaps(tmp_path: Path) -> None:
         {"train_loss": [0.0] * 4, "val_loss": [0.0] * 4},
     ],
 )
-def test_runs_of_any_kind_are_drawn(changes: dict[str, list[Any]], tmp_path: Path) -> None:
-    known = Beside(0.6, 0.25, -0.01)
-    task = TASKS["groovepredictor"]
-    curves.training_curves(task, HISTORY | changes, tmp_path, {"epochs": 4, "early_stopping_patience": 2}, known)
+def test_any_history_is_plotted(history: dict[str, list[Any]], tmp_path: Path) -> None:
+    training = {"epochs": 4, "early_stopping_patience": 2}
+    lines = ReferenceLines(baseline_loss=0.6, floor_loss=0.25, baseline_metric=-0.01)
+    curves.plot_curves(TASKS["groovepredictor"], HISTORY | history, tmp_path, training, lines)
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"groovepredictor_{kind}.{ending}" for kind in ("loss", "metric") for ending in ("png", "svg")
+        f"groovepredictor_{kind}.{suffix}" for kind in ("loss", "metric") for suffix in ("png", "svg")
     }

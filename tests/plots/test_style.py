@@ -1,4 +1,4 @@
-"""The style of the pictures: files that come out the same, and SVGs that take the inks of the page they stand on."""
+"""The style of plots: reproducible files, and SVGs in the colours of the page that contains them."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -13,27 +13,27 @@ from kelly.plots import style
 from kelly.plots.labels import hundredths
 
 
-def drawn(name: str = "one") -> Figure:
+def small_figure(label: str = "one") -> Figure:
     figure = style.figure(4, 3)
-    figure.set_label(name)
+    figure.set_label(label)
     axes = figure.subplots()
     axes.plot([1, 2], [3, 4], color=style.BLUE, label="a line & <more>")
     axes.pcolormesh(np.eye(30), cmap=style.SHADES, rasterized=True)
-    axes.text(1, 1, "as it is")
+    axes.text(1, 1, "a text")
     axes.legend()
     style.grid(axes, "both")
-    style.title(figure, "what is seen", "and more of it")
+    style.title(figure, "the title", "the subtitle")
     return figure
 
 
 def test_an_svg_is_well_formed_and_keeps_its_text_as_text() -> None:
-    root = ET.fromstring(style.svg(drawn()))
+    root = ET.fromstring(style.svg(small_figure()))
     texts = {"".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")}
-    assert {"a line & <more>", "as it is", "what is seen", "and more of it"} <= texts
+    assert {"a line & <more>", "a text", "the title", "the subtitle"} <= texts
 
 
-def test_all_inks_of_an_svg_are_variables_of_the_page() -> None:
-    text = style.svg(drawn())
+def test_all_colours_of_an_svg_are_variables_of_the_page() -> None:
+    text = style.svg(small_figure())
     assert text.startswith('<svg style="fill: var(--ink, #222222)"')
     colours = set(re.findall(r"(?<!, )#[0-9a-f]{3,6}\b(?![-\w])", re.sub(r'(href|xlink:href|id)="[^"]*"', "", text)))
     assert colours == set()
@@ -41,30 +41,30 @@ def test_all_inks_of_an_svg_are_variables_of_the_page() -> None:
     assert {"ink", "quiet", "faint", "paper", "blue"} <= set(re.findall(r"var\(--(\w+),", text))
 
 
-def test_the_page_sets_every_ink_for_light_dark_and_print(project: Path) -> None:
+def test_the_page_defines_every_colour_for_light_dark_and_print(project: Path) -> None:
     sheet = (project / "kelly/report/page.css").read_text()
     for name in style.VARIABLES.values():
         assert len(re.findall(rf"--{name}: #", sheet)) == 3, name
 
 
-def test_two_svgs_of_one_page_share_no_names() -> None:
-    first, second = (set(re.findall(r'\bid="([^"]+)"', style.svg(drawn(name)))) for name in ("one", "two"))
+def test_two_svgs_on_one_page_share_no_ids() -> None:
+    first, second = (set(re.findall(r'\bid="([^"]+)"', style.svg(small_figure(name)))) for name in ("one", "two"))
     assert first
     assert not first & second
-    text = style.svg(drawn())
+    text = style.svg(small_figure())
     used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', text))
     assert used <= set(re.findall(r'\bid="([^"]+)"', text))
 
 
-def test_dense_parts_of_an_svg_are_dots_and_not_thousands_of_paths() -> None:
-    text = style.svg(drawn())
+def test_dense_parts_of_an_svg_are_images_and_not_thousands_of_paths() -> None:
+    text = style.svg(small_figure())
     assert "data:image/png;base64," in text
     assert len(text) < 40_000
 
 
-def test_the_same_picture_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_plot_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
-        style.save_both(drawn(), tmp_path / name)
+        style.save_both(small_figure(), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     with Image.open(tmp_path / "a.png") as image:
@@ -72,24 +72,24 @@ def test_the_same_picture_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["normal", "protan", "deutan", "tritan"])
-def test_lines_of_a_picture_can_be_told_apart_by_brightness_or_with_any_colour_vision(kind: str) -> None:
-    # Viénot, Brettel & Mollon 1999 for protan and deutan; the same by copying the blue's neighbour for tritan.
-    loss = {
+def test_colours_differ_with_any_colour_vision(kind: str) -> None:
+    # Viénot, Brettel & Mollon 1999 for protan and deutan; for tritan blue equals green.
+    matrix = {
         "normal": np.eye(3),
         "protan": np.array([[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]]),
         "deutan": np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]]),
         "tritan": np.array([[1, 0.14461, -0.14461], [0, 0.85924, 0.14076], [0, 0.85924, 0.14076]]),
     }[kind]
-    inks = [style.INK, style.QUIET, *style.SERIES]
-    seen = [np.clip(loss @ linear(ink), 0, 1) ** (1 / 2.2) for ink in inks]
-    for i, one in enumerate(seen):
-        for j in range(i):
-            assert np.linalg.norm(one - seen[j]) > 0.11, (inks[i], inks[j])
+    colours = [style.INK, style.QUIET, *style.SERIES]
+    perceived = [np.clip(matrix @ linear(ink), 0, 1) ** (1 / 2.2) for ink in colours]
+    for i, first in enumerate(perceived):
+        for j, second in enumerate(perceived[:i]):
+            assert np.linalg.norm(first - second) > 0.11, (colours[i], colours[j])
 
 
 def linear(ink: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     return (np.array([int(ink[k : k + 2], 16) for k in (1, 3, 5)]) / 255) ** 2.2
 
 
-def test_a_share_has_no_sign_before_nothing() -> None:
+def test_zero_has_no_minus_sign() -> None:
     assert [hundredths(value) for value in (-0.001, 0.404, -0.5)] == ["0.00", "0.40", "−0.50"]

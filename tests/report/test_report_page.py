@@ -1,15 +1,13 @@
-"""The page of the results: what stands on it, that names of files cannot change it, and that it comes out the same."""
+"""report.html: its structure, reproducibility, and robustness against names of files and missing values."""
 
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.small_results import facts, write
+from support.small_results import all_results, small_page, small_results, with_metadata
 
-from kelly.report.model_results import Facts
 from kelly.report.page import bar, number, strong, write_page
 from kelly.runtime.errors import KellyError
 from kelly.tasks import TASKS
@@ -18,7 +16,7 @@ VOID = {"meta", "br", "rect", "path", "link", "img"}
 
 
 class Structure(HTMLParser):
-    """Headings, ids and links of a page; closed tags are checked."""
+    """Headings, ids, links and external resources of a page; asserts that tags are closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -26,20 +24,20 @@ class Structure(HTMLParser):
         self.headings: list[int] = []
         self.ids: list[str] = []
         self.links: list[str] = []
-        self.sources: list[str] = []
+        self.resources: list[str] = []
         self.feed(text)
         self.close()
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        values = {name: value or "" for name, value in attrs}
         if tag not in VOID:
             self.open.append(tag)
         if re.fullmatch(r"h[1-6]", tag):
             self.headings.append(int(tag[1]))
-        self.ids += [given["id"]] if "id" in given else []
-        self.links += [given["href"]] if tag == "a" else []
-        self.sources += [given[name] for name in ("src", "srcset", "data") if name in given]
+        self.ids += [values["id"]] if "id" in values else []
+        self.links += [values["href"]] if tag == "a" else []
+        self.resources += [values[name] for name in ("src", "srcset", "data") if name in values]
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         pass
@@ -49,25 +47,8 @@ class Structure(HTMLParser):
             assert self.open.pop() == tag
 
 
-def written(folder: Path, changes: dict[str, Facts] | None = None) -> str:
-    """The page of made-up results, some networks otherwise."""
-    networks = {name: facts(name) for name in TASKS} | (changes or {})
-    write(folder, networks)
-    write_page(
-        folder / "metrics", folder / "trained_models",
-        {name: found.metadata for name, found in networks.items()},
-        {name: found.about for name, found in networks.items()},
-    )  # fmt: skip
-    return (folder / "metrics/report.html").read_text()
-
-
-def with_facts(name: str, **more: Any) -> Facts:
-    whole = facts(name)
-    return replace(whole, about={**whole.about, "facts": {**whole.about["facts"], **more}})
-
-
-def test_all_networks_stand_on_the_page_with_ordered_headings(tmp_path: Path) -> None:
-    page = Structure(written(tmp_path))
+def test_the_page_has_a_section_per_network_ordered_headings_and_valid_links(tmp_path: Path) -> None:
+    page = Structure(small_page(tmp_path))
     assert page.headings.count(1) == 1
     assert page.headings[0] == 1
     assert all(later - earlier <= 1 for earlier, later in zip(page.headings, page.headings[1:], strict=False))
@@ -76,95 +57,66 @@ def test_all_networks_stand_on_the_page_with_ordered_headings(tmp_path: Path) ->
     assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
 
 
-def test_the_page_takes_nothing_from_a_network(tmp_path: Path) -> None:
-    text = written(tmp_path)
-    assert Structure(text).sources == []
+def test_the_page_is_self_contained_and_reproducible(tmp_path: Path) -> None:
+    text = small_page(tmp_path / "a")
+    assert Structure(text).resources == []
     assert not re.search(r"https?://(?!www\.w3\.org)", text)
     assert "<script" not in text
     assert "@import" not in text
+    assert text == small_page(tmp_path / "b")
 
 
-def test_the_same_results_give_the_same_page(tmp_path: Path) -> None:
-    assert written(tmp_path / "a") == written(tmp_path / "b")
-
-
-def test_names_of_files_and_reasons_cannot_change_the_page(tmp_path: Path) -> None:
+def test_names_and_reasons_are_escaped(tmp_path: Path) -> None:
     bad = "<script>alert(1)</script>&\"'"
     skipped = [{"file": f"{i}{bad}.mid", "reason": f"no {bad}"} for i in range(8)]
-    found = with_facts("melodytransformer", files=100, skipped=skipped, note=bad)
-    settings = replace(
-        found, about={**found.about, "settings": {"path": bad}}, metadata={**found.metadata, "origin": bad}
-    )
-    text = written(tmp_path, {"melodytransformer": settings})
+    results = with_metadata(small_results("melodytransformer", files=100, skipped=skipped, note=bad), origin=bad)
+    text = small_page(tmp_path, replace(results, dataset={**results.dataset, "settings": {"path": bad}}))
     assert "<script" not in text
     assert "0&lt;script&gt;alert(1)&lt;/script&gt;" in text
     Structure(text)
 
 
-def test_skipped_files_are_counted_and_the_rest_is_asked_for(tmp_path: Path) -> None:
+def test_skipped_files_are_counted_and_most_are_folded_away(tmp_path: Path) -> None:
     skipped = [{"file": f"{i}.mid", "reason": "no notes"} for i in range(8)]
-    text = written(tmp_path, {"melodytransformer": with_facts("melodytransformer", files=1_000, skipped=skipped)})
+    text = small_page(tmp_path, small_results("melodytransformer", files=1_000, skipped=skipped))
     assert "8 of 1,000 files were skipped" in text
     assert "3 more skipped files of MelodyTransformer" in text
     assert "7.mid" in text
 
 
-def test_warnings_stand_at_the_top_and_in_the_section(tmp_path: Path) -> None:
-    text = written(tmp_path, {"dynamicsengine": facts("dynamicsengine", {"num_test_pieces": 12})})
-    assert text.count("12 test pieces only") == 2
-    assert text.index("12 test pieces only") < text.index('id="summary"')
-    assert "Nothing is conspicuous" in written(tmp_path)
+def test_warnings_are_at_the_top_and_in_the_section(tmp_path: Path) -> None:
+    text = small_page(tmp_path, small_results("dynamicsengine", {"num_test_pieces": 12}))
+    assert text.count("Only 12 test pieces") == 2
+    assert text.index("Only 12 test pieces") < text.index('id="summary"')
+    assert "Only" not in small_page(tmp_path)
 
 
-def test_commands_of_all_and_of_each_are_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # where git knows nothing of the commit
-    text = written(tmp_path)
+def test_the_page_has_commands_for_each_network_and_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where git does not know the commit
+    text = small_page(tmp_path)
     assert text.count("git checkout 0123456789abcdef") == len(TASKS) + 1
     assert text.count("dvc exp run -S ") == len(TASKS) + 1
     assert "evaluate@melodytransformer" in text
 
 
-@pytest.mark.parametrize(
-    ("path", "content", "said"),
-    [
-        ("metrics/groovepredictor.json", "[]", "score it first: dvc repro evaluate@groovepredictor"),
-        ("trained_models/history/groovepredictor_history.json", '{"epoch": []}', "is not a history"),
-        (
-            "trained_models/plots/groovepredictor_loss.svg",
-            None,
-            "draw it again: dvc repro -f -s evaluate@groovepredictor",
-        ),
-    ],
-)
-def test_what_is_missing_is_told(path: str, content: str | None, said: str, tmp_path: Path) -> None:
-    written(tmp_path)
-    if content is None:
-        (tmp_path / path).unlink()
-    else:
-        (tmp_path / path).write_text(content)
-    networks = {name: facts(name) for name in TASKS}
-    with pytest.raises(KellyError, match=said):
-        write_page(
-            tmp_path / "metrics", tmp_path / "trained_models",
-            {name: found.metadata for name, found in networks.items()},
-            {name: found.about for name, found in networks.items()},
-        )  # fmt: skip
+def test_a_missing_plot_is_an_error(tmp_path: Path) -> None:
+    small_page(tmp_path)
+    (tmp_path / "plots/groovepredictor_loss.svg").unlink()
+    with pytest.raises(KellyError, match=r"groovepredictor_loss\.svg .* dvc repro -f -s evaluate@groovepredictor"):
+        write_page(tmp_path, all_results(), tmp_path / "plots")
 
 
-@pytest.mark.parametrize(
-    "key", ["code", "torch_version", "file", "sha256", "params", "data", "loss", "ridge_loss", "num_train"]
-)
-def test_what_an_export_or_its_scores_do_not_tell_is_told(key: str, tmp_path: Path) -> None:
-    whole = facts("groovepredictor")
-    cut: dict[str, Any] = {
-        name: {k: v for k, v in getattr(whole, name).items() if k != key} for name in ("metadata", "scores")
-    }
-    assert any(len(cut[name]) < len(getattr(whole, name)) for name in cut)
-    with pytest.raises(KellyError, match=f"lack what the page tells .*{key}.*; export and score the networks again"):
-        written(tmp_path, {"groovepredictor": replace(whole, **cut)})
+@pytest.mark.parametrize("key", ["code", "torch_version", "file", "sha256", "params", "data", "loss", "num_train"])
+def test_a_missing_value_is_an_error(key: str, tmp_path: Path) -> None:
+    results = small_results()
+    metadata, scores = (
+        {name: value for name, value in values.items() if name != key} for values in (results.metadata, results.scores)
+    )
+    with pytest.raises(KellyError, match=f"{key}.*dvc repro -f -s export evaluate report"):
+        small_page(tmp_path, replace(results, metadata=metadata, scores=scores))
 
 
-def test_the_interval_lies_where_the_skill_says() -> None:
+def test_the_bar_shows_skill_interval_and_zero_in_per_cent() -> None:
     assert bar({"skill": 0.5, "skill_low": 0.25, "skill_high": 0.75}, 0.0) == {
         "zero": 0.0, "skill": 50.0, "low": 25.0, "width": 50.0
     }  # fmt: skip
@@ -175,9 +127,9 @@ def test_the_interval_lies_where_the_skill_says() -> None:
     ("value", "expected"),
     [(12_500, "12,500"), (-0.12345678, "−0.1235"), (True, "true"), (None, "null"), (["a", 1], "a, 1"), (3e-9, "3e−09")],
 )
-def test_numbers_are_written_for_people(value: object, expected: str) -> None:
+def test_numbers_are_readable(value: object, expected: str) -> None:
     assert number(value) == expected
 
 
-def test_emphasis_of_a_verdict_is_kept_and_all_else_escaped() -> None:
+def test_emphasis_is_kept_and_all_else_escaped() -> None:
     assert strong("**A** <b>\n") == "<strong>A</strong> &lt;b&gt;"

@@ -1,14 +1,16 @@
-"""Results of five networks as the pipeline leaves them, made up: for what tells of results."""
+"""Made-up results of five networks, as the pipeline leaves them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-import orjson
 from support.small_runs import settings
 
 from kelly.export.contract import CONTRACTS
-from kelly.report.model_results import Facts
+from kelly.report.model_results import ModelResults
+from kelly.report.page import write_page
 from kelly.tasks import TASKS
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -51,42 +53,49 @@ TRAINING = settings(
     seed=42, epochs=50, batch_size=64, learning_rate=0.001, early_stopping_min_delta=0.001,
     early_stopping_min_delta_mode="rel",
 ).model_dump()  # fmt: skip
+SVGS = tuple(f"{name}_{kind}.svg" for name in TASKS for kind in ("loss", "metric", "predictions"))
 
 
-def facts(name: str = "groovepredictor", scores: Mapping[str, float | None] = MappingProxyType({})) -> Facts:
-    """Those of one network, with some scores otherwise; None: without one."""
+def small_results(
+    name: str = "groovepredictor", scores: Mapping[str, float | None] = MappingProxyType({}), **facts: Any
+) -> ModelResults:
+    """The results of one network. scores: those that differ, None: absent; facts: more of its data set's."""
     task = TASKS[name]
-    settings = {"num_sequences": 12500, "seed": 42}
-    if task.is_recurrent:
-        settings["num_frames"] = 8
-    about = {
-        "model": name, "source": "synthetic", "settings": settings, "num_sequences": 1_000, "num_frames": 1,
-        "num_pieces": 1_000, "sha256": "0" * 64, "facts": {"unit": "one frame is one bar"},
+    source_settings = {"num_sequences": 12500, "seed": 42} | ({"num_frames": 8} if task.is_recurrent else {})
+    dataset = {
+        "model": name, "source": "synthetic", "settings": source_settings, "num_sequences": 1_000, "num_frames": 1,
+        "num_pieces": 1_000, "sha256": "0" * 64, "facts": {"unit": "one frame is one bar", **facts},
     }  # fmt: skip
+    data = {"source": "synthetic", "settings": source_settings, "splitting": dict(SPLITTING), "sha256": "0" * 64}
     metadata = {
         "file": f"{name}.json",
         "sha256": "f" * 64,
         "params": dict(TRAINING),
-        "data": {"source": "synthetic", "settings": settings, "splitting": dict(SPLITTING), "sha256": "0" * 64},
+        "data": data,
         "code": "abc",
         "torch_version": "2",
         "revision": REVISION,
-        **CONTRACTS[task.name](settings),
+        **CONTRACTS[task.name](source_settings),
     }
     changed = {key: value for key, value in {**SCORES, task.primary_metric: 0.9, **scores}.items() if value is not None}
-    return Facts(task, changed, about, metadata, HISTORY)
+    return ModelResults(task, changed, dataset, metadata, HISTORY)
 
 
-def write(folder: Path, networks: dict[str, Facts]) -> None:
-    """What of them lies in files, below `folder`: metrics/, trained_models/history and, empty, /plots."""
-    for name, found in networks.items():
-        for path, content in (
-            (f"metrics/{name}.json", orjson.dumps({name: found.scores})),
-            (f"trained_models/history/{name}_history.json", orjson.dumps(found.history)),
-            *(
-                (f"trained_models/plots/{name}_{kind}.svg", b"<svg></svg>")
-                for kind in ("loss", "metric", "predictions")
-            ),
-        ):
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
+def with_metadata(results: ModelResults, **metadata: Any) -> ModelResults:
+    """The same results with some metadata replaced."""
+    return replace(results, metadata={**results.metadata, **metadata})
+
+
+def all_results(*changed: ModelResults) -> dict[str, ModelResults]:
+    """The results of all networks, some replaced."""
+    return {name: small_results(name) for name in TASKS} | {results.task.name: results for results in changed}
+
+
+def small_page(folder: Path, *changed: ModelResults) -> str:
+    """The text of a page written to `folder`, with empty plots where there are none yet."""
+    (folder / "plots").mkdir(parents=True, exist_ok=True)
+    for name in SVGS:
+        if not (folder / "plots" / name).exists():
+            (folder / "plots" / name).write_text("<svg></svg>")
+    write_page(folder, all_results(*changed), folder / "plots")
+    return (folder / "report.html").read_text()
