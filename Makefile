@@ -1,31 +1,39 @@
-# make repro: everything, from nothing to the results table.  make test: lint and all tests.  make bench: measurements.
-# All make .venv first.
+# make repro: the whole pipeline, from nothing to the results.   make test: all checks and tests, as CI runs them.
+# make check: style, types and the quick tests.                  make bench: measurements.
+# All make .venv first. For maintainers: make results writes the results table of the last run into README.md.
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+PYTEST := pytest -n logical --dist loadfile --no-loadscope-reorder  # a file stays on one core; long files do not come last
 
-.PHONY: repro test lint bench lock
+.PHONY: repro test check lint results bench lock
 
 repro: .venv/installed
 	kelly check
 	kelly repro
-	kelly results --readme README.md
+	kelly results
+
+check: lint
+	$(PYTEST) -m "not pipeline and not slow"
 
 test: lint
-	pytest -n logical --dist loadfile --no-loadscope-reorder    # a file stays on one core; the long ones are not last
+	$(PYTEST)
 
 lint: .venv/installed
 	ruff check .
 	ruff format --check .
 	mypy
 
+results: .venv/installed
+	kelly results --readme README.md
+
 # MIDI=folder measures the reading of its files as well.
 bench: .venv/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' -c requirements.lock
 	python -m benchmarks $(if $(MIDI),--midi '$(MIDI)')
 
-# The lock holds names and versions only; the build of torch (CPU, CUDA) is left to the machine, and so is its version to
-# whoever edits the lock: another one trains other bytes. Made on Linux: the fuzzer exists there only.
+# The lock holds names and versions only; the build of torch (CPU, CUDA) is left to the machine, and its version to
+# whoever edits the lock: another version trains other bytes. Made on Linux: the fuzzer exists there only.
 lock:
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check \

@@ -1,9 +1,9 @@
-"""What DVC runs, one script a stage; each takes the network's name and calls one function of `kelly`."""
+"""The stages that DVC runs: each script reads its configuration, calls one function of `kelly` and writes outputs."""
 
 import gc
 
-from kelly.runtime.console import answer_interrupts
+from kelly.runtime.console import handle_interrupts
 
-answer_interrupts()
-# Looking for garbage among what is imported takes a sixth of PyTorch's import; `run` of kelly.runtime.console begins it.
+handle_interrupts()
+# Garbage collection during imports takes a sixth of PyTorch's import time; kelly.runtime.console.run turns it on again.
 gc.disable()

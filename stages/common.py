@@ -1,4 +1,4 @@
-"""The frame of a stage: its one argument is the network's name, and it works on that network alone."""
+"""What the stages share: the network that the command line names, its lock, and the folders of the project."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from kelly.config import params
+from kelly.config.params import TaskConfig, load
 from kelly.runtime import console
 from kelly.runtime.errors import KellyError
 from kelly.runtime.locks import lock_models
@@ -15,30 +15,30 @@ TRAINED = Path("trained_models")
 METRICS = Path("metrics")
 
 
-def run(work: Callable[[params.TaskConfig], None]) -> NoReturn:
-    """Do `work` with the settings of the network that the command line names, and exit as kelly.runtime.console says."""
+def run(stage: Callable[[TaskConfig], None]) -> NoReturn:
+    """Run a stage for the network that the command line names, and exit as kelly.runtime.console.run does."""
 
     def main() -> None:
-        with claimed() as s:
-            work(s)
+        with locked_config() as config:
+            stage(config)
 
     console.run(main)
 
 
 @contextmanager
-def claimed(by_this_process: bool = True) -> Iterator[params.TaskConfig]:
-    """The settings of the network that the command line names; no other run may work on it as long as the block lasts.
+def locked_config(acquire: bool = True) -> Iterator[TaskConfig]:
+    """The configuration of the network that the command line names, locked against other runs.
 
-    by_this_process: false where another process of the same run claims it
+    acquire: False where another process of the same run has the lock
     """
-    s = settings()
-    with lock_models(TRAINED, *([s.task.name] if by_this_process else [])):
-        yield s
+    config = read_config()
+    with lock_models(TRAINED, *([config.task.name] if acquire else [])):
+        yield config
 
 
-def settings() -> params.TaskConfig:
-    """The settings of the network that the command line names. Raises KellyError where it names none."""
-    known = params.load()
-    if len(sys.argv) != 2 or sys.argv[1] not in known:
-        raise KellyError(f"found the arguments {sys.argv[1:]}, expected one network: {', '.join(known)}")
-    return known[sys.argv[1]]
+def read_config() -> TaskConfig:
+    """The configuration of the network that the command line names. Raises KellyError where it names none."""
+    configs = load()
+    if len(sys.argv) != 2 or sys.argv[1] not in configs:
+        raise KellyError(f"found the arguments {sys.argv[1:]}, expected one network: {', '.join(configs)}")
+    return configs[sys.argv[1]]

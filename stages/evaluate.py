@@ -1,38 +1,45 @@
-"""Score one exported network on its test side and draw it: `python -m stages.evaluate emotionrecognizer` → metrics/."""
+"""Score one export on its test split and plot it: `python -m stages.evaluate emotionrecognizer` → metrics/, plots/."""
 
 from kelly.config.params import TaskConfig
 from kelly.data.loading import DATA, load_splits
 from kelly.evaluation.baselines import mean_target
 from kelly.evaluation.evaluate import evaluate
-from kelly.evaluation.metrics import Predicted
+from kelly.evaluation.metrics import Predictions
 from kelly.evaluation.results import read_history, write_metrics
-from kelly.plots.curves import training_curves
+from kelly.plots.curves import plot_curves
 from kelly.plots.plot_inputs import PlotInputs
 from kelly.plots.predictions import plot_predictions
-from kelly.plots.reference_lines import beside
-from kelly.rtneural.reader import read
+from kelly.plots.reference_lines import reference_lines
+from kelly.rtneural.reader import Model, read
 from kelly.runtime.errors import KellyError
+from kelly.tasks import Task
 from stages.common import METRICS, TRAINED, run
 
 
-def main(s: TaskConfig) -> None:
+def main(config: TaskConfig) -> None:
     """Write metrics/{model}.json and trained_models/plots/{model}_{loss,metric,predictions}.png, .svg."""
-    parts = load_splits(s, DATA)
-    model = read(TRAINED / f"{s.task.name}.json")
-    if (model.num_inputs, model.num_outputs) != (s.task.num_inputs, s.task.num_outputs):
-        found, expected = (f"{n} inputs and {m} outputs" for n, m in (
-            (model.num_inputs, model.num_outputs), (s.task.num_inputs, s.task.num_outputs)))  # fmt: skip
-        raise KellyError(f"{s.task.name}.json has {found}, expected {expected}; export it again")
-    predicted = Predicted(parts["test"], model.run(parts["test"].inputs))
-    scores = evaluate(s.task, model.run, parts, predicted.outputs)
-    history = read_history(TRAINED / "history" / f"{s.task.name}_history.json")
-    write_metrics(METRICS, s.task, scores, model.metadata, len(history["epoch"]))
-    training_curves(s.task, history, TRAINED / "plots", model.metadata["params"], beside(s.task, parts))
-    constant = mean_target(s.task, parts["train"])
-    drawn = PlotInputs(s.task.title, predicted, constant, model.run, model.metadata)
-    plot_predictions(s.task, drawn, TRAINED / "plots")
+    task, plots = config.task, TRAINED / "plots"
+    splits, model = load_splits(config, DATA), read_export(config.task)
+    predictions = Predictions(splits["test"], model.run(splits["test"].inputs))
+    scores = evaluate(task, model.run, splits, predictions.outputs)
+    history = read_history(TRAINED / "history" / f"{task.name}_history.json")
+    write_metrics(METRICS, task, scores, model.metadata, len(history["epoch"]))
+    plot_curves(task, history, plots, model.metadata["params"], reference_lines(task, splits))
+    constant = mean_target(task, splits["train"])
+    plot_predictions(task, PlotInputs(task.title, predictions, constant, model.run, model.metadata), plots)
     loss, baseline = scores["loss"], scores["baseline_loss"]
-    print(f"{s.task.title}: loss {loss:.4f}, baseline {baseline:.4f}, skill {scores['skill']:.3f}")
+    print(f"{task.title}: loss {loss:.4f}, baseline {baseline:.4f}, skill {scores['skill']:.3f}")
+
+
+def read_export(task: Task) -> Model:
+    """The exported network. Raises KellyError where its width is not the task's."""
+    model = read(TRAINED / f"{task.name}.json")
+    if (model.num_inputs, model.num_outputs) != (task.num_inputs, task.num_outputs):
+        raise KellyError(
+            f"{task.name}.json has {model.num_inputs} inputs and {model.num_outputs} outputs, expected "
+            f"{task.num_inputs} inputs and {task.num_outputs} outputs; export it again"
+        )
+    return model
 
 
 if __name__ == "__main__":

@@ -2,16 +2,15 @@
 
 from kelly.config.params import TaskConfig
 from kelly.data.loading import DATA, load_splits
-from kelly.export.export_model import release
+from kelly.export.export_model import export_model
 from stages.common import TRAINED, run
 
 
-def main(s: TaskConfig) -> None:
+def main(config: TaskConfig) -> None:
     """Write trained_models/{model}.json."""
-    parts = load_splits(s, DATA)
-    model = release(s.task, TRAINED, parts)
+    model = export_model(config.task, TRAINED, load_splits(config, DATA))
     parity_error = model.metadata["parity_error"]
-    print(f"{s.task.title}: {model.num_parameters:,} parameters, proven to {parity_error:.1e}")
+    print(f"{config.task.title}: {model.num_parameters:,} parameters, parity error {parity_error:.1e}")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,16 @@
-"""Read or draw the data of one network: `python -m stages.generate emotionrecognizer` → data/datasets/."""
+"""Generate or read the data of one network: `python -m stages.generate emotionrecognizer` → data/datasets/."""
 
 from kelly.config.params import TaskConfig
-from kelly.data.loading import DATA, datasets_folder
-from kelly.sources.extraction.workers import workers
-from kelly.sources.generate import generate
+from kelly.data.loading import DATA
+from kelly.sources.generate import generate_data
 from stages.common import run
 
 
-def main(s: TaskConfig) -> None:
+def main(config: TaskConfig) -> None:
     """Write data/datasets/{model}/."""
-    with workers(s.extraction.num_workers, s.extraction.dask):
-        dataset = generate(s.task, s.source, s.data, datasets_folder(DATA, s.task.name))
+    dataset = generate_data(config, DATA)
     n, num_frames, _ = dataset.sequences.inputs.shape
-    print(f"{s.task.title}: {n} sequences of {num_frames} frames from {s.source}")
+    print(f"{config.task.title}: {n} sequences of {num_frames} frames from {config.source}")
 
 
 if __name__ == "__main__":

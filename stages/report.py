@@ -1,20 +1,25 @@
-"""Put the results of all networks on one page: `python -m stages.report` → metrics/report.md, .html, registry.json."""
+"""Collect the results of all networks: `python -m stages.report` → metrics/report.md, report.html, registry.json."""
 
 from kelly.data.dataset import read_metadata
 from kelly.data.loading import DATA, datasets_folder
+from kelly.evaluation.results import read_metrics
 from kelly.export.registry import write_registry
+from kelly.report.model_results import collect_results
 from kelly.report.page import write_page
 from kelly.report.table import write_report
 from kelly.runtime.console import run
+from kelly.tasks import TASKS
 from stages.common import METRICS, TRAINED
 
 
 def main() -> None:
     """Write trained_models/registry.json, metrics/report.md and metrics/report.html."""
-    models = write_registry(TRAINED)
-    data = {name: read_metadata(datasets_folder(DATA, name)) for name in models}
-    write_report(METRICS, data)
-    write_page(METRICS, TRAINED, models, data)
+    scores = {name: read_metrics(METRICS, name) for name in TASKS}
+    models = write_registry(TRAINED, scores=scores)
+    datasets = {name: read_metadata(datasets_folder(DATA, name)) for name in TASKS}
+    results = collect_results(scores, models, datasets, TRAINED / "history")
+    write_report(METRICS, results)
+    write_page(METRICS, results, TRAINED / "plots")
 
 
 if __name__ == "__main__":

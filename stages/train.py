@@ -1,24 +1,26 @@
 """Train one network: `python -m stages.train emotionrecognizer` → trained_models/{checkpoints,history}/.
 
-A run that was killed goes on where it was, if its settings and data are still the same. Several processes train one
-network process_group: `torchrun --nproc-per-node=2 -m stages.train emotionrecognizer`.
+A run that was killed resumes, if its settings, data and code are still the same. Several processes train one network
+together: `torchrun --nproc-per-node=2 -m stages.train emotionrecognizer`.
 """
 
 from kelly.data.loading import DATA, open_splits
 from kelly.runtime.console import run
-from kelly.training.distributed import joined
+from kelly.training.distributed import init_process_group
+from kelly.training.options import RunOptions
 from kelly.training.train_model import train_model
-from stages.common import TRAINED, claimed
+from stages.common import TRAINED, locked_config
 
 
 def main() -> None:
     """Write checkpoints and history of one network."""
-    with joined() as process_group, claimed(process_group.is_main_process) as s:
-        sides, about = open_splits(s, DATA)
-        train_model(s.task, s.training, sides, about, TRAINED, resume="unfinished", process_group=process_group)
-        if process_group.size > 1:
-            print(f"DVC does not know of this, and would train again: dvc commit --force train@{s.task.name}")
+    with init_process_group() as group, locked_config(group.is_main_process) as config:
+        task, (views, fingerprint) = config.task, open_splits(config, DATA)
+        options = RunOptions(process_group=group)
+        train_model(task, config.training, views, fingerprint, TRAINED, resume="unfinished", run=options)
+        if group.world_size > 1:
+            print(f"DVC did not run this and would train again; record it: dvc commit --force train@{task.name}")
 
 
 if __name__ == "__main__":
-    run(main, several=True)
+    run(main, distributed=True)

@@ -1,12 +1,15 @@
-"""What tests share: the project's folder and small settings."""
+"""Fixtures: the project's folder, a browser, and a clone in which the whole pipeline ran once."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from playwright.sync_api import Browser
 from support.browser import chromium
+from support.clone import SMALL, Clone
 
 PROJECT = Path(__file__).parents[1]
 
@@ -26,3 +29,30 @@ def browser() -> Iterator[Browser]:
     """Chromium, for the tests of one file."""
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def finished_clone(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[Path], Clone]:
+    """Copies of a clone with small settings in which `kelly repro` ran and was committed; once per test run.
+
+    What that run printed is in `kelly-repro.log` beside the copied folder, `template`.
+    """
+    root = tmp_path_factory.getbasetemp()
+    shared = (root if worker_id == "master" else root.parent) / "pipeline"
+    shared.mkdir(exist_ok=True)
+    with FileLock(shared / "lock"):
+        if not (shared / "kelly-repro.log").exists():
+            (shared / "template").mkdir()
+            clone = Clone(PROJECT, shared / "template", SMALL)
+            printed = clone.run("kelly", "repro", "--jobs", "2")
+            clone.commit()
+            (shared / "kelly-repro.log").write_text(printed)
+
+    def copy(folder: Path) -> Clone:
+        # Of DVC's own files the cache is needed; its database of file times would be of the template's.
+        ignore = shutil.ignore_patterns("__pycache__", "tmp", ".locks")
+        shutil.copytree(shared / "template", folder, dirs_exist_ok=True, symlinks=True, ignore=ignore)
+        return Clone.at(folder)
+
+    copy.log = shared / "kelly-repro.log"  # type: ignore[attr-defined]
+    return copy

@@ -1,4 +1,4 @@
-"""`python evaluate_models.py`: score the best checkpoints of a folder on the test side that they never saw."""
+"""`python evaluate_models.py`: score the best checkpoints of a folder on their test splits."""
 
 import argparse
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from kelly.config import params
-from kelly.data import splits
 from kelly.data.dataset import Dataset, Sequences, hash_arrays, read_metadata
 from kelly.data.loading import DATA, datasets_folder, load_with_indices
+from kelly.data.splits import split_dataset
 from kelly.evaluation.evaluate import evaluate
 from kelly.evaluation.metrics import Scores
 from kelly.export.export_model import as_function, load_best
@@ -29,94 +29,89 @@ LABELS = {"mae": "MAE", "r2": "R2", "f1": "F1 Score", "num_test_pieces": "Test P
 
 def main() -> None:
     """Run the command line."""
-    p = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="evaluate_models.py", description="Score the best checkpoints of the five networks."
     )
-    p.add_argument("--checkpoint-dir", type=folder, default=Path("./trained_models/checkpoints"), help="(%(default)s)")
-    p.add_argument("--output", "-o", type=folder, default=Path("./evaluation_results"), help="(%(default)s)")
-    p.add_argument("--device", "-d", choices=params.DEVICES, default="cpu", help="(%(default)s)")
-    arguments = p.parse_args()
-    there = [task for task in TASKS.values() if (arguments.checkpoint_dir / f"{task.name}_best.pt").exists()]
-    if not there:
+    parser.add_argument("--checkpoint-dir", type=folder, default=Path("./trained_models/checkpoints"),
+                        help="(%(default)s)")  # fmt: skip
+    parser.add_argument("--output", "-o", type=folder, default=Path("./evaluation_results"), help="(%(default)s)")
+    parser.add_argument("--device", "-d", choices=params.DEVICES, default="cpu", help="(%(default)s)")
+    args = parser.parse_args()
+    tasks = [task for task in TASKS.values() if (args.checkpoint_dir / f"{task.name}_best.pt").exists()]
+    if not tasks:
         raise KellyError(
-            f"{arguments.checkpoint_dir} holds no *_best.pt; train first, or name the folder: --checkpoint-dir DIR"
+            f"{args.checkpoint_dir} has no *_best.pt; train first, or name the folder: --checkpoint-dir DIR"
         )
-    # Both commands name their files after the networks: scores would take the place of exports.
-    if (
-        arguments.output.resolve() == arguments.checkpoint_dir.resolve().parent
-        or (arguments.output / REGISTRY).exists()
-    ):
-        raise KellyError(
-            f"--output {arguments.output} holds trained networks; choose a folder of its own for the scores"
-        )
-    with lock_models(arguments.output, "evaluation"):
-        evaluate_all(there, arguments.checkpoint_dir, arguments.output, arguments.device)
+    # Scores and exports have the same file names: scores would replace exports.
+    if args.output.resolve() == args.checkpoint_dir.resolve().parent or (args.output / REGISTRY).exists():
+        raise KellyError(f"--output {args.output} contains trained networks; choose another folder for the scores")
+    with lock_models(args.output, "evaluation"):
+        evaluate_all(tasks, args.checkpoint_dir, args.output, args.device)
 
 
-def evaluate_all(there: list[Task], checkpoint_dir: Path, output: Path, device_name: str) -> None:
-    """Score the networks of the tasks `there` from their best checkpoints; write `{output}/{model}.json` for each."""
+def evaluate_all(tasks: list[Task], checkpoint_dir: Path, output: Path, device_name: str) -> None:
+    """Score the best checkpoints of `tasks`; write `{output}/{model}.json` for each."""
     device = choose_device(device_name)
     print(f"{RULE}\nKelly MIDI Companion - Model Evaluation\n{RULE}")
-    for i, task in enumerate(there, start=1):
-        print(f"[{i}/{len(there)}] Evaluating {task.title}...", flush=True)
+    for i, task in enumerate(tasks, start=1):
+        print(f"[{i}/{len(tasks)}] Evaluating {task.title}...", flush=True)
         network, checkpoint = load_best(task, checkpoint_dir)
         print(f"  Loaded checkpoint from epoch {checkpoint['epoch']}", flush=True)
         roots = [checkpoint_dir.parent / "data", DATA, output / "data"]
-        parts = test_parts(task, checkpoint["fingerprint"]["data"], roots)
-        scores = evaluate(task, as_function(network, device), parts)
+        splits = find_splits(task, checkpoint["fingerprint"]["data"], roots)
+        scores = evaluate(task, as_function(network, device), splits)
         text = orjson.dumps({task.name: scores}, option=orjson.OPT_INDENT_2).decode()
         write_text(output / f"{task.name}.json", text + "\n")
         print("\n".join(f"  {line}" for line in lines(scores)) + "\n", flush=True)
-    if missing := [task.title for task in TASKS.values() if task not in there]:
+    if missing := [task.title for task in TASKS.values() if task not in tasks]:
         print(f"Not evaluated, no checkpoint in {checkpoint_dir}: {', '.join(missing)}")
 
 
-def test_parts(task: Task, about: dict[str, Any], roots: list[Path]) -> dict[str, Sequences]:
-    """The data that a checkpoint was trained on, divided as it was then: found by its hash, or else made anew.
+def find_splits(task: Task, fingerprint: dict[str, Any], roots: list[Path]) -> dict[str, Sequences]:
+    """The data that a checkpoint was trained on, split as it was then: found by its hash, or else generated again.
 
     Raises KellyError where the same settings no longer give the same data.
     """
-    splitting = params.SplitConfig(**about["splitting"])
+    splitting = params.SplitConfig(**fingerprint["splitting"])
     folders = [datasets_folder(root, task.name) for root in roots]
     for at in folders:
-        if (at / "dataset.json").exists() and read_metadata(at)["sha256"] == about["sha256"] == hash_arrays(at):
+        if (at / "dataset.json").exists() and read_metadata(at)["sha256"] == fingerprint["sha256"] == hash_arrays(at):
             break
     else:
         at = folders[-1]
-        print(f"  Preparing its data again ({about['source']})", flush=True)
+        print(f"  Generating its data again ({fingerprint['source']})", flush=True)
         with workers():
-            generate(task, about["source"], about["settings"], at)
-        if read_metadata(at)["sha256"] != about["sha256"]:
-            found, expected = read_metadata(at)["sha256"][:12], about["sha256"][:12]
+            generate(task, fingerprint["source"], fingerprint["settings"], at)
+        if (sha256 := read_metadata(at)["sha256"]) != fingerprint["sha256"]:
             raise KellyError(
-                f"the data of {task.title} is not what it was trained on: {about['source']} with the same settings "
-                f"gives {found}, the checkpoint says {expected}; files or code changed, and test pieces may be among "
-                "those it learned from: train again"
+                f"the data of {task.title} differs from what it was trained on: {fingerprint['source']} with the same "
+                f"settings gives {sha256[:12]}, the checkpoint has {fingerprint['sha256'][:12]}; files or code "
+                "changed, and test pieces may be among those it was trained on: train again"
             )
-    rows = splits.split_dataset(Dataset.load(at), splitting.seed, splitting.validation_split, splitting.test_split)
-    return load_with_indices(at, rows, splitting)
+    indices = split_dataset(Dataset.load(at), splitting.seed, splitting.validation_split, splitting.test_split)
+    return load_with_indices(at, indices, splitting)
 
 
 def lines(scores: Scores) -> list[str]:
-    """Scores for people, a line each, with its interval; numbered ones (of single outputs) stand in the JSON only."""
-    shown = []
+    """Scores for people, one per line with its interval; numbered ones (of single outputs) are in the JSON alone."""
+    text = []
     for name, value in scores.items():
         if name.removeprefix("r2_").isdigit() or name.endswith(("_low", "_high")):
             continue
-        shown.append(f"{label(name)}: {number(name, value)}")
+        text.append(f"{label(name)}: {number(name, value)}")
         if f"{name}_low" in scores:
             low, high = (number(name, scores[f"{name}_{end}"]) for end in ("low", "high"))
-            shown[-1] += f" (95%: {low} to {high})"
-    return shown
+            text[-1] += f" (95%: {low} to {high})"
+    return text
 
 
 def number(name: str, value: float) -> str:
-    """A score as people read it: counts whole, losses and their differences with six digits, others with four."""
+    """A score for people: counts as they are, losses and their differences with six digits, others with four."""
     return str(value) if isinstance(value, int) else f"{value:.{6 if name.endswith(('loss', 'gap')) else 4}f}"
 
 
 def label(name: str) -> str:
-    """A score's name as people write it: 'Top-10 Accuracy'."""
+    """A score's name for people: 'Top-10 Accuracy'."""
     if name in LABELS:
         return LABELS[name]
     words = [word if word.isdigit() else {"mae": "MAE", "r2": "R2"}.get(word, word.title()) for word in name.split("_")]

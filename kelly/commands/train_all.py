@@ -1,4 +1,4 @@
-"""`python train_all_models.py`: prepare data, train, export and prove, without git or DVC, in one output folder."""
+"""`python train_all_models.py`: the stages of the pipeline without git or DVC, in one output folder."""
 
 import argparse
 from collections.abc import Collection
@@ -7,19 +7,25 @@ from typing import Any
 
 from kelly.config import params
 from kelly.config.params import SharedConfig, TaskConfig
-from kelly.data import splits
 from kelly.data.dataset import Dataset
-from kelly.data.loading import data_fingerprint, datasets_folder, load_splits, open_splits, splits_folder
-from kelly.export.export_model import release
+from kelly.data.loading import (
+    data_fingerprint,
+    datasets_folder,
+    load_splits,
+    open_splits,
+    split_data,
+    splits_folder,
+)  # fmt: skip
+from kelly.data.splits import load_indices
+from kelly.export.export_model import export_model
 from kelly.export.registry import write_registry
-from kelly.plots.curves import training_curves
-from kelly.plots.reference_lines import beside
+from kelly.plots.curves import plot_curves
+from kelly.plots.reference_lines import reference_lines
 from kelly.rtneural.reader import read
 from kelly.runtime.console import folder
 from kelly.runtime.errors import KellyError
 from kelly.runtime.locks import lock_models
-from kelly.sources.extraction.workers import workers
-from kelly.sources.generate import generate, is_current
+from kelly.sources.generate import generate_data, is_current
 from kelly.tasks import TASKS
 from kelly.training.checkpoints import CheckpointManager
 from kelly.training.resume import Resume, earlier_run
@@ -29,48 +35,41 @@ RULE = "=" * 60
 
 
 def main(params_file: Path) -> None:
-    """Run the command line; defaults come from `params_file`."""
-    arguments = parser(params_file).parse_args()
-    given = {
-        field: value for field in SharedConfig.model_fields if (value := getattr(arguments, field, None)) is not None
-    }
+    """Run the command line; options that are not given keep what `params_file` says, for each network."""
+    args = build_parser(params_file).parse_args()
+    options = {name: value for name in SharedConfig.model_fields if (value := getattr(args, name, None)) is not None}
     try:
-        settings = params.load(params_file, given)
+        configs = params.load(params_file, options)
     except KellyError as error:
-        options = ", ".join(f"{name} {value}" for name, value in given.items())
-        raise KellyError(f"{error}" + (f"\nThe command line gave {options}" if given else "")) from None
-    chosen = [settings[name] for name in model_names(arguments.models or ["all"])]
-    resumed = to_resume(arguments.resume or [], chosen, Path(arguments.output))
-    with lock_models(Path(arguments.output), *(s.task.name for s in chosen)):
-        train_all(chosen, arguments.output, resumed, not arguments.no_history, not arguments.no_plots)
+        given = ", ".join(f"{name} {value}" for name, value in options.items())
+        raise KellyError(f"{error}" + (f"\nOptions of the command line: {given}" if given else "")) from None
+    chosen = [configs[name] for name in model_names(args.models or ["all"])]
+    resumed = names_to_resume(args.resume or [], chosen, Path(args.output))
+    with lock_models(Path(args.output), *(config.task.name for config in chosen)):
+        train_all(chosen, args.output, resumed, save_history=not args.no_history, save_plots=not args.no_plots)
 
 
-def parser(params_file: Path) -> argparse.ArgumentParser:
-    """The options; those that are not given keep what `params_file` says, for each network."""
-    p = argparse.ArgumentParser(
+def build_parser(params_file: Path) -> argparse.ArgumentParser:
+    """The options of the seed document, and --models."""
+    parser = argparse.ArgumentParser(
         prog="train_all_models.py",
         description="Train the five networks and export them for RTNeural.",
-        epilog=f"What is not given comes from {params_file.name}; what is given counts for all networks.",
+        epilog=f"Options that are not given come from {params_file.name}; given ones hold for all networks.",
     )
-    p.add_argument("--output", "-o", type=named, default="./trained_models", help="output directory (%(default)s)")
-    p.add_argument("--epochs", "-e", type=int, help="number of epochs, at most (50)")
-    p.add_argument("--batch-size", "-b", type=int, help="sequences a step (64)")
-    p.add_argument("--device", "-d", choices=params.DEVICES, help="where to train (cpu)")
-    p.add_argument("--validation-split", "-v", type=float, help="share of what is not test (0.2)")
-    p.add_argument("--early-stopping-patience", type=int, help="epochs without progress before stopping (10)")
-    p.add_argument("--early-stopping-min-delta", type=float, help="what counts as progress (0.001)")
-    p.add_argument("--learning-rate", "-lr", type=float, help="of Adam (0.001)")
-    p.add_argument(
-        "--resume",
-        nargs="+",
-        action="extend",
-        metavar="MODEL",
-        help="go on from the latest checkpoint of these, or of 'all' that have one",
-    )
-    p.add_argument("--no-history", action="store_true", help="don't save the training history")
-    p.add_argument("--no-plots", action="store_true", help="don't draw plots")
-    p.add_argument("--models", nargs="+", action="extend", metavar="MODEL", help="train only these (all)")
-    return p
+    parser.add_argument("--output", "-o", type=named, default="./trained_models", help="output directory (%(default)s)")
+    parser.add_argument("--epochs", "-e", type=int, help="number of epochs, at most (50)")
+    parser.add_argument("--batch-size", "-b", type=int, help="sequences per step (64)")
+    parser.add_argument("--device", "-d", choices=params.DEVICES, help="device (cpu)")
+    parser.add_argument("--validation-split", "-v", type=float, help="share of the pieces that are not test (0.2)")
+    parser.add_argument("--early-stopping-patience", type=int, help="epochs without improvement before stopping (10)")
+    parser.add_argument("--early-stopping-min-delta", type=float, help="what counts as improvement (0.001)")
+    parser.add_argument("--learning-rate", "-lr", type=float, help="of Adam (0.001)")
+    parser.add_argument("--resume", nargs="+", action="extend", metavar="MODEL",
+                        help="continue from the latest checkpoint of these, or of 'all' that have one")  # fmt: skip
+    parser.add_argument("--no-history", action="store_true", help="don't save the training history")
+    parser.add_argument("--no-plots", action="store_true", help="don't generate plots")
+    parser.add_argument("--models", nargs="+", action="extend", metavar="MODEL", help="train only these (all)")
+    return parser
 
 
 def named(text: str) -> str:
@@ -79,99 +78,96 @@ def named(text: str) -> str:
     return text
 
 
-def model_names(given: list[str]) -> list[str]:
-    """Names of networks in the order of the table; 'all' means every one. Raises KellyError for an unknown one."""
-    wanted = {name.lower() for name in given}
-    if unknown := wanted - TASKS.keys() - {"all"}:
+def model_names(names: list[str]) -> list[str]:
+    """Names of networks in the order of TASKS; 'all' means every one. Raises KellyError for an unknown one."""
+    requested = {name.lower() for name in names}
+    if unknown := requested - TASKS.keys() - {"all"}:
         known = ", ".join(task.title for task in TASKS.values())
         raise KellyError(f"unknown network {', '.join(sorted(unknown))}; expected {known} or all")
-    return [name for name in TASKS if name in wanted or "all" in wanted]
+    return [name for name in TASKS if name in requested or "all" in requested]
 
 
-def to_resume(given: list[str], chosen: list[TaskConfig], output: Path) -> list[str]:
-    """The networks that go on from their checkpoints: those given by name, or of all those that have one.
+def names_to_resume(names: list[str], chosen: list[TaskConfig], output: Path) -> list[str]:
+    """The networks that continue from their checkpoints: those named, or for 'all' those that have one.
 
     Raises KellyError for an unknown one, for one that is not among `chosen`, and where 'all' would be none.
     """
-    if "all" in (name.lower() for name in given):
+    if "all" in (name.lower() for name in names):
         manager = CheckpointManager(output / "checkpoints")
-        there = [s.task.name for s in chosen if manager.latest_path(s.task.name).exists()]
-        if not there:
-            raise KellyError(f"{manager.checkpoint_dir} holds no *_latest.pt to go on from; look at --output, or train")
-        return there
-    names = model_names(given)
-    if idle := set(names) - {s.task.name for s in chosen}:
-        raise KellyError(f"--resume {', '.join(sorted(idle))}, which --models leaves out; name the same networks")
-    return names
+        found = [config.task.name for config in chosen if manager.latest_path(config.task.name).exists()]
+        if not found:
+            raise KellyError(f"{manager.checkpoint_dir} has no *_latest.pt to continue from; check --output, or train")
+        return found
+    resumed = model_names(names)
+    if excluded := set(resumed) - {config.task.name for config in chosen}:
+        raise KellyError(f"--resume {', '.join(sorted(excluded))} is excluded by --models; name the same networks")
+    return resumed
 
 
 def train_all(
-    chosen: list[TaskConfig], directory: str, resumed: list[str], save_history: bool, save_plots: bool
+    chosen: list[TaskConfig], directory: str, resumed: list[str], *, save_history: bool, save_plots: bool
 ) -> None:
-    """Train the networks one after another and export each; everything is written below `directory`."""
-    output = Path(directory)
-    first = chosen[0]
-    device = choose_device(first.training.device)
+    """Train and export the networks one after another; everything is written below `directory`."""
+    output, root = Path(directory), Path(directory) / "data"
+    training = chosen[0].training
     print(f"{RULE}\nKelly MIDI Companion - Multi-Model Training\n{RULE}")
     print(f"Output directory: {directory}")
-    print(f"Validation split: {first.splitting.validation_split:.1%}")
-    stopping = first.training
-    print(
-        f"Early stopping: patience={stopping.early_stopping_patience}, min_delta={stopping.early_stopping_min_delta}"
-        f"{'' if stopping.early_stopping_min_delta_mode == 'abs' else ' of the loss'}"
-    )
-    print(f"Device: {device}\n\nDataset splits:", flush=True)
-    for other in TASKS.keys() - {s.task.name for s in chosen}:
+    print(f"Validation split: {chosen[0].splitting.validation_split:.1%}")
+    unit = "" if training.early_stopping_min_delta_mode == "abs" else " of the loss"
+    print(f"Early stopping: patience={training.early_stopping_patience}, "
+          f"min_delta={training.early_stopping_min_delta}{unit}")  # fmt: skip
+    print(f"Device: {choose_device(training.device)}\n\nDataset splits:", flush=True)
+    for other in TASKS.keys() - {config.task.name for config in chosen}:
         if (output / f"{other}.json").exists():
-            read(output / f"{other}.json")  # the registry will want it: refused before anything is trained
-    root, going_on = output / "data", [s for s in chosen if s.task.name in resumed]
-    for s in going_on:  # what the settings already tell, before any data is made anew
-        planned = {"source": s.source, "settings": dict(s.data), "splitting": s.splitting.model_dump()}
-        check_resumable(s, output, planned, planned.keys())
-    for s in chosen:
-        rows = prepare(s, root)
-        print(f"  {s.task.label}: {len(rows['train'])} train, {len(rows['validation'])} validation", flush=True)
-    for s in going_on:  # before anything is trained
-        name = s.task.name
-        rows = splits.load_indices(splits_folder(root, name))
-        check_resumable(s, output, data_fingerprint(datasets_folder(root, name), rows, s.splitting))
+            read(output / f"{other}.json")  # the registry will need it: refused before anything is trained
+    resuming = [config for config in chosen if config.task.name in resumed]
+    for config in resuming:  # what is known before any data is generated
+        data = {"source": config.source, "settings": dict(config.data), "splitting": config.splitting.model_dump()}
+        check_resumable(config, output, data, data.keys())
+    for config in chosen:
+        prepare_data(config, root)
+        sizes = {split: len(rows) for split, rows in load_indices(splits_folder(root, config.task.name)).items()}
+        print(f"  {config.task.label}: {sizes['train']} train, {sizes['validation']} validation", flush=True)
+    for config in resuming:  # before anything is trained
+        indices = load_indices(splits_folder(root, config.task.name))
+        check_resumable(
+            config, output, data_fingerprint(datasets_folder(root, config.task.name), indices, config.splitting)
+        )
     summary = []
-    for i, s in enumerate(chosen, start=1):
-        print(f"\n[{i}/{len(chosen)}] Training {s.task.title}...", flush=True)
-        sides, fingerprint = open_splits(s, root)
-        if resumed and s not in going_on:
-            print(f"{s.task.title}: not among those that go on, trained from the beginning", flush=True)
-        resume: Resume = "always" if s.task.name in resumed else "never"
-        metrics = train_model(s.task, s.training, sides, fingerprint, output, resume=resume, save_history=save_history)
-        parts = load_splits(s, root)
+    for i, config in enumerate(chosen, start=1):
+        task = config.task
+        print(f"\n[{i}/{len(chosen)}] Training {task.title}...", flush=True)
+        if resumed and config not in resuming:
+            print(f"{task.title}: not among those resumed, trained from scratch", flush=True)
+        views, fingerprint = open_splits(config, root)
+        resume: Resume = "always" if config in resuming else "never"
+        metrics = train_model(
+            task, config.training, views, fingerprint, output, resume=resume, save_history=save_history
+        )
+        splits, history = load_splits(config, root), metrics.to_dict()
         if save_plots:
-            training_curves(s.task, metrics.to_dict(), output / "plots", s.training.model_dump(), beside(s.task, parts))
-        model = release(s.task, output, parts)
-        print(f"Exported {output / s.task.name}.json, proven to {model.metadata['parity_error']:.1e}")
-        best = best_epoch(metrics.to_dict())
-        summary.append(f"{s.task.title}: Best epoch {best}, Val Loss: {metrics.columns['val_loss'][best - 1]:.6f}")
+            plot_curves(task, history, output / "plots", config.training.model_dump(), reference_lines(task, splits))
+        model = export_model(task, output, splits)
+        print(f"Exported {output / task.name}.json, parity error {model.metadata['parity_error']:.1e}")
+        best = best_epoch(history)
+        summary.append(f"{task.title}: Best epoch {best}, Val Loss: {history['val_loss'][best - 1]:.6f}")
     write_registry(output, [name for name in TASKS if (output / f"{name}.json").exists()])
     print(f"\nTraining Summary\n{RULE}\n" + "\n".join(summary))
 
 
 def check_resumable(
-    settings: TaskConfig, output: Path, data: dict[str, Any], data_keys: Collection[str] | None = None
+    config: TaskConfig, output: Path, data: dict[str, Any], data_keys: Collection[str] | None = None
 ) -> None:
-    """Raise KellyError where the latest checkpoint of a network is none to go on from; see `earlier_run`."""
-    fingerprint = run_fingerprint(settings.task, settings.training, data)
+    """Raise KellyError where a network cannot continue from its latest checkpoint; see `earlier_run`."""
+    fingerprint = run_fingerprint(config.task, config.training, data)
     manager = CheckpointManager(output / "checkpoints")
-    earlier_run(manager, settings.task, settings.training, fingerprint, "always", data_keys)
+    earlier_run(manager, config.task, config.training, fingerprint, "always", data_keys)
 
 
-def prepare(settings: TaskConfig, root: Path) -> dict[str, splits.Indices]:
-    """Generate one network's data unless it is there, undamaged, and divide it; returns the rows of each side."""
-    name, splitting = settings.task.name, settings.splitting
-    at = datasets_folder(root, name)
-    if is_current(settings.task, settings.source, settings.data, at):
-        dataset = Dataset.load(at)
-    else:
-        with workers(settings.extraction.num_workers, settings.extraction.dask):
-            dataset = generate(settings.task, settings.source, settings.data, at)
-    rows = splits.split_dataset(dataset, splitting.seed, splitting.validation_split, splitting.test_split)
-    splits.save_indices(splits_folder(root, name), rows)
-    return rows
+def prepare_data(config: TaskConfig, root: Path) -> Dataset:
+    """Generate one network's data unless it is there, undamaged and current, and split it."""
+    folder = datasets_folder(root, config.task.name)
+    current = is_current(config.task, config.source, config.data, folder)
+    dataset = Dataset.load(folder) if current else generate_data(config, root)
+    split_data(config, root)
+    return dataset

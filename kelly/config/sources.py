@@ -93,7 +93,7 @@ class MelodyFolder(Folder):
 
 
 class BeatDynamicsFolder(Folder):
-    """Performances with beats annotated in seconds, which rules out tempo augmentation. window_s: see DynamicsFolder."""
+    """Performances with annotated beats, which rules out tempo augmentation. window_s: see DynamicsFolder."""
 
     window_s: float | None = Field(default=None, ge=0.5, le=60)
 

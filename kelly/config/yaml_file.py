@@ -1,7 +1,7 @@
 """YAML read as DVC reads it: version 1.2, in which 1e-3 is a number and `on` a word; no key may appear twice.
 
-PyYAML follows version 1.1. Its resolvers are replaced by those of the core schema (YAML 1.2.2, section 10.3.2), and `<<`
-merges a mapping as in both libraries.
+PyYAML follows version 1.1: its resolvers are replaced by those of the core schema (YAML 1.2.2, section 10.3.2). `<<`
+merges a mapping, as in both libraries.
 """
 
 import re
@@ -35,19 +35,20 @@ class Yaml12Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_int(self, node: yaml.ScalarNode) -> int:
-        """Decimal, 0o17 or 0x1f."""
-        text = str(self.construct_scalar(node))
+        """Decimal, 0o17 or 0x1f; underscores as in ruamel."""
+        text = str(self.construct_scalar(node)).replace("_", "")
         return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
 
     def construct_float(self, node: yaml.ScalarNode) -> float:
         """A number with a point or an exponent, .inf or .nan."""
-        return float(str(self.construct_scalar(node)).lower().replace(".inf", "inf").replace(".nan", "nan"))
+        text = str(self.construct_scalar(node)).lower().replace("_", "")
+        return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
 
-_FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+_FLOAT = r"[-+]?(\.[0-9_]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("int", r"[-+]?[0-9][0-9_]*|0o[0-7_]+|0x[0-9a-fA-F_]+", "-+0123456789"),
     ("float", _FLOAT, "-+.0123456789"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("merge", r"<<", "<"),

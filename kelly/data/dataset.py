@@ -89,11 +89,7 @@ class Dataset:
     stream: Sequences | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def files_hash(self) -> str:
-        """A hash that changes when the source's files do; '' as there are none."""
-        return ""
-
-    def save_arrays(self, folder: Path, _workspace: Path) -> dict[str, Any]:
+    def save(self, folder: Path) -> dict[str, Any]:
         """Write the arrays to `folder`, the stream's to `<folder>/stream/`; return the facts."""
         self.sequences.save(folder)
         if self.stream is not None:

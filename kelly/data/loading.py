@@ -1,4 +1,4 @@
-"""Prepared data on disk, `{root}/datasets/{model}` and `{root}/splits/{model}`, as the splits that a network is given."""
+"""Data on disk, `{root}/datasets/{model}` and `{root}/splits/{model}`, as the splits that a network is given."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,16 @@ from typing import Any
 
 from kelly.config.params import SplitConfig, TaskConfig
 from kelly.data.dataset import Dataset, Sequences, read_metadata
-from kelly.data.splits import SPLITS, Indices, SplitView, load_indices, take_splits, view_splits
+from kelly.data.splits import (
+    SPLITS,
+    Indices,
+    SplitView,
+    load_indices,
+    save_indices,
+    split_dataset,
+    take_splits,
+    view_splits,
+)  # fmt: skip
 from kelly.runtime.errors import KellyError
 
 DATA = Path("data")
@@ -43,6 +52,15 @@ def load_splits(config: TaskConfig, root: Path) -> dict[str, Sequences]:
 def load_with_indices(folder: Path, indices: Mapping[str, Indices], splitting: SplitConfig) -> dict[str, Sequences]:
     """The data set in `folder`, split by `indices`, in memory."""
     return take_splits(Dataset.load(folder), indices, splitting.shuffle_seed)
+
+
+def split_data(config: TaskConfig, root: Path) -> dict[str, Indices]:
+    """Split one network's data set and write the indices; returns them. Raises as `split_dataset` does."""
+    name, splitting = config.task.name, config.splitting
+    dataset = Dataset.load(datasets_folder(root, name))
+    indices = split_dataset(dataset, splitting.seed, splitting.validation_split, splitting.test_split)
+    save_indices(splits_folder(root, name), indices)
+    return indices
 
 
 def _folder_and_indices(config: TaskConfig, root: Path) -> tuple[Path, dict[str, Indices]]:

@@ -1,1 +1,1 @@
-"""From a best checkpoint to a proven file for the plugin that says what it is."""
+"""From the best checkpoint to a JSON file for RTNeural, proven to compute the same, with metadata that describes it."""

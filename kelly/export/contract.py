@@ -1,6 +1,6 @@
-"""What every number that goes in or comes out means, as it ships in the metadata of each export.
+"""The meaning of every input and output, as in the metadata of each export; docs/contract.md describes it in words.
 
-docs/contract.md says the same in words. Positions are half-open ranges of the vector, values are closed intervals.
+Positions are half-open ranges of the vector, values are closed intervals.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,29 +8,28 @@ from typing import Any
 
 from kelly.features import emotion, log_mel
 from kelly.features.context import DECAY
-from kelly.sources.music.chords import CHORDS
-from kelly.sources.music.performance import DRUM_DYNAMICS, DYNAMICS
+from kelly.features.vocabulary import CHORDS, DRUM_DYNAMICS, DYNAMICS
 
 Layout = dict[str, list[dict[str, Any]]]
-Settings = Mapping[str, Any]  # of the data that a network learned from
+Settings = Mapping[str, Any]  # of the data source that a network was trained on
 
 
 def part(start: int, stop: int, low: float, high: float, meaning: str, **more: Any) -> dict[str, Any]:
-    """One stretch of a vector."""
+    """A range of a vector with one meaning."""
     return {"positions": [start, stop], "values": [low, high], "meaning": meaning, **more}
 
 
 def embedding(num_blocks: int = 2) -> list[dict[str, Any]]:
     """The emotion embedding, or its valence block alone."""
     names = ("valence", "arousal")[:num_blocks]
-    law = "pair p: tanh(gain*(x - centre[p]) + lean*q[p]), tanh(gain*(x - centre[p]) - lean*q[p])"
+    formula = "pair p: tanh(gain*(x - centre[p]) + lean*q[p]), tanh(gain*(x - centre[p]) - lean*q[p])"
     return [
         part(
             own * emotion.BLOCK_SIZE,
             (own + 1) * emotion.BLOCK_SIZE,
             -1,
             1,
-            f"emotion embedding, {name} block: {law}, x = {name}",
+            f"emotion embedding, {name} block: {formula}, x = {name}",
             gain=emotion.GAIN,
             lean=emotion.LEAN,
             centre=emotion.CENTRES.tolist(),
@@ -115,12 +114,12 @@ def groovepredictor(settings: Settings) -> Layout:
     accents = part(16, 32, -1, 1, "accent of each sixteenth relative to the bar's mean velocity: velocity / mean - 1")
     if settings.get("context") != "previous":
         return {"inputs": embedding(), "outputs": [timing, accents]}
-    law = "the mean over the earlier bars in which it was played, each weighted by decay to the power of its age, or 0"
-    heard = [
-        part(start, start + 16, -1, 1, f"{name} of each sixteenth heard so far, as in the outputs: {law}", decay=DECAY)
+    mean = "the mean over the earlier bars in which it was played, each weighted by decay to the power of its age, or 0"
+    previous = [
+        part(start, start + 16, -1, 1, f"{name} of each sixteenth so far, as in the outputs: {mean}", decay=DECAY)
         for start, name in ((0, "timing"), (16, "accents"))
     ]
-    return {"inputs": [*heard, embedding()[1]], "outputs": [timing, accents]}
+    return {"inputs": [*previous, embedding()[1]], "outputs": [timing, accents]}
 
 
 CONTRACTS: Mapping[str, Callable[[Settings], Layout]] = {

@@ -1,8 +1,8 @@
-"""From a best checkpoint to a proven export that says what it is, and the registry of all that were exported."""
+"""From the best checkpoint to a proven export with metadata that describes its training and its data."""
 
 import hashlib
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,9 @@ from pydantic import ValidationError
 from kelly.config.params import SplitConfig, TrainingConfig
 from kelly.config.sources import StrictModel, source_config, source_names
 from kelly.data.dataset import Sequences
-from kelly.evaluation.evaluate import core_scores
 from kelly.export.contract import CONTRACTS
 from kelly.export.emotion_range import emotion_range
-from kelly.export.rtneural_file import FORMAT_VERSION, document, export
+from kelly.export.rtneural_file import FORMAT_VERSION, Reference, export, to_document
 from kelly.networks import Network
 from kelly.rtneural.reader import Model
 from kelly.runtime.errors import KellyError
@@ -28,8 +27,8 @@ SOURCE_FOLDERS = ("kelly", "stages")
 PROJECT = Path(__file__).parents[2]
 
 
-class Data(StrictModel):
-    """The data that a checkpoint was trained on."""
+class DataFingerprint(StrictModel):
+    """What identifies the data that a checkpoint was trained on: kelly.data.loading.data_fingerprint."""
 
     source: str
     settings: dict[str, Any]
@@ -45,13 +44,13 @@ class Data(StrictModel):
 
 
 class Fingerprint(StrictModel):
-    """What a checkpoint says of its run, as kelly.training.train_model.run_fingerprint tells it.
+    """What identifies the run of a checkpoint: kelly.training.train_model.run_fingerprint.
 
-    origin: how it came fingerprint where it was not simply trained, as an average or from other networks
+    origin: how the network was made where it was not simply trained, as an average or from other networks
     """
 
     training: TrainingConfig
-    data: Data
+    data: DataFingerprint
     network: str
     code: str
     torch: str
@@ -69,25 +68,25 @@ def load_best(task: Task, checkpoint_dir: Path) -> tuple[Network, dict[str, Any]
 
 
 def check_fingerprint(task: Task, fingerprint: Any, path: Path) -> None:
-    """Raise KellyError where a checkpoint does not say, in full and in range, what its network was trained with."""
-    faults = []
+    """Raise KellyError where the fingerprint of a checkpoint is incomplete or out of range."""
+    mistakes = []
     try:
         data = Fingerprint.model_validate(fingerprint).data
         if data.source in source_names(task.name):
             source_config(task.name, data.source).model_validate(data.settings)
         else:
-            faults = [f"data.source: {data.source!r:.40}, expected one of {', '.join(source_names(task.name))}"]
+            mistakes = [f"data.source: {data.source!r:.40}, expected one of {', '.join(source_names(task.name))}"]
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc'])) or 'fingerprint'}: {e['msg']}" for e in error.errors()[:5]]
-    if faults:
-        lines = "".join(f"\n  {fault}" for fault in faults)
+        mistakes = [f"{'.'.join(map(str, e['loc'])) or 'fingerprint'}: {e['msg']}" for e in error.errors()[:5]]
+    if mistakes:
         raise KellyError(
-            f"{path} does not say what it was trained with; train it with train_all_models.py or dvc repro:{lines}"
+            f"{path} does not contain the settings it was trained with; train it with train_all_models.py or dvc "
+            "repro:" + "".join(f"\n  {mistake}" for mistake in mistakes)
         )
 
 
-def as_function(network: Network, device: torch.device | str = "cpu") -> Any:
-    """A network as a function, inputs float32[n, num_frames, in] → outputs [n, num_frames, out] in its precision."""
+def as_function(network: Network, device: torch.device | str = "cpu") -> Callable[[NDArray[np.float32]], NDArray[Any]]:
+    """A network as a function: inputs float32[n, num_frames, in] → outputs [n, num_frames, out] in its precision."""
     network = network.to(device)
     dtype = next(network.parameters()).dtype
 
@@ -99,16 +98,20 @@ def as_function(network: Network, device: torch.device | str = "cpu") -> Any:
     return run
 
 
-def release(task: Task, output: Path, parts: Mapping[str, Sequences]) -> Model:
+def export_model(task: Task, output: Path, splits: Mapping[str, Sequences]) -> Model:
     """Export the best checkpoint under `output` to `{output}/{model}.json`, proven and with its metadata.
 
-    parts: the sides that the network was trained on and is scored on
+    splits: those that the network was trained on; 'train' gives the range of emotions, 'stream' the inputs of the proof
     """
     network, checkpoint = load_best(task, output / "checkpoints")
-    torch.set_num_threads(checkpoint["fingerprint"]["training"]["num_threads"])
-    checkpoint_file = CheckpointManager(output / "checkpoints").best_path(task.name)
-    weights = {name: weight.numpy() for name, weight in network.state_dict().items()}
     fingerprint = checkpoint["fingerprint"]
+    torch.set_num_threads(fingerprint["training"]["num_threads"])
+    weights = {name: weight.numpy() for name, weight in network.state_dict().items()}
+    checkpoint_file = CheckpointManager(output / "checkpoints").best_path(task.name)
+    # In double precision like the reader: any difference is then the network's, and not the rounding, which an LSTM
+    # that is never reset can enlarge a hundredfold.
+    run = as_function(network.double())
+    reference = Reference(run, task.num_parameters, splits["stream"].inputs, fingerprint["training"]["seed"])
 
     def metadata(model: Model, parity_error: float) -> dict[str, Any]:
         return {
@@ -120,7 +123,7 @@ def release(task: Task, output: Path, parts: Mapping[str, Sequences]) -> Model:
             "seed": fingerprint["training"]["seed"],
             "params": fingerprint["training"],
             "data": fingerprint["data"],
-            "emotion": emotion_range(task, parts["train"]),
+            "emotion": emotion_range(task, splits["train"]),
             "torch_version": fingerprint["torch"],
             "code": fingerprint["code"],
             **({"origin": fingerprint["origin"]} if fingerprint.get("origin") else {}),
@@ -131,27 +134,17 @@ def release(task: Task, output: Path, parts: Mapping[str, Sequences]) -> Model:
                 "val_loss": checkpoint["val_loss"],
             },
             "loss": task.loss,
-            "test_scores": core_scores(task, model.run, parts),
             "parity_error": parity_error,
         }
 
-    return export(
-        output / f"{task.name}.json",
-        document(task.num_inputs, task.layers, weights),
-        metadata,
-        num_parameters=task.num_parameters,
-        # In double precision like the reader: what differs then is the network, not the rounding, which an LSTM that is
-        # never reset enlarges a hundredfold at times.
-        trained=as_function(network.double()),
-        inputs=parts["stream"].inputs,
-        seed=fingerprint["training"]["seed"],
-    )
+    document = to_document(task.num_inputs, task.layers, weights)
+    return export(output / f"{task.name}.json", document, reference, metadata)
 
 
 def source_revision() -> str | None:
-    """The commit that last changed the code, marked where the code differs from it; None outside git.
+    """The commit that last changed the code, with `-modified` where the code differs from it; None outside git.
 
-    Not HEAD: a commit of results would change the exports that it holds.
+    Not HEAD: a commit of results would change the exports that it contains.
     """
 
     def git(*arguments: str) -> str:

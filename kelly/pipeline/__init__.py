@@ -1,1 +1,1 @@
-"""DVC around the stages: several chains at once, its notes and its page of plots."""
+"""DVC around the stages: several networks at a time, repair of DVC's files, its page of plots without a network."""

@@ -1,9 +1,8 @@
-"""The pipeline with one chain of stages a network, several of them at once: `kelly repro`.
+"""`kelly repro`: one chain of stages per network, several chains at a time.
 
-Each chain is a `dvc repro` of its own, which shares DVC's locks and its cache with the others: what DVC has already
-run, or was told in params.yaml, holds here as well. What they print is put together line by line under the name of the
-network. On a terminal the last line of each chain, a progress bar for one, stays at the bottom, and below them how far
-the whole pipeline is.
+Each chain is a `dvc repro` of its own and shares DVC's locks and cache with the others, so that dvc.lock and the run
+cache are the same as after `dvc repro`. Their output is merged line by line, labelled with the network. On a terminal
+the bottom lines show the current line of each chain, a progress bar for one, and the progress of the whole pipeline.
 """
 
 import codecs
@@ -32,8 +31,8 @@ from kelly.tasks import TASKS
 
 DVC = (sys.executable, "-m", "dvc")
 LONGEST_FIRST = sorted(TASKS, key=lambda name: -TASKS[name].num_parameters)
-PATIENCE_S = 2.0
-# What DVC advises at the end of every `repro`; the last one, which is not a chain, says it once.
+WAIT_S = 2.0
+# What DVC prints at the end of every `repro`; the last `repro`, which is not a chain, prints it once.
 ADVICE = (
     "To track the changes with git",
     "git add ",
@@ -41,79 +40,78 @@ ADVICE = (
     "dvc config core.autostage",
     "Use `dvc push`",
 )
-WIDTH = max(len(task.label) for task in TASKS.values())
-PIPELINE = "pipeline"
-STAGES = ("generate", "split", "train", "export", "evaluate")  # of a chain; DVC has a line for each, run or not
-STAGE_BEGINS = re.compile(rf"(Running stage|Stage) '({'|'.join(STAGES)})@")
+LABEL_WIDTH = max(len(task.label) for task in TASKS.values())
+STAGES = ("generate", "split", "train", "export", "evaluate")  # of a chain; DVC prints a line for each, run or not
+STAGE_LINE = re.compile(rf"(Running stage|Stage) '({'|'.join(STAGES)})@")
 REFRESH_S = 0.5
 
 
 def reproduce(jobs: int) -> None:
     """Bring the whole pipeline up to date, `jobs` networks at a time.
 
-    Raises KellyError, naming the networks, where stages fail; the others are finished all the same.
+    Raises KellyError, naming the networks, where stages fail; the other networks are finished first.
     """
     changed = changed_stages()
     if not changed:
         print("Data and pipelines are up to date.")
         return
-    waiting = [name for name in LONGEST_FIRST if any(stage.endswith(f"@{name}") for stage in changed)]
-    failed = side_by_side(waiting, min(jobs, len(waiting))) if waiting else []
+    names = [name for name in LONGEST_FIRST if any(stage.endswith(f"@{name}") for stage in changed)]
+    failed = run_chains(names, min(jobs, len(names))) if names else []
     if failed:
-        raise KellyError(f"stages of {', '.join(failed)} failed, as told above; the other networks are finished. "
-                         "Mend the cause, and the same command goes on")  # fmt: skip
-    last = subprocess.run([*DVC, "repro", "--single-item", "report"], env=with_this_python(), check=False)
-    if last.returncode:
-        raise KellyError("the pipeline could not be finished, as told above")
+        raise KellyError(f"stages of {', '.join(failed)} failed, see above; the other networks are finished. "
+                         "Correct the cause, and the same command continues")  # fmt: skip
+    report = subprocess.run([*DVC, "repro", "--single-item", "report"], env=environment(), check=False)
+    if report.returncode:
+        raise KellyError("the report failed, see above")
 
 
 def changed_stages() -> list[str]:
-    """The stages that DVC would run, as far as it can tell before it begins."""
-    asked = subprocess.run([*DVC, "status", "--json"], capture_output=True, text=True, check=False)
-    if asked.returncode:
-        raise KellyError(f"DVC cannot tell what has changed:\n{asked.stderr.strip()}")
-    return list(json.loads(asked.stdout))
+    """The stages that DVC would run, as far as it can know before it begins."""
+    status = subprocess.run([*DVC, "status", "--json"], capture_output=True, text=True, check=False)
+    if status.returncode:
+        raise KellyError(f"dvc status failed:\n{status.stderr.strip()}")
+    return list(json.loads(status.stdout))
 
 
-def side_by_side(names: Sequence[str], jobs: int) -> list[str]:
+def run_chains(names: Sequence[str], jobs: int) -> list[str]:
     """Run the chains of networks, `jobs` at a time; return the names of those that failed.
 
-    On Ctrl-C and any other error the chains are asked to end, and waited for.
+    On Ctrl-C and any other error the chains are interrupted and waited for.
     """
-    slots: SimpleQueue[int] = SimpleQueue()
-    for slot in range(jobs):
-        slots.put(slot)
+    positions: SimpleQueue[int] = SimpleQueue()
+    for position in range(jobs):
+        positions.put(position)
     running: set[subprocess.Popen[bytes]] = set()
 
-    whole = tqdm(
-        desc=f"{PIPELINE:<{WIDTH}} | ", total=len(STAGES) * len(names), unit="stage", position=jobs, leave=False,
-        disable=not on_terminal(), bar_format="{desc}{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} stages, {elapsed}",
-        mininterval=REFRESH_S, miniters=0,
+    pipeline = tqdm(
+        desc=f"{'pipeline':<{LABEL_WIDTH}} | ", total=len(STAGES) * len(names), unit="stage", position=jobs,
+        leave=False, disable=not on_terminal(), mininterval=REFRESH_S, miniters=0,
+        bar_format="{desc}{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} stages, {elapsed}",
     )  # fmt: skip
 
     def chain(name: str) -> int:
-        slot = slots.get()
+        position = positions.get()
         try:
-            with Screen(TASKS[name].label, slot, whole) as screen, started(name, screen, jobs) as process:
+            with Output(TASKS[name].label, position, pipeline) as output, started(name, output, jobs) as process:
                 running.add(process)
-                screen.follow()
+                output.follow()
             running.discard(process)
             return process.returncode
         finally:
-            slots.put(slot)
+            positions.put(position)
 
-    with whole, ThreadPoolExecutor(max_workers=jobs) as pool:
-        chains = {pool.submit(chain, name): name for name in names}
+    with pipeline, ThreadPoolExecutor(max_workers=jobs) as pool:
+        futures = {pool.submit(chain, name): name for name in names}
         try:
-            return [chains[done] for done in as_completed(chains) if done.result() != 0]
+            return [futures[future] for future in as_completed(futures) if future.result() != 0]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            # Again and again: a stage that was just ending by itself lets DVC begin the next one.
-            while unfinished := [future for future in chains if not future.done()]:
+            # Repeatedly: where a stage was just ending by itself, DVC begins the next one.
+            while unfinished := [future for future in futures if not future.done()]:
                 for process in list(running):
                     with suppress(ProcessLookupError):
                         os.killpg(process.pid, signal.SIGINT)
-                wait(unfinished, timeout=PATIENCE_S)
+                wait(unfinished, timeout=WAIT_S)
             raise
 
 
@@ -122,80 +120,79 @@ def on_terminal() -> bool:
     return sys.stdout.isatty() and os.name == "posix"
 
 
-class Screen:
-    """Where one chain prints: whole lines under its label, and on a terminal the line that it is at, at the bottom.
+class Output:
+    """The output of one chain: complete lines under its label; on a terminal its current line at the bottom.
 
-    whole: the bar of the whole pipeline, which goes on by one as each stage of the chain ends
+    pipeline: the bar of the whole pipeline, which advances by one as each stage of the chain ends
     """
 
-    def __init__(self, label: str, slot: int, whole: "tqdm[NoReturn]") -> None:
-        self.label = f"{label:<{WIDTH}} | "
-        self.whole, self.begun = whole, False
+    def __init__(self, label: str, position: int, pipeline: "tqdm[NoReturn]") -> None:
+        self.label = f"{label:<{LABEL_WIDTH}} | "
+        self.pipeline, self.in_stage = pipeline, False
         self.on_terminal = on_terminal()
-        # A chain that is to show its bars must believe that it is on a terminal itself.
-        self.reading, self.writing = os.openpty() if self.on_terminal else os.pipe()
+        # A chain shows its bars only where it is on a terminal itself.
+        self.read_fd, self.write_fd = os.openpty() if self.on_terminal else os.pipe()
         if self.on_terminal:
             columns, lines = shutil.get_terminal_size()
-            termios.tcsetwinsize(self.writing, (lines, max(20, columns - len(self.label))))
-        self.bar = tqdm(bar_format="{desc}", position=slot, leave=False, disable=not self.on_terminal)
+            termios.tcsetwinsize(self.write_fd, (lines, max(20, columns - len(self.label))))
+        self.bar = tqdm(bar_format="{desc}", position=position, leave=False, disable=not self.on_terminal)
 
-    def __enter__(self) -> "Screen":
+    def __enter__(self) -> "Output":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.bar.close()
-        os.close(self.reading)
+        os.close(self.read_fd)
 
     def follow(self) -> None:
-        """Print what comes until the chain ends."""
+        """Print what the chain prints until it ends."""
         decoder, line = codecs.getincrementaldecoder("utf-8")(errors="replace"), ""
-        while more := self._read():
-            *lines, line = (line + decoder.decode(more).replace("\r\n", "\n")).split("\n")
-            for whole in lines:
-                text = whole.rpartition("\r")[2].rstrip()
-                if STAGE_BEGINS.match(text):
+        while data := self._read():
+            *complete, line = (line + decoder.decode(data).replace("\r\n", "\n")).split("\n")
+            for text in (text.rpartition("\r")[2].rstrip() for text in complete):
+                if STAGE_LINE.match(text):
                     self.stage_ended()
-                    self.begun = True
+                    self.in_stage = True
                 if text and not text.lstrip().startswith(ADVICE):
                     tqdm.write(self.label + text)
                     sys.stdout.flush()
             self.bar.set_description_str(self.label + line.rpartition("\r")[2].strip())
-            self.whole.update(0)  # its clock
+            self.pipeline.update(0)  # its clock
         self.stage_ended()
 
     def stage_ended(self) -> None:
-        """Count the stage that the chain was at, if it was at any."""
-        # Of the chains each is followed by a thread of its own.
-        with self.whole.get_lock():  # type: ignore[no-untyped-call]
-            self.whole.update(int(self.begun))
+        """Count the stage that the chain was in, if any."""
+        # Each chain is followed by its own thread.
+        with self.pipeline.get_lock():  # type: ignore[no-untyped-call]
+            self.pipeline.update(int(self.in_stage))
 
     def _read(self) -> bytes:
         try:
-            return os.read(self.reading, 65_536)
-        except OSError:  # so ends what a terminal has to tell
+            return os.read(self.read_fd, 65_536)
+        except OSError:  # the end of a terminal's output
             return b""
 
 
-def with_this_python() -> dict[str, str]:
-    """The environment, in which the stages' `python` is the one that runs this, activated or not."""
-    folder, others = Path(sys.executable).parent, os.environ.get("PATH", os.defpath)
-    return os.environ | {"PATH": f"{folder}{os.pathsep}{others}"}
+def environment() -> dict[str, str]:
+    """The environment in which the stages' `python` is the one that runs this, activated or not."""
+    folder, path = Path(sys.executable).parent, os.environ.get("PATH", os.defpath)
+    return os.environ | {"PATH": f"{folder}{os.pathsep}{path}"}
 
 
 @contextmanager
-def started(name: str, screen: Screen, jobs: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The chain of one network, in a process group of its own, so that it can be ended as a whole.
+def started(name: str, output: Output, jobs: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The chain of one network, in its own process group, so that it can be interrupted as a whole.
 
-    What reads music with one process a core is told of its share of the cores.
+    Its share of the cores limits the processes that read music.
     """
     process = subprocess.Popen(
         [*DVC, "--wait-for-lock", "repro", f"evaluate@{name}"],
         stdin=subprocess.DEVNULL,
-        stdout=screen.writing,
-        stderr=screen.writing,
+        stdout=output.write_fd,
+        stderr=output.write_fd,
         start_new_session=True,
-        env=with_this_python() | {"LOKY_MAX_CPU_COUNT": str(max(1, cpu_count() // jobs))},
+        env=environment() | {"LOKY_MAX_CPU_COUNT": str(max(1, cpu_count() // jobs))},
     )
-    os.close(screen.writing)
+    os.close(output.write_fd)
     with process:
         yield process

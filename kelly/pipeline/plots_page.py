@@ -1,8 +1,8 @@
-"""The page of `dvc plots show` and `diff` without a network: DVC's own loads Vega from a server, this one holds it.
+"""A self-contained page for `dvc plots show` and `diff`: DVC's own loads Vega from a server, this one includes it.
 
-DVC takes a page of one's own from `plots.html_template` of its configuration. Vega comes from vl-convert and is no part
-of this repository, so that the page is made on each machine, and the configuration that names it is the machine's own
-(.dvc/config.local): a clone where it was never made shows DVC's page.
+DVC takes the page from `plots.html_template` of its configuration. Vega comes from vl-convert and is not in this
+repository: the page is made on each machine and named in that machine's configuration (.dvc/config.local). A clone in
+which it was never made shows DVC's page.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from kelly.runtime.errors import KellyError
 
 PAGE, CONFIG = "plots_page.html", "config.local"
 SECTION, OPTION = "plots", "html_template"
-VEGA_LITE = "6.4"  # the one that goes with the Vega of vl-convert
+VEGA_LITE = "6.4"  # the version that vl-convert includes
 
 HEAD = """\
 <!doctype html>
@@ -32,7 +32,7 @@ HEAD = """\
 html { background: var(--paper); color: var(--ink); font: 100%/1.5 system-ui, "DejaVu Sans", sans-serif; }
 body { margin: 1rem; display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
 h1 { font-size: 1.3rem; flex-basis: 100%; margin: 0; }
-/* DVC gives its boxes a style of their own: charts in a row, of a picture all revisions side by side. */
+/* DVC styles its boxes: charts in a row, images of all revisions side by side. */
 body > div { border-color: var(--line) !important; max-width: 100%; overflow-x: auto; }
 body > div:has(img) { flex-basis: 100%; }
 body > div > div:has(> img) { border-color: var(--line) !important; vertical-align: top; width: 92%; }
@@ -52,33 +52,32 @@ TAIL = """
 </body>
 </html>
 """
-# DVC calls vegaEmbed(place, chart); here each chart follows the page from light to dark. DVC's charts say that they are
-# of Vega-Lite 5, of which 6 draws all; it would warn of each. Errors alone (1) are told: Vega warns of scales before
-# there is data.
+# DVC calls vegaEmbed(place, chart); here each chart also follows the page from light to dark. DVC declares Vega-Lite 5,
+# which version 6 draws with a warning. Errors alone (1) are logged: Vega warns of scales before there is data.
 SNIPPET = """
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const shown = [];
+const charts = [];
 const draw = ([place, chart, options]) =>
   vegaEmbed(place, {...structuredClone(chart), $schema: "https://vega.github.io/schema/vega-lite/v6.json"},
     {...options, logLevel: 1, theme: dark.matches ? "dark" : undefined,
       config: {background: "transparent", axis: {gridColor: "#88888866"}}});
-dark.addEventListener("change", () => shown.forEach(draw));
-window.vegaEmbed = (...chart) => { shown.push(chart); return draw(chart); };
+dark.addEventListener("change", () => charts.forEach(draw));
+window.vegaEmbed = (...chart) => { charts.push(chart); return draw(chart); };
 """
 
 
 def ensure(dvc: Path = Path(".dvc")) -> bool:
-    """Make the page in the folder `dvc` and name it in DVC's configuration; return whether there was anything to do.
+    """Make the page in the folder `dvc` and name it in DVC's configuration; return whether anything changed.
 
-    A page that the user's own configuration names stays, and so does a folder that is not DVC's.
+    A page that the user configured is kept, and a folder that is not DVC's is left alone.
     """
     if not (dvc / "config").exists():
         return False
-    own = hashlib.sha256((HEAD + SNIPPET + TAIL).encode()).hexdigest()[:12]
-    mark = f"<!-- {own}, vl-convert {version('vl-convert-python')}, Vega-Lite {VEGA_LITE} -->\n"
+    version_hash = hashlib.sha256((HEAD + SNIPPET + TAIL).encode()).hexdigest()[:12]
+    mark = f"<!-- {version_hash}, vl-convert {version('vl-convert-python')}, Vega-Lite {VEGA_LITE} -->\n"
     if begins_with(dvc / PAGE, mark) and is_named(dvc / CONFIG):
         return False
-    # Here, since their import takes as long as all the rest of a command.
+    # Imported here: they take as long as the rest of a command.
     from dvc.config import Config
     from dvc.exceptions import DvcException
 
@@ -93,26 +92,26 @@ def ensure(dvc: Path = Path(".dvc")) -> bool:
             return False
         if not begins_with(dvc / PAGE, mark):
             write_text(dvc / PAGE, mark + page())
-        if not is_named(dvc / CONFIG):  # last: DVC refuses to work with a page that is not there
+        if not is_named(dvc / CONFIG):  # last: DVC refuses to work with a page that is missing
             local = dvc / CONFIG
-            before = local.read_text(encoding="utf-8") if local.exists() else ""
-            if f"[{SECTION}]" in before:
+            content = local.read_text(encoding="utf-8") if local.exists() else ""
+            if f"[{SECTION}]" in content:
                 with config.edit("local") as edited:
                     edited.setdefault(SECTION, {})[OPTION] = PAGE
-            else:  # DVC's own way loses comments
-                write_text(local, f"{before.rstrip()}\n[{SECTION}]\n    {OPTION} = {PAGE}\n".lstrip())
+            else:  # config.edit loses comments
+                write_text(local, f"{content.rstrip()}\n[{SECTION}]\n    {OPTION} = {PAGE}\n".lstrip())
     return True
 
 
 def page() -> str:
-    """The template, with Vega, Vega-Lite and Vega-Embed in it, in which DVC replaces {plot_divs} and {refresh_tag}."""
+    """The template with Vega, Vega-Lite and Vega-Embed included; DVC replaces {plot_divs} and {refresh_tag}."""
     from vl_convert import javascript_bundle
 
     return HEAD + javascript_bundle(SNIPPET, vl_version=VEGA_LITE).replace("</script", r"<\/script") + TAIL
 
 
 def begins_with(path: Path, mark: str) -> bool:
-    """Whether a file is there and begins so."""
+    """Whether a file exists and begins with `mark`."""
     try:
         with path.open(encoding="utf-8") as file:
             return file.read(len(mark)) == mark
@@ -121,7 +120,7 @@ def begins_with(path: Path, mark: str) -> bool:
 
 
 def is_named(config: Path) -> bool:
-    """Whether a configuration of DVC's names the page."""
+    """Whether a configuration of DVC names the page."""
     try:
         lines = [line.replace(" ", "").strip() for line in config.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError):

@@ -1,1 +1,1 @@
-"""What keeps users' work safe: files written whole, one run at a time, mistakes told and ends answered."""
+"""What every process needs and no result depends on: errors, whole files, locks, the console."""

@@ -1,7 +1,7 @@
-"""Files and folders that are written whole or not at all: a crash leaves the former version, never half of the new one.
+"""Files and folders are written completely or not at all: after a crash the earlier version is still there.
 
-What a killed process leaves behind has one fixed hidden name beside its target, so that the next attempt clears it
-away. Two processes must not write the same target at once: see kelly/runtime/locks.py.
+A killed process can leave a temporary file with a fixed hidden name beside its target, which the next attempt removes.
+Two processes must not write the same target at once: see kelly/runtime/locks.py.
 """
 
 import errno
@@ -14,10 +14,10 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; on success flush it to disk and rename it into place, else remove it.
+    """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`, else remove it.
 
-    The temporary name keeps the suffix, since np.save and matplotlib choose their format by it. Raises OSError naming
-    `path` where it cannot be written.
+    It keeps the suffix, by which np.save and matplotlib choose the format. Raises OSError naming `path` where it cannot
+    be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         if error.filename is not None and Path(os.fsdecode(error.filename)) != temporary:
             raise
-        # A full disk names no file, and NumPy not even the error: it counts what it could not write.
+        # A full disk names no file, and NumPy reports only how much it could not write.
         reason = error.strerror or f"{error}: is the disk full?"
         raise OSError(error.errno or errno.EIO, reason, str(path)) from error
     finally:
@@ -38,30 +38,30 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it takes the place of `path`, else it is removed.
+    """Yield a temporary folder beside `path`; on success it replaces `path`, else it is removed.
 
-    The former folder is kept until the new one is whole.
+    The earlier folder is kept until the new one is complete.
     """
-    fresh, former = (path.with_name(f".{path.name}.{word}") for word in ("partial", "former"))
+    partial, former = (path.with_name(f".{path.name}.{suffix}") for suffix in ("partial", "former"))
 
-    def clear_away() -> None:
+    def clean_up() -> None:
         if former.exists() and not path.exists():  # stopped between the two renames
             former.rename(path)
-        for left_behind in (fresh, former):
-            shutil.rmtree(left_behind, ignore_errors=True)
+        for leftover in (partial, former):
+            shutil.rmtree(leftover, ignore_errors=True)
 
-    clear_away()
-    fresh.mkdir(parents=True)
+    clean_up()
+    partial.mkdir(parents=True)
     try:
-        yield fresh
+        yield partial
         if path.exists():
             path.rename(former)
-        fresh.rename(path)
+        partial.rename(path)
     finally:
-        clear_away()
+        clean_up()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all."""
+    """Write `text` as UTF-8, completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -1,5 +1,5 @@
-"""The one error that is the user's to mend: commands print it without a traceback and exit 1."""
+"""The error for mistakes that a user can correct: commands print it without a traceback and exit with 1."""
 
 
 class KellyError(Exception):
-    """Says what was found, what was expected and what to do, naming keys and files verbatim."""
+    """Contains what was found, what was expected and what to do, with keys and file names verbatim."""

@@ -1,4 +1,4 @@
-"""Reading a file that a user named: whole, up to a stated size, and never waiting for a pipe that nobody writes to."""
+"""Read a file that a user named: completely, up to a size limit, and without waiting for a pipe."""
 
 import stat
 from pathlib import Path
@@ -9,7 +9,7 @@ from kelly.runtime.errors import KellyError
 def read_bytes(path: Path, max_bytes: int, advice: str) -> bytes:
     """All bytes of the regular file at `path`.
 
-    Raises KellyError, ending in `advice`, where it is missing, unreadable, no regular file or above `max_bytes`.
+    Raises KellyError, ending in `advice`, where it is missing, unreadable, no regular file or larger than `max_bytes`.
     """
     try:
         status = path.stat()

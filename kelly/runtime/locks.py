@@ -1,4 +1,4 @@
-"""One run at a time for each network of an output folder: a second one says so and stops before it writes anything."""
+"""Locks: one run at a time per network and output folder; a second one stops before it writes anything."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from kelly.runtime.errors import KellyError
 
 
 class ModelLock:
-    """The right to write one network's files below a folder; the operating system ends it with the process.
+    """The lock on one network's files below a folder; the operating system releases it with the process.
 
-    Within a process a claim may be made again: it ends when the first one does.
+    Within a process it may be acquired again: it is released with the first acquisition.
     """
 
     def __init__(self, folder: Path, model: str) -> None:
@@ -20,38 +20,38 @@ class ModelLock:
         self.path = folder / ".locks" / f"{model}.lock"
         self.lock = FileLock(self.path, timeout=0, is_singleton=True)
 
-    def take(self) -> None:
-        """Claim, or raise KellyError where another process has."""
+    def acquire(self) -> None:
+        """Acquire, or raise KellyError where another process has the lock."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self.lock.acquire()
         except Timeout:
             raise KellyError(
-                f"another run is writing {self.model} to {self.folder} (it holds {self.path}); "
+                f"another run is writing {self.model} to {self.folder} (it has locked {self.path}); "
                 "wait for it, stop it, or choose another folder"
             ) from None
         self.inode = self.path.stat().st_ino
 
     def renew(self) -> None:
-        """Claim again where the folder was removed meanwhile; raise KellyError where another run has begun there."""
+        """Acquire again where the folder was removed since; raises KellyError where another run has begun there."""
         if self.path.exists() and self.path.stat().st_ino == self.inode:
             return
         self.lock.release(force=True)
-        self.take()
-        print(f"{self.folder} was removed while this run was writing to it; all is written again", flush=True)
+        self.acquire()
+        print(f"{self.folder} was removed while this run was writing to it; everything is written again", flush=True)
 
 
 @contextmanager
 def lock_models(folder: Path, *models: str) -> Iterator[list[ModelLock]]:
-    """Keep other runs off the files of `models` below `folder` as long as the block lasts.
+    """Lock the files of `models` below `folder` for the duration of the block.
 
-    Raises KellyError where another process works on one of them.
+    Raises KellyError where another process has locked one of them.
     """
-    claims = [ModelLock(folder, model) for model in models]
+    locks = [ModelLock(folder, model) for model in models]
     try:
-        for one in claims:
-            one.take()
-        yield claims
+        for lock in locks:
+            lock.acquire()
+        yield locks
     finally:
-        for one in claims:
-            one.lock.release()
+        for lock in locks:
+            lock.lock.release()

@@ -1,4 +1,4 @@
-"""A folder of the user's own through the real commands: DVC's and the command line's."""
+"""Folders of music through the real commands: DVC's, and those of the seed document."""
 
 import json
 import shutil
@@ -37,28 +37,27 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 def test_four_networks_learn_from_four_folders(trained: Clone) -> None:
     for name, source in SOURCES.items():
-        about = read_metadata(trained.folder / "data" / "datasets" / name)
-        assert about["source"] == source
-        assert about["facts"]["skipped"] == []
+        metadata = read_metadata(trained.folder / "data" / "datasets" / name)
+        assert metadata["source"] == source
+        assert metadata["facts"]["skipped"] == []
         scores = json.loads((trained.folder / "metrics" / f"{name}.json").read_text())[name]
         assert scores["parity_error"] < 1e-5
         assert scores["num_train"] > scores["num_test"] > 0
 
 
-def test_a_file_that_is_added_is_told_before_stale_data_is_used(trained: Clone) -> None:
+def test_an_added_file_is_reported_before_outdated_data_is_used(trained: Clone) -> None:
     assert "GroovePredictor: midi" in trained.run("kelly", "check")
     folder = trained.folder / "data" / "raw" / "midi"
     shutil.copy(folder / "take 0.mid", folder / "new.mid")
-    told = trained.run("kelly", "check", code=1)
-    assert "data/raw/midi changed since the data of GroovePredictor was made of it" in told
-    assert "dvc repro -f -s generate@groovepredictor" in told
+    message = trained.run("kelly", "check", code=1)
+    assert "GroovePredictor: data/raw/midi: dvc repro -f -s generate@groovepredictor" in message
     trained.run("dvc", "repro", "-q", "-f", "-s", "generate@groovepredictor")
-    about = read_metadata(trained.folder / "data" / "datasets" / "groovepredictor")
-    assert about["facts"]["duplicates"] == [{"file": "take 0.mid", "same_as": "new.mid"}]
+    metadata = read_metadata(trained.folder / "data" / "datasets" / "groovepredictor")
+    assert metadata["facts"]["duplicates"] == [{"file": "take 0.mid", "same_as": "new.mid"}]
     trained.run("kelly", "check")
 
 
-def test_the_command_line_makes_the_data_anew_when_a_file_was_removed(tmp_path: Path) -> None:
+def test_train_all_models_generates_the_data_again_when_a_file_was_removed(tmp_path: Path) -> None:
     folder = Folder(Path(__file__).parents[2], tmp_path)
     music = write_midi_folder(tmp_path / "data" / "raw" / "midi", 10, labels=False)
     choose(tmp_path, {"models.groovepredictor.data.source": "midi"})

@@ -1,4 +1,4 @@
-"""Prepared data comes from disk as it was divided, or says that it was made anew since."""
+"""Data is loaded from disk as it was split, or refused where it was replaced since."""
 
 from pathlib import Path
 
@@ -10,21 +10,16 @@ from kelly.runtime.errors import KellyError
 from kelly.sources.generate import generate
 
 
-def test_data_that_was_made_anew_since_it_was_divided_is_refused(
+def test_data_that_was_replaced_since_it_was_split_is_refused(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = prepared(project)
-    sides, about = open_splits(settings, DATA)
-    assert sum(len(side) for side in sides.values()) == 200
-    assert about["num_test"] == len(sides["test"])
-    generate(
-        settings.task,
-        "synthetic",
-        {"num_sequences": 60, "seed": 1},
-        datasets_folder(DATA, "groovepredictor"),
-    )
+    config = prepared(project)
+    views, fingerprint = open_splits(config, DATA)
+    assert sum(len(view) for view in views.values()) == 200
+    assert fingerprint["num_test"] == len(views["test"])
+    smaller = {"num_sequences": 60, "seed": 1}
+    generate(config.task, "synthetic", smaller, datasets_folder(DATA, "groovepredictor"))
     for load in (open_splits, load_splits):
-        with pytest.raises(KellyError, match=r"at least 200 sequences, but .*groovepredictor has 60: it was made anew; "
-                                             r"divide it again: dvc repro split@groovepredictor"):  # fmt: skip
-            load(settings, DATA)
+        with pytest.raises(KellyError, match=r"groovepredictor has 60.*dvc repro split@groovepredictor"):
+            load(config, DATA)

@@ -1,4 +1,4 @@
-"""Splits: whole pieces, right sizes, no leak, the same for the same seed."""
+"""Splits: whole pieces, the right sizes, no leak, the same for the same seed."""
 
 from dataclasses import replace
 
@@ -24,53 +24,53 @@ pieces = st.lists(st.sampled_from(NAMES), max_size=60).map(lambda more: NAMES + 
 
 
 @given(pieces, st.integers(0, 1000))
-def test_every_sequence_is_on_one_side_and_no_piece_on_two(groups: list[str], seed: int) -> None:
+def test_every_sequence_is_in_one_split_and_no_piece_in_two(groups: list[str], seed: int) -> None:
     rows = splits.split_dataset(dataset(groups), seed, 0.2, 0.2)
     assert sorted(np.concatenate(list(rows.values())).tolist()) == list(range(len(groups)))
-    sides = [{groups[row] for row in chosen} for chosen in rows.values()]
-    assert len(set.union(*sides)) == sum(len(side) for side in sides)
+    pieces = [{groups[row] for row in split} for split in rows.values()]
+    assert len(set.union(*pieces)) == sum(len(split) for split in pieces)
 
 
 @given(st.integers(10, 400), st.floats(0.1, 0.5), st.floats(0.1, 0.5), st.integers(0, 1000))
-def test_sides_have_their_share_of_the_pieces(n: int, validation: float, test: float, seed: int) -> None:
+def test_splits_have_their_share_of_the_pieces(n: int, validation: float, test: float, seed: int) -> None:
     rows = splits.split_dataset(dataset([str(i) for i in range(n)]), seed, validation, test)
     assert len(rows["test"]) == round(test * n)
     assert len(rows["validation"]) == round(validation * (n - len(rows["test"])))
 
 
-def test_ten_thousand_sequences_give_8000_and_2000_beside_the_test() -> None:
+def test_12500_sequences_are_split_into_8000_2000_and_2500() -> None:
     rows = splits.split_dataset(dataset([str(i) for i in range(12_500)]), 42, 0.2, 0.2)
-    assert [len(rows[side]) for side in splits.SPLITS] == [8_000, 2_000, 2_500]
+    assert [len(rows[split]) for split in splits.SPLITS] == [8_000, 2_000, 2_500]
 
 
-def test_the_seed_decides() -> None:
+def test_the_seed_determines_the_splits() -> None:
     data = dataset([str(i) for i in range(50)])
     first, again, other = (splits.split_dataset(data, seed, 0.2, 0.2) for seed in (1, 1, 2))
-    assert all(np.array_equal(first[side], again[side]) for side in splits.SPLITS)
+    assert all(np.array_equal(first[split], again[split]) for split in splits.SPLITS)
     assert not np.array_equal(first["test"], other["test"])
 
 
-def test_an_official_split_is_honoured() -> None:
+def test_a_predefined_split_is_used() -> None:
     rows = splits.split_dataset(dataset(list("abcdef"), ["train", "test", "validation"] * 2), 1, 0.5, 0.5)
-    assert {side: chosen.tolist() for side, chosen in rows.items()} == {
+    assert {split: indices.tolist() for split, indices in rows.items()} == {
         "train": [0, 3],
         "validation": [2, 5],
         "test": [1, 4],
     }
 
 
-def test_validation_is_drawn_from_train_where_only_test_is_official() -> None:
+def test_validation_is_drawn_from_train_where_only_test_is_predefined() -> None:
     rows = splits.split_dataset(dataset([str(i) for i in range(20)], ["train"] * 15 + ["test"] * 5), 1, 0.2, 0.9)
     assert rows["test"].tolist() == [15, 16, 17, 18, 19]
     assert len(rows["validation"]) == 3
 
 
-def test_a_piece_that_the_official_split_cuts_is_refused() -> None:
-    with pytest.raises(KellyError, match="piece 'a' stands in train and in test"):
+def test_a_predefined_split_that_divides_a_piece_is_refused() -> None:
+    with pytest.raises(KellyError, match="piece 'a' is in train and in test"):
         splits.split_dataset(dataset(["a", "b", "c", "a"], ["train", "train", "validation", "test"]), 1, 0.2, 0.2)
 
 
-def test_two_pieces_with_the_same_content_on_two_sides_are_refused() -> None:
+def test_pieces_with_the_same_content_in_two_splits_are_refused() -> None:
     data = dataset(["a", "b", "c"], ["train", "validation", "test"])
     data.sequences.inputs[2], data.sequences.targets[2] = data.sequences.inputs[0], data.sequences.targets[0]
     with pytest.raises(KellyError, match="piece 'c' in test has the same content as 'a' in train"):
@@ -78,43 +78,43 @@ def test_two_pieces_with_the_same_content_on_two_sides_are_refused() -> None:
 
 
 def test_too_few_pieces_are_refused() -> None:
-    with pytest.raises(KellyError, match=r"2 piece\(s\) cannot be divided with test_split 0\.2"):
+    with pytest.raises(KellyError, match=r"2 piece\(s\) cannot be split with test_split 0\.2"):
         splits.split_dataset(dataset(["a", "b"]), 1, 0.2, 0.2)
 
 
 def test_the_stream_of_real_music_is_the_test_pieces_one_after_another() -> None:
     data = dataset([str(i) for i in range(10)])
     rows = splits.split_dataset(data, 1, 0.2, 0.2)
-    parts = splits.take_splits(data, rows)
-    np.testing.assert_array_equal(parts["stream"].inputs[0], parts["test"].inputs.reshape(-1, 2))
+    taken = splits.take_splits(data, rows)
+    np.testing.assert_array_equal(taken["stream"].inputs[0], taken["test"].inputs.reshape(-1, 2))
 
 
-def test_the_stream_leaves_out_what_lies_past_the_end_of_a_piece() -> None:
+def test_the_stream_leaves_out_frames_past_the_end_of_a_piece() -> None:
     data = dataset([str(i) for i in range(10)])
     mask = np.ones(data.sequences.targets.shape, dtype=bool)
     mask[:, 1] = False
     masked = Dataset(replace(data.sequences, mask=mask))
-    parts = splits.take_splits(masked, splits.split_dataset(masked, 1, 0.2, 0.2))
-    np.testing.assert_array_equal(parts["stream"].inputs[0], parts["test"].inputs[:, 0])
+    taken = splits.take_splits(masked, splits.split_dataset(masked, 1, 0.2, 0.2))
+    np.testing.assert_array_equal(taken["stream"].inputs[0], taken["test"].inputs[:, 0])
 
 
-def test_shuffled_inputs_are_those_of_other_sequences_of_the_same_side() -> None:
+def test_shuffled_inputs_are_those_of_other_sequences_of_the_same_split() -> None:
     data = dataset([str(i) for i in range(50)])
     rows = splits.split_dataset(data, 1, 0.2, 0.2)
     plain, shuffled = splits.take_splits(data, rows), splits.take_splits(data, rows, shuffle_seed=1)
-    for side in splits.SPLITS:
-        np.testing.assert_array_equal(plain[side].targets, shuffled[side].targets)
-        assert not np.array_equal(plain[side].inputs, shuffled[side].inputs)
-        np.testing.assert_array_equal(np.sort(plain[side].inputs, axis=0), np.sort(shuffled[side].inputs, axis=0))
+    for split in splits.SPLITS:
+        np.testing.assert_array_equal(plain[split].targets, shuffled[split].targets)
+        assert not np.array_equal(plain[split].inputs, shuffled[split].inputs)
+        np.testing.assert_array_equal(np.sort(plain[split].inputs, axis=0), np.sort(shuffled[split].inputs, axis=0))
 
 
-def test_variations_of_a_sequence_are_for_training_alone() -> None:
+def test_augmented_sequences_are_used_for_training_alone() -> None:
     data = dataset([str(i // 3) for i in range(60)])  # of each piece itself and two variations
     augmented = np.arange(60) % 3 > 0
     varied = Dataset(replace(data.sequences, augmented=augmented))
     rows = splits.split_dataset(varied, 1, 0.2, 0.2)
     plain = splits.split_dataset(data, 1, 0.2, 0.2)
     np.testing.assert_array_equal(rows["train"], plain["train"])
-    for side in ("validation", "test"):
-        np.testing.assert_array_equal(rows[side], plain[side][~augmented[plain[side]]])
-        assert len(rows[side]) == len(plain[side]) / 3
+    for split in ("validation", "test"):
+        np.testing.assert_array_equal(rows[split], plain[split][~augmented[plain[split]]])
+        assert len(rows[split]) == len(plain[split]) / 3

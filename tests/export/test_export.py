@@ -19,38 +19,35 @@ def weights(network: Network) -> dict[str, Any]:
     return {name: weight.numpy() for name, weight in network.state_dict().items()}
 
 
-def written(path: Path, network: Network, content: dict[str, Any] | None = None) -> rtneural.Model:
+def exported(path: Path, network: Network, document: dict[str, Any] | None = None) -> rtneural.Model:
     task = network.task
     inputs = np.random.default_rng(0).uniform(-1, 1, (1, 1_100, task.num_inputs)).astype(np.float32)
     return rtneural_file.export(
         path,
-        content or rtneural_file.document(task.num_inputs, task.layers, weights(network)),
+        document or rtneural_file.to_document(task.num_inputs, task.layers, weights(network)),
+        rtneural_file.Reference(as_function(network), task.num_parameters, inputs, seed=1),
         lambda model, parity_error: {"num_parameters": model.num_parameters, "parity_error": parity_error},
-        num_parameters=task.num_parameters,
-        trained=as_function(network),
-        inputs=inputs,
-        seed=1,
     )
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_each_network_is_proven_far_below_the_tolerance(tmp_path: Path, name: str) -> None:
-    model = written(tmp_path / "network.json", Network(TASKS[name], seed=7))
+    model = exported(tmp_path / "network.json", Network(TASKS[name], seed=7))
     assert 0 < model.metadata["parity_error"] < 2e-6
     assert model.num_parameters == TASKS[name].num_parameters
     assert [path.name for path in tmp_path.iterdir()] == ["network.json"]
 
 
-def test_every_number_survives_being_written_exactly(tmp_path: Path) -> None:
+def test_every_number_is_written_exactly(tmp_path: Path) -> None:
     network = Network(TASKS["groovepredictor"], seed=7)
-    written(tmp_path / "network.json", network)
+    exported(tmp_path / "network.json", network)
     layers = orjson.loads((tmp_path / "network.json").read_bytes())["layers"]
-    found = np.array(layers[0]["weights"][0], dtype=np.float32)
-    np.testing.assert_array_equal(found, weights(network)["layers.0.weight"].T)
+    weight = np.array(layers[0]["weights"][0], dtype=np.float32)
+    np.testing.assert_array_equal(weight, weights(network)["layers.0.weight"].T)
 
 
 def test_the_file_is_compact_and_what_rtneural_reads(tmp_path: Path) -> None:
-    written(tmp_path / "network.json", Network(TASKS["melodytransformer"]))
+    exported(tmp_path / "network.json", Network(TASKS["melodytransformer"]))
     text = (tmp_path / "network.json").read_bytes()
     assert len(text) < 9_000_000
     content = orjson.loads(text)
@@ -60,7 +57,7 @@ def test_the_file_is_compact_and_what_rtneural_reads(tmp_path: Path) -> None:
     assert all(layer.keys() == {"type", "activation", "shape", "weights"} for layer in content["layers"])
 
 
-def spoilt(content: dict[str, Any], layer: int, part: int, array: Any) -> dict[str, Any]:
+def with_array(content: dict[str, Any], layer: int, part: int, array: Any) -> dict[str, Any]:
     content["layers"][layer]["weights"][part] = array
     return content
 
@@ -69,22 +66,22 @@ def spoilt(content: dict[str, Any], layer: int, part: int, array: Any) -> dict[s
     ("spoil", "message"),
     [
         # A square matrix that was not transposed has the right shape: only the proof notices.
-        (lambda c: spoilt(c, 2, 0, np.ascontiguousarray(c["layers"][2]["weights"][0].T)), "differ by"),
-        (lambda c: spoilt(c, 1, 2, c["layers"][1]["weights"][2] * 0), "differ by"),
-        (lambda c: spoilt(c, 1, 1, np.ascontiguousarray(c["layers"][1]["weights"][1][:, ::-1])), "differ by"),
-        (lambda c: spoilt(c, 0, 1, c["layers"][0]["weights"][1][:-1]), r"layer 0 \(dense\): weights\[1\] has shape"),
+        (lambda c: with_array(c, 2, 0, np.ascontiguousarray(c["layers"][2]["weights"][0].T)), "differ by"),
+        (lambda c: with_array(c, 1, 2, c["layers"][1]["weights"][2] * 0), "differ by"),
+        (lambda c: with_array(c, 1, 1, np.ascontiguousarray(c["layers"][1]["weights"][1][:, ::-1])), "differ by"),
+        (lambda c: with_array(c, 0, 1, c["layers"][0]["weights"][1][:-1]), r"layer 0 \(dense\): weights\[1\] has shape"),
         (lambda c: c | {"layers": c["layers"][:3]}, "parameters, expected 640640"),
     ],
     ids=["not transposed", "bias lost", "gates reordered", "bias too short", "layer lost"],
 )
-def test_a_wrong_export_is_noticed_and_the_former_one_stays(tmp_path: Path, spoil: Any, message: str) -> None:
+def test_a_wrong_export_is_detected_and_the_earlier_one_is_kept(tmp_path: Path, spoil: Any, message: str) -> None:
     path, network = tmp_path / "network.json", Network(TASKS["melodytransformer"], seed=7)
-    path.write_text("the former export")
-    content = rtneural_file.document(64, network.task.layers, weights(network))
+    path.write_text("an earlier export")
+    content = rtneural_file.to_document(64, network.task.layers, weights(network))
     with pytest.raises(KellyError, match=message) as error:
-        written(path, network, spoil(content))
+        exported(path, network, spoil(content))
     assert str(path) in str(error.value)
-    assert path.read_text() == "the former export"
+    assert path.read_text() == "an earlier export"
     assert [path.name for path in tmp_path.iterdir()] == ["network.json"]
 
 
@@ -92,7 +89,7 @@ def test_a_network_that_diverged_is_not_exported() -> None:
     broken = weights(Network(TASKS["groovepredictor"]))
     broken["layers.1.bias"] = np.full_like(broken["layers.1.bias"], np.nan)
     with pytest.raises(KellyError, match=r"layer 1 \(dense\) has values that are not finite"):
-        rtneural_file.document(64, TASKS["groovepredictor"].layers, broken)
+        rtneural_file.to_document(64, TASKS["groovepredictor"].layers, broken)
 
 
 def test_logits_that_would_overflow_rtneurals_softmax_are_refused(tmp_path: Path) -> None:
@@ -100,7 +97,7 @@ def test_logits_that_would_overflow_rtneurals_softmax_are_refused(tmp_path: Path
     for parameter in network.layers[-1].parameters():
         parameter.data *= 2_000
     with pytest.raises(KellyError, match="a logit of"):
-        written(tmp_path / "network.json", network)
+        exported(tmp_path / "network.json", network)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +106,6 @@ def test_logits_that_would_overflow_rtneurals_softmax_are_refused(tmp_path: Path
     ids=["dense", "stacked lstm", "softmax"],
 )
 def test_other_networks_of_the_same_layers_are_proven_too(tmp_path: Path, layers: Any) -> None:
-    row = TASKS["groovepredictor"]
-    task = Task(**{field: getattr(row, field) for field in row.__dataclass_fields__} | {"layers": layers})
-    assert written(tmp_path / "network.json", Network(task, seed=1)).metadata["parity_error"] < 1e-5
+    groove = TASKS["groovepredictor"]
+    task = Task(**{field: getattr(groove, field) for field in groove.__dataclass_fields__} | {"layers": layers})
+    assert exported(tmp_path / "network.json", Network(task, seed=1)).metadata["parity_error"] < 1e-5

@@ -1,4 +1,4 @@
-"""What a user names is read whole or refused at once: no pipe makes a reader wait, nothing endless fills the memory."""
+"""Files of users are read completely or refused at once: no reader waits for a pipe or fills the memory."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 from kelly.rtneural import reader as rtneural
 from kelly.runtime.errors import KellyError
 from kelly.runtime.files import read_bytes
-from kelly.sources.layouts.groove_table import read_info
+from kelly.sources.layouts.groove import read_info
 from kelly.sources.readers.midi import read_midi
 
 Reader = Callable[[Path], object]
@@ -26,7 +26,7 @@ def read_ten(path: Path) -> bytes:
     return read_bytes(path, 10, "look again")
 
 
-def test_a_file_is_read_whole(tmp_path: Path) -> None:
+def test_a_file_is_read_completely(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"0123456789")
     assert read_ten(tmp_path / "a") == b"0123456789"
 
@@ -43,23 +43,21 @@ def test_a_name_without_a_file_is_refused(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 @pytest.mark.parametrize(("reader", "name"), [(read_midi, "a.mid"), (read_info, "info.csv"), (rtneural.read, "a.json")])
-def test_no_reader_waits_for_a_pipe_or_reads_a_folder_or_goes_round_in_links(
-    tmp_path: Path, reader: Reader, name: str
-) -> None:
-    def told() -> str:
+def test_a_pipe_a_folder_and_a_loop_of_links_are_refused(tmp_path: Path, reader: Reader, name: str) -> None:
+    def message() -> str:
         path = tmp_path if reader is read_info else tmp_path / name
         return refusal(path, reader)
 
     os.mkfifo(tmp_path / name)
-    assert f"{name}: is a pipe, a socket or a device, expected a file" in told()
+    assert f"{name}: is a pipe, a socket or a device, expected a file" in message()
     (tmp_path / name).unlink()
     (tmp_path / name).mkdir()
-    assert f"{name}: is a folder, expected a file" in told()
+    assert f"{name}: is a folder, expected a file" in message()
     (tmp_path / name).rmdir()
     (tmp_path / name).symlink_to(tmp_path / name)
-    assert f"{name}: cannot be read (Too many levels of symbolic links)" in told()
+    assert f"{name}: cannot be read (Too many levels of symbolic links)" in message()
 
 
-@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no device that never ends")
-def test_a_device_that_never_ends_is_refused() -> None:
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no endless device")
+def test_an_endless_device_is_refused() -> None:
     assert "a device" in refusal(Path("/dev/zero"), read_ten)

@@ -1,4 +1,4 @@
-"""Copies of the project with small settings: one in a git repository for the real DVC, one for its scripts alone."""
+"""Copies of the project with small settings: in a git repository for the real DVC, or its scripts alone."""
 
 import os
 import re
@@ -19,25 +19,25 @@ SMALL = {
     "num_sequences: 100000": "num_sequences: 400",
 }
 
-# What a run makes, and tests, which would run themselves.
-MADE = ("metrics/", "trained_models/", "dvc.lock", "tests/")
+# What a run generates, and the tests.
+LEFT_OUT = ("metrics/", "trained_models/", "dvc.lock", "tests/")
 
 
 def environment() -> dict[str, str]:
-    """The environment in which `dvc` and `python` are those of these tests, and modules those of the clone."""
+    """An environment with the `dvc` and `python` of these tests and the modules of the clone."""
     bin_folder = str(Path(sys.executable).parent)
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return kept | {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return variables | {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
 
 
 class Clone:
-    """A copy of the project in a git repository of its own."""
+    """A copy of the project in its own git repository."""
 
     def __init__(self, project: Path, folder: Path, changes: dict[str, str]) -> None:
         self.folder = folder
         listed = self.run("git", "-C", str(project), "ls-files", "-z", "-co", "--exclude-standard", cwd=project)
         for name in filter(None, listed.split("\0")):
-            if (project / name).is_file() and not name.startswith(MADE):
+            if (project / name).is_file() and not name.startswith(LEFT_OUT):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(project / name, folder / name)
         for before, after in changes.items():
@@ -47,8 +47,15 @@ class Clone:
         self.run("git", "config", "user.email", "tester@example.org")
         self.commit()
 
+    @classmethod
+    def at(cls, folder: Path) -> "Clone":
+        """A clone that exists already."""
+        clone = cls.__new__(cls)
+        clone.folder = folder
+        return clone
+
     def run(self, *command: str, cwd: Path | None = None, code: int = 0) -> str:
-        """What a command printed; it must exit with `code`."""
+        """Run a command that must exit with `code`; return what it printed."""
         done = subprocess.run(
             command, cwd=cwd or self.folder, env=environment(), capture_output=True, text=True, check=False
         )
@@ -56,7 +63,7 @@ class Clone:
         return done.stdout + (done.stderr if command[0] in ("dvc", "kelly") or code else "")
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
-        """Start a command in a process group of its own; what it prints can be read from its stdout."""
+        """Start a command in its own process group; its stdout is a pipe."""
         return subprocess.Popen(
             command, cwd=self.folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True,
@@ -66,12 +73,12 @@ class Clone:
         """Start a command and kill it, with all that it started, as soon as `reached`."""
         started = self.start(*command)
         while not reached():
-            assert started.poll() is None, "it ended before it could be killed"
+            assert started.poll() is None, "the command ended before it was killed"
             time.sleep(0.01)
         kill(started)
 
     def dvc(self, *arguments: str, code: int = 0) -> str:
-        """What `dvc` printed."""
+        """Run dvc; return what it printed."""
         return self.run("dvc", *arguments, code=code)
 
     def commit(self) -> None:
@@ -80,7 +87,7 @@ class Clone:
         self.run("git", "commit", "-q", "--allow-empty", "-m", "state")
 
     def set(self, before: str, after: str) -> None:
-        """Change the settings."""
+        """Replace text in params.yaml."""
         text = self.read("params.yaml")
         assert before in text
         (self.folder / "params.yaml").write_text(text.replace(before, after))
@@ -91,15 +98,14 @@ class Clone:
 
 
 def choose(folder: Path, settings: Mapping[str, object]) -> None:
-    """Set values in a folder's params.yaml by their dotted keys."""
+    """Set values in a folder's params.yaml by their dotted keys, which may be new."""
     yaml = YAML()
     content = yaml.load(folder / "params.yaml")
     for key, value in settings.items():
         *parents, last = key.split(".")
         block = content
         for parent in parents:
-            block = block[parent]
-        assert last in block
+            block = block.setdefault(parent, {})
         block[last] = value
     yaml.dump(content, folder / "params.yaml")
 
@@ -111,12 +117,12 @@ def kill(started: "subprocess.Popen[str]") -> None:
 
 
 def ran(printed: str) -> list[str]:
-    """The stages that were run, as DVC says."""
+    """The stages that DVC ran."""
     return re.findall(r"Running stage '([\w@]+)'", printed)
 
 
 class Folder:
-    """The scripts and small settings in a folder that is no repository."""
+    """The scripts and small settings in a folder outside git."""
 
     def __init__(self, project: Path, folder: Path) -> None:
         self.folder = folder
@@ -131,14 +137,14 @@ class Folder:
         (folder / "params.yaml").write_text(text)
 
     def start(self, script: str, *options: str) -> "subprocess.Popen[str]":
-        """Start a script in a process group of its own."""
+        """Start a script in its own process group."""
         return subprocess.Popen(
             [sys.executable, script, *options], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, start_new_session=True,
         )  # fmt: skip
 
     def run(self, script: str, *options: str, code: int = 0) -> str:
-        """What a script printed; it must exit with `code`, and never with a traceback."""
+        """Run a script that must exit with `code` and without a traceback; return what it printed."""
         done = subprocess.run(
             [sys.executable, script, *options], cwd=self.folder, capture_output=True, text=True, check=False
         )

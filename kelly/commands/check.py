@@ -1,0 +1,38 @@
+"""Report every mistake in params.yaml, and repair DVC files that a kill left half written."""
+
+import argparse
+from pathlib import Path
+
+from kelly.config.params import PARAMS_FILE, load
+from kelly.data.loading import DATA, datasets_folder
+from kelly.pipeline import dvc_files, plots_page
+from kelly.runtime.errors import KellyError
+from kelly.sources.generate import is_outdated
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--params", type=Path, default=PARAMS_FILE, help="the file (%(default)s)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check the settings and print the source of each network.
+
+    Raises KellyError where files of a source changed since its data was generated: DVC does not track them.
+    """
+    for line in dvc_files.repair():
+        print(line)
+    plots_page.ensure()
+    outdated = []
+    for config in load(args.params).values():
+        if config.search:
+            from kelly.experiments.search_space import spaces
+
+            spaces(config.search, config.training.epochs)
+        print(f"{config.task.title}: {config.source}, at most {config.training.epochs} epochs")
+        name = config.task.name
+        if is_outdated(config.task, config.source, config.data, datasets_folder(DATA, name)):
+            outdated.append(f"  {config.task.title}: {config.data['path']}: dvc repro -f -s generate@{name}")
+    if outdated:
+        raise KellyError("music was added, removed or changed since the data was generated; generate it again:\n"
+                         + "\n".join(outdated))  # fmt: skip
