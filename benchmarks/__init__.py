@@ -1,1 +1,1 @@
-"""Measurements of speed and memory, side by side in one run; nothing here is a test."""
+"""Measurements of speed and memory; see docs/performance.md."""

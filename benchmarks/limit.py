@@ -1,4 +1,4 @@
-"""The limit of an epoch: its products of matrices, and Adam's memory traffic, and nothing else."""
+"""The limit of an epoch: its matrix products and Adam's memory traffic, and nothing else."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,41 +6,45 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from benchmarks.measure import Way, timed
-from benchmarks.usual_loop import Parts
+from benchmarks.measure import Candidate, timed
+from benchmarks.usual_loop import Splits
 from kelly.config.params import TaskConfig
 from kelly.networks import Network
 from kelly.tasks import LSTM, Task
 from kelly.training.batches import Batches
 from kelly.training.train_model import VALIDATION_BATCH
 
+Product = tuple[Tensor, Tensor, Tensor]  # operands and output
+GetBuffer = Callable[[str, int, int], Tensor]
 
-def limit(s: TaskConfig, parts: Parts) -> Way:
-    """The products of matrices that live frames ask for, and Adam's memory traffic; nothing else."""
-    batches = {"train": s.training.batch_size, "validation": VALIDATION_BATCH}
-    generator = torch.Generator().manual_seed(s.training.seed)
-    work: list[tuple[Tensor, Tensor, Tensor]] = []
-    steps: list[int] = []  # where in `work` a step of Adam follows
-    operands: dict[tuple[str, int], Tensor] = {}
 
-    def operand(name: str, rows: int, columns: int) -> Tensor:
-        held = operands.get((name, columns))
-        if held is None or len(held) < rows:
-            held = operands[name, columns] = torch.randn(rows, columns)
-        return held[:rows]
+def limit(config: TaskConfig, splits: Splits) -> Candidate:
+    """Matrix products of frames that are not padding, and Adam's memory traffic."""
+    batch_sizes = {"train": config.training.batch_size, "validation": VALIDATION_BATCH}
+    generator = torch.Generator().manual_seed(config.training.seed)
+    work: list[Product] = []
+    step_ends: list[int] = []  # positions in `work` after which Adam takes a step
+    buffers: dict[tuple[str, int], Tensor] = {}
 
-    for side, batch_size in batches.items():
-        for chunk in Batches(parts[side], batch_size, generator):
+    def get_buffer(name: str, rows: int, columns: int) -> Tensor:
+        buffer = buffers.get((name, columns))
+        if buffer is None or len(buffer) < rows:
+            buffer = buffers[name, columns] = torch.randn(rows, columns)
+        return buffer[:rows]
+
+    for split, batch_size in batch_sizes.items():
+        for chunk in Batches(splits[split], batch_size, generator):
             for sizes in chunk.sizes:
-                work += products(s.task, sizes, operand, backward=side == "train")
-                if side == "train":
-                    steps.append(len(work))
-    parameters, gradient, mean, square = torch.rand(4, sum(p.numel() for p in Network(s.task).parameters()))
+                work += products(config.task, sizes, get_buffer, backward=split == "train")
+                if split == "train":
+                    step_ends.append(len(work))
+    num_parameters = sum(p.numel() for p in Network(config.task).parameters())
+    parameters, gradient, mean, square = torch.rand(4, num_parameters)
     count = torch.tensor(1.0)
 
     def epoch() -> None:
         begin = 0
-        for end in [*steps, len(work)]:
+        for end in [*step_ends, len(work)]:
             for a, b, out in work[begin:end]:
                 torch.mm(a, b, out=out)
             begin = end
@@ -52,32 +56,29 @@ def limit(s: TaskConfig, parts: Parts) -> Way:
     return partial(timed, epoch)
 
 
-def products(
-    task: Task, sizes: list[int], operand: Callable[[str, int, int], Tensor], backward: bool
-) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Operands and place of each product that a step on a packed batch takes."""
-    frames, width, found = sum(sizes), task.num_inputs, []
+def products(task: Task, sizes: list[int], get_buffer: GetBuffer, backward: bool) -> list[Product]:
+    """The matrix products of one step on a packed batch with `sizes` sequences at each time step."""
+    num_frames, width = sum(sizes), task.num_inputs
+    result: list[Product] = []
 
-    def product(rows: int, inner: int, columns: int) -> None:
-        found.append((operand("a", rows, inner), operand("b", inner, columns), operand("out", rows, columns)))
-
-    def transposed(rows: int, inner: int, columns: int) -> None:
-        found.append((operand("a", inner, rows).t(), operand("b", inner, columns), operand("out", rows, columns)))
+    def add(rows: int, inner: int, columns: int, transposed: bool = False) -> None:
+        a = get_buffer("a", inner, rows).t() if transposed else get_buffer("a", rows, inner)
+        result.append((a, get_buffer("b", inner, columns), get_buffer("out", rows, columns)))
 
     for i, layer in enumerate(task.layers):
         out = 4 * layer.size if isinstance(layer, LSTM) else layer.size
-        weights = operand(f"weights {i}", out, width)
-        found.append((operand("a", frames, width), weights.t(), operand("out", frames, out)))
+        weights = get_buffer(f"weights {i}", out, width)
+        result.append((get_buffer("a", num_frames, width), weights.t(), get_buffer("out", num_frames, out)))
         if isinstance(layer, LSTM):
             for size in sizes:
-                product(size, layer.size, out)
+                add(size, layer.size, out)
                 if backward:
-                    product(size, out, layer.size)
+                    add(size, out, layer.size)
         if backward:
-            transposed(out, frames, width)
+            add(out, num_frames, width, transposed=True)
             if isinstance(layer, LSTM):
-                transposed(out, frames, layer.size)
+                add(out, num_frames, layer.size, transposed=True)
             if i:
-                product(frames, out, width)
+                add(num_frames, out, width)
         width = layer.size
-    return found
+    return result

@@ -1,12 +1,13 @@
-"""One epoch of each network on its default data, in four ways: ours, the usual loop, PyTorch Lightning, and the limit.
+"""One epoch of each network on its default data: our loop, the usual loop, PyTorch Lightning, and the limit.
 
-All train and validate, and give loss and metric of both sides. The usual loop and Lightning get sequences padded to one
-length, as `torch.utils.data` hands them out, and PyTorch's own LSTM; ours leaves out what is past an end.
+All but the limit train and validate, and return loss and metric of both splits. The usual loop and Lightning get padded
+sequences and PyTorch's LSTM; our loop skips padding.
 """
 
 import multiprocessing
 import os
 import time
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from statistics import median
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 import torch
 
 from benchmarks.limit import limit
-from benchmarks.measure import Way, in_turns, ratio, timed
-from benchmarks.usual_loop import Parts, usual_loop
+from benchmarks.measure import Candidate, alternate, ratio, timed
+from benchmarks.usual_loop import Splits, usual_loop
 from benchmarks.with_lightning import with_lightning
 from kelly.config.params import TaskConfig, load
 from kelly.data.loading import DATA, load_splits
@@ -28,119 +29,99 @@ from kelly.training.loop import run_epoch
 from kelly.training.train_model import VALIDATION_BATCH
 
 CORES = os.cpu_count() or 1
-EPOCHS = 2  # of a round of the whole job
+NUM_PROCESSES = min(2, CORES)
+EPOCHS = 2  # per round of all five networks
+EPOCH_OF: dict[str, Candidate] = {}  # in a worker process: our loop by network
 
 
-def ours(s: TaskConfig, parts: Parts) -> Way:
-    """What `dvc repro` runs."""
-    passes = Backprop(Network(s.task, s.training.seed))
-    optimizer = Adam(passes.parameters, passes.gradient, s.training.learning_rate)
-    generator = torch.Generator().manual_seed(s.training.seed)
-    train = Batches(parts["train"], s.training.batch_size, generator)
-    validation = Batches(parts["validation"], VALIDATION_BATCH)
+def ours(config: TaskConfig, splits: Splits) -> Candidate:
+    """The loop that `dvc repro` runs."""
+    backprop = Backprop(Network(config.task, config.training.seed))
+    optimizer = Adam(backprop.parameters, backprop.gradient, config.training.learning_rate)
+    generator = torch.Generator().manual_seed(config.training.seed)
+    train = Batches(splits["train"], config.training.batch_size, generator)
+    validation = Batches(splits["validation"], VALIDATION_BATCH)
 
     def epoch() -> None:
-        run_epoch(passes, s.task, train, "training", optimizer)
-        run_epoch(passes, s.task, validation, "validation")
+        run_epoch(backprop, config.task, train, "training", optimizer)
+        run_epoch(backprop, config.task, validation, "validation")
 
     return partial(timed, epoch)
 
 
-def prepared() -> dict[str, tuple[TaskConfig, Parts]]:
-    """Settings and default data of each network, as the pipeline left them."""
-    return {name: (s, load_splits(s, DATA)) for name, s in load().items()}
+def load_all() -> dict[str, tuple[TaskConfig, Splits]]:
+    """Config and data of each network, as the pipeline prepared them."""
+    return {name: (config, load_splits(config, DATA)) for name, config in load().items()}
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """One epoch of each network in each way, and the whole job: all five, as `kelly repro` trains them.
+    """One epoch of each network with each loop, and of all five networks as `kelly repro` trains them.
 
-    The usual loop and Lightning get as many threads as serve them best; ours has one.
+    Our loop has one thread, the usual loop and Lightning their best number of threads.
     """
-    data, found, serial = prepared(), {}, {"ours": 0.0, "limit": 0.0, "dataloader": 0.0, "lightning": 0.0}
-    best_threads: dict[str, int] = {}
-    for name, (s, parts) in data.items():
-        ways = {"ours": ours(s, parts), "limit": limit(s, parts)}
-        for way, make in (("dataloader", usual_loop), ("lightning", with_lightning)):
-            ways |= {f"{way} {threads}": make(s, parts, threads) for threads in sorted({1, CORES})}
-        seconds = in_turns(ways, rounds, name)
-        steps = -(-len(parts["train"]) // s.training.batch_size)
+    data, result, total = load_all(), {}, {"ours": 0.0, "limit": 0.0, "dataloader": 0.0, "lightning": 0.0}
+    lightning_threads: dict[str, int] = {}
+    for name, (config, splits) in data.items():
+        candidates = {"ours": ours(config, splits), "limit": limit(config, splits)}
+        for loop, make in (("dataloader", usual_loop), ("lightning", with_lightning)):
+            candidates |= {f"{loop} {threads}": make(config, splits, threads) for threads in sorted({1, CORES})}
+        seconds = alternate(candidates, rounds, name)
+        steps = -(-len(splits["train"]) // config.training.batch_size)
         row: dict[str, Any] = {
             "ms_per_epoch": 1e3 * median(seconds["ours"]),
             "us_per_step": 1e6 * median(seconds["ours"]) / steps,
             "limit_ratio": ratio(seconds["ours"], seconds["limit"])["ratio"],
             "spread": {"limit": ratio(seconds["ours"], seconds["limit"])},
         }
-        for way in ("dataloader", "lightning"):
-            best = min((key for key in seconds if key.startswith(way)), key=lambda key: median(seconds[key]))
-            row[f"{way}_ratio"] = ratio(seconds[best], seconds["ours"])["ratio"]
-            row["spread"][way] = ratio(seconds[best], seconds["ours"]) | {"threads": int(best.split()[1])}
-            serial[way] += median(seconds[best])
-            if way == "lightning":
-                best_threads[name] = int(best.split()[1])
-        serial["ours"] += median(seconds["ours"])
-        serial["limit"] += median(seconds["limit"])
-        found[name] = row
-    return found | {"all": job(rounds, data, best_threads, serial)}
+        for loop in ("dataloader", "lightning"):
+            best = min((key for key in seconds if key.startswith(loop)), key=lambda key: median(seconds[key]))
+            row[f"{loop}_ratio"] = ratio(seconds[best], seconds["ours"])["ratio"]
+            row["spread"][loop] = ratio(seconds[best], seconds["ours"]) | {"threads": int(best.split()[1])}
+            total[loop] += median(seconds[best])
+        lightning_threads[name] = row["spread"]["lightning"]["threads"]
+        total["ours"] += median(seconds["ours"])
+        total["limit"] += median(seconds["limit"])
+        result[name] = row
+    lightning = [with_lightning(*data[name], threads) for name, threads in lightning_threads.items()]
+    return result | {"all": measure_all(rounds, lightning, total)}
 
 
-def job(
-    rounds: int, data: dict[str, tuple[TaskConfig, Parts]], threads: dict[str, int], serial: dict[str, float]
-) -> dict[str, Any]:
-    """All five networks, the same number of epochs each: ours in two processes, Lightning in one, in turns."""
-    lightnings = [with_lightning(s, parts, threads[name]) for name, (s, parts) in data.items()]
-    with SideBySide(min(2, CORES)) as two:
-        seconds = in_turns(
-            {"ours": two.epoch, "lightning": lambda: sum(way() for way in lightnings)}, rounds, "all five"
-        )
-    both = ratio(seconds["lightning"], seconds["ours"])
+def measure_all(rounds: int, lightning: list[Candidate], total: dict[str, float]) -> dict[str, Any]:
+    """The same number of epochs of all five networks: our loop in parallel processes, Lightning in one, alternating.
+
+    total: the seconds of an epoch of all networks, one process each, by loop
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(NUM_PROCESSES, context, initializer=load_worker) as pool:
+
+        def in_parallel() -> float:
+            start = time.perf_counter()
+            list(pool.map(train_epochs, LONGEST_FIRST))
+            return (time.perf_counter() - start) / EPOCHS
+
+        candidates = {"ours": in_parallel, "lightning": lambda: sum(epoch() for epoch in lightning)}
+        seconds = alternate(candidates, rounds, "all five")
+    ratios = ratio(seconds["lightning"], seconds["ours"])
     return {
         "ms_per_epoch": 1e3 * median(seconds["ours"]),
-        "processes": min(2, CORES),
-        "lightning_ratio": both["ratio"],
-        "spread": {"lightning": both},
+        "processes": NUM_PROCESSES,
+        "lightning_ratio": ratios["ratio"],
+        "spread": {"lightning": ratios},
         "one_process": {
-            "ms_per_epoch": 1e3 * serial["ours"],
-            "dataloader_ratio": serial["dataloader"] / serial["ours"],
-            "lightning_ratio": serial["lightning"] / serial["ours"],
-            "limit_ratio": serial["ours"] / serial["limit"],
+            "ms_per_epoch": 1e3 * total["ours"],
+            "dataloader_ratio": total["dataloader"] / total["ours"],
+            "lightning_ratio": total["lightning"] / total["ours"],
+            "limit_ratio": total["ours"] / total["limit"],
         },
     }
 
 
-class SideBySide:
-    """ProcessGroup that train the networks as `kelly repro` does: the largest first, each when a process is free."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def __enter__(self) -> "SideBySide":
-        context = multiprocessing.get_context("spawn")
-        self.waiting, self.done = context.Queue(), context.Queue()
-        self.workers = [context.Process(target=work, args=(self.waiting, self.done)) for _ in range(self.number)]
-        for worker in self.workers:
-            worker.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for _worker in self.workers:
-            self.waiting.put(None)
-        for worker in self.workers:
-            worker.join()
-
-    def epoch(self) -> float:
-        """Seconds until EPOCHS of all five are done, over EPOCHS."""
-        start = time.perf_counter()
-        for name in LONGEST_FIRST:
-            self.waiting.put(name)
-        for _ in LONGEST_FIRST:
-            self.done.get()
-        return (time.perf_counter() - start) / EPOCHS
+def load_worker() -> None:
+    """Prepare a worker process."""
+    EPOCH_OF.update({name: ours(config, splits) for name, (config, splits) in load_all().items()})
 
 
-def work(waiting: "multiprocessing.Queue[str | None]", done: "multiprocessing.Queue[str]") -> None:
-    """Train the networks that are asked for."""
-    ways = {name: ours(s, parts) for name, (s, parts) in prepared().items()}
-    while (name := waiting.get()) is not None:
-        for _ in range(EPOCHS):
-            ways[name]()
-        done.put(name)
+def train_epochs(name: str) -> None:
+    """Train a network for EPOCHS epochs in a worker process."""
+    for _ in range(EPOCHS):
+        EPOCH_OF[name]()

@@ -6,21 +6,21 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.measure import Way, timed
+from benchmarks.measure import Candidate, timed
 from kelly.config.params import TaskConfig
 from kelly.data.dataset import Sequences
 from kelly.networks import Network
 from kelly.training.objectives import LOSSES, METRICS
 from kelly.training.train_model import VALIDATION_BATCH
 
-Parts = dict[str, Sequences]
+Splits = dict[str, Sequences]
 
 
 class Rows(Dataset[tuple[Tensor, ...]]):
     """A data set row by row."""
 
-    def __init__(self, part: Sequences) -> None:
-        self.arrays = tensors(part)
+    def __init__(self, sequences: Sequences) -> None:
+        self.arrays = tensors(sequences)
 
     def __len__(self) -> int:
         return len(self.arrays[0])
@@ -29,25 +29,26 @@ class Rows(Dataset[tuple[Tensor, ...]]):
         return tuple(array[row] for array in self.arrays)
 
 
-def tensors(part: Sequences) -> tuple[Tensor, ...]:
-    """Inputs, targets and, where there is one, the mask."""
-    return tuple(torch.tensor(array) for array in (part.inputs, part.targets, part.mask) if array is not None)
+def tensors(sequences: Sequences) -> tuple[Tensor, ...]:
+    """Inputs, targets and the mask, if there is one."""
+    arrays = (sequences.inputs, sequences.targets, sequences.mask)
+    return tuple(torch.tensor(array) for array in arrays if array is not None)
 
 
 def loss_and_metric(network: Network, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    """Mean loss, with its graph, and the sums behind the metric."""
+    """Mean loss, with its graph, and the sums of the metric."""
     task, mask = network.task, batch[2] if len(batch) > 2 else None
     logits = network.logits(batch[0])[0]
-    total, number = LOSSES[task.loss].sums(logits, batch[1], mask)
-    return total / number, METRICS[task.metric].sums(logits.detach(), batch[1], mask)
+    total, count = LOSSES[task.loss].sums(logits, batch[1], mask)
+    return total / count, METRICS[task.metric].sums(logits.detach(), batch[1], mask)
 
 
-def usual_loop(s: TaskConfig, parts: Parts, threads: int = 1) -> Way:
-    """A row-wise data set, a DataLoader, autograd, torch.optim.Adam, and `.item()` for the running sums."""
-    network = Network(s.task, s.training.seed)
-    optimizer = torch.optim.Adam(network.parameters(), lr=s.training.learning_rate)
-    train = DataLoader(Rows(parts["train"]), s.training.batch_size, shuffle=True)
-    validation = DataLoader(Rows(parts["validation"]), VALIDATION_BATCH)
+def usual_loop(config: TaskConfig, splits: Splits, threads: int = 1) -> Candidate:
+    """An epoch with its validation, and `.item()` for the running sums."""
+    network = Network(config.task, config.training.seed)
+    optimizer = torch.optim.Adam(network.parameters(), lr=config.training.learning_rate)
+    train = DataLoader(Rows(splits["train"]), config.training.batch_size, shuffle=True)
+    validation = DataLoader(Rows(splits["validation"]), VALIDATION_BATCH)
 
     def epoch() -> None:
         for loader in (train, validation):

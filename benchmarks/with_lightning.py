@@ -1,4 +1,4 @@
-"""One epoch with PyTorch Lightning in its natural use."""
+"""One epoch with PyTorch Lightning as its documentation recommends."""
 
 import logging
 import time
@@ -9,34 +9,34 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.measure import Way
-from benchmarks.usual_loop import Parts, loss_and_metric, tensors
+from benchmarks.measure import Candidate
+from benchmarks.usual_loop import Splits, loss_and_metric, tensors
 from kelly.config.params import TaskConfig
 from kelly.networks import Network
 from kelly.training.train_model import VALIDATION_BATCH
 
 
 class Module(lightning.LightningModule):
-    """A network as Lightning trains it; the seconds of each epoch, without what comes before and after, are kept."""
+    """A network for Lightning; `seconds` is the time of its last epoch, without set-up and tear-down."""
 
-    def __init__(self, s: TaskConfig) -> None:
+    def __init__(self, config: TaskConfig) -> None:
         super().__init__()
-        self.network, self.learning_rate = Network(s.task, s.training.seed), s.training.learning_rate
+        self.network, self.learning_rate = Network(config.task, config.training.seed), config.training.learning_rate
         self.seconds = 0.0
 
     def training_step(self, batch: list[Tensor]) -> Tensor:
-        """Loss, logged like the metric."""
+        """Return the loss; log loss and metric."""
         loss, metric = loss_and_metric(self.network, tuple(batch))
         self.log_dict({"train_loss": loss, "train_metric": metric.sum().float()}, on_step=False, on_epoch=True)
         return loss
 
     def validation_step(self, batch: list[Tensor]) -> None:
-        """Loss and metric, logged."""
+        """Log loss and metric."""
         loss, metric = loss_and_metric(self.network, tuple(batch))
         self.log_dict({"val_loss": loss, "val_metric": metric.sum().float()})
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The fastest Adam."""
+        """Fused Adam, the fastest."""
         return torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
 
     def on_train_epoch_start(self) -> None:
@@ -44,17 +44,17 @@ class Module(lightning.LightningModule):
         self.started = time.perf_counter()
 
     def on_train_epoch_end(self) -> None:
-        """Stop it: Lightning validates within the epoch."""
+        """Stop the clock: Lightning validates within the epoch."""
         self.seconds = time.perf_counter() - self.started
 
 
-def with_lightning(s: TaskConfig, parts: Parts, threads: int = 1) -> Way:
-    """Lightning in its natural use, without bar, logger and checkpoints."""
+def with_lightning(config: TaskConfig, splits: Splits, threads: int = 1) -> Candidate:
+    """An epoch with its validation, without progress bar, logger and checkpoints."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
-    module = Module(s)
-    train = DataLoader(TensorDataset(*tensors(parts["train"])), s.training.batch_size, shuffle=True)
-    validation = DataLoader(TensorDataset(*tensors(parts["validation"])), VALIDATION_BATCH)
+    module = Module(config)
+    train = DataLoader(TensorDataset(*tensors(splits["train"])), config.training.batch_size, shuffle=True)
+    validation = DataLoader(TensorDataset(*tensors(splits["validation"])), VALIDATION_BATCH)
 
     def epoch() -> float:
         torch.set_num_threads(threads)
