@@ -6,9 +6,9 @@ import numpy as np
 
 from kelly.features.emotion import COORDINATES
 from kelly.features.vocabulary import CHORDS
+from kelly.inspection.survey import BINS, Sums
 from kelly.plots import style
 from kelly.plots.style import BLUE, VERMILION
-from kelly.sources.survey import BINS, Sums
 
 
 def draw(path: Path, title: str, sums: Sums) -> None:

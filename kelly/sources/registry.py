@@ -1,4 +1,4 @@
-"""What each network learns from: its sources by name. Those of files are layouts of kelly.sources.layouts."""
+"""The sources of each network by name; those that read files are layouts of kelly.sources.layouts."""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,8 @@ from kelly.sources.synthetic import groove as synthetic_groove
 from kelly.sources.synthetic import harmony as synthetic_harmony
 from kelly.sources.synthetic import melody as synthetic_melody
 
-RATED_AUDIO = AudioSource(emotion.from_sound, emotion.UNITS)
-RATED_MIDI = AudioSource(emotion.from_notes, emotion.UNITS)
+RATED_AUDIO = AudioSource(emotion.from_audio, emotion.UNITS)
+RATED_MIDI = AudioSource(emotion.from_midi, emotion.UNITS)
 MELODIES = MidiSource(melody.extract_examples, melody.UNITS)
 CHORDS = MidiSource(harmony.extract_examples, harmony.UNITS)
 EXPRESSION = MidiSource(dynamics.extract_examples, dynamics.UNITS)

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kelly.data.dataset import Dataset
-from kelly.sources.extraction.measured import ExtractExamples, Measured
+from kelly.sources.extraction.file_examples import ExtractExamples, FileExamples
 
 
 @dataclass(frozen=True)
 class GeneratedSource:
-    """A source that gives a whole data set at once: synthetic, or the scores of a package.
+    """A source without files of the user's: a synthetic process, or the scores that a package contains.
 
-    make: settings of the source → data set
+    make: (**settings) → the data set
     """
 
     make: Callable[..., Dataset]
@@ -21,10 +21,11 @@ class GeneratedSource:
 class MidiSource:
     """A folder of MIDI files in a layout of kelly.sources.layouts.
 
-    examples: (entry, midi, **settings) → the examples of one file, and its category; units: what a frame and its values are
+    extract: (entry, midi, **settings) → the examples of one file, and its category
+    units: the meaning of a frame and of its values
     """
 
-    examples: ExtractExamples
+    extract: ExtractExamples
     units: Mapping[str, str]
 
 
@@ -32,10 +33,11 @@ class MidiSource:
 class AudioSource:
     """A folder of rated audio, or of rated MIDI files that are rendered, in a layout of kelly.sources.layouts.
 
-    measure: (entry, **settings) → the examples of one file; units: what a frame and its values are
+    extract: (entry, **settings) → the examples of one file
+    units: the meaning of a frame and of its values
     """
 
-    measure: Callable[..., Measured]
+    extract: Callable[..., FileExamples]
     units: Mapping[str, str]
 
 

@@ -17,6 +17,7 @@ STAGES = ("generate", "split", "train", "export", "evaluate", "report")
 # In the order in which they may import each other.
 PACKAGES = (
     "runtime", "tasks", "config", "data", "features", "sources", "training", "rtneural", "export", "evaluation",
+    "inspection",
     "plots", "report", "pipeline", "experiments", "audition", "commands",
 )  # fmt: skip
 # What a stage imports that cannot change its outputs: messages, the checking of settings, other networks, the reading

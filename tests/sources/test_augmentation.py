@@ -1,9 +1,8 @@
-"""Variations of a performance: louder or softer, faster or slower, every label still true."""
+"""Variations of a performance: louder or softer, faster or slower, with targets extracted from each."""
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +12,9 @@ from support.played import eighths, random_music, read, write
 from kelly.features.emotion import COORDINATES, decode
 from kelly.sources.examples import dynamics, groove
 from kelly.sources.extraction.augmentation import variations
-from kelly.sources.extraction.measured import measure_notes
-from kelly.sources.extraction.rows import Examples
-from kelly.sources.layouts.listing import Entry
+from kelly.sources.extraction.file_examples import extract_midi
+from kelly.sources.extraction.sequences import Examples
+from kelly.sources.layouts.manifest import Entry
 from kelly.sources.readers.midi import Midi
 
 
@@ -23,7 +22,7 @@ def varied(midi: Midi, name: str = "a.mid", copies: int = 3, velocity: float = 0
     return list(variations(midi, name, copies, velocity, tempo))
 
 
-def test_variations_are_the_same_for_the_same_name_and_others_for_another(tmp_path: Path) -> None:
+def test_variations_depend_on_the_name_only(tmp_path: Path) -> None:
     _, midi = read(write(tmp_path / "a.mid", random_music(3)))
     first, again, other = varied(midi), varied(midi), varied(midi, "b.mid")
     for one, two in zip(first, again, strict=True):
@@ -32,7 +31,7 @@ def test_variations_are_the_same_for_the_same_name_and_others_for_another(tmp_pa
     assert len({one.notes.onset_s.tobytes() for one in (*first, *other)}) == 6
 
 
-def test_variations_are_within_their_shares_and_keep_the_score(tmp_path: Path) -> None:
+def test_variations_are_within_their_limits_and_keep_the_score(tmp_path: Path) -> None:
     _, midi = read(write(tmp_path / "a.mid", random_music(3)))
     for one in varied(midi, copies=30):
         louder = one.notes.velocity / midi.notes.velocity
@@ -49,7 +48,7 @@ def test_variations_are_within_their_shares_and_keep_the_score(tmp_path: Path) -
             np.testing.assert_array_equal(getattr(one.notes, name), getattr(midi.notes, name))
 
 
-def test_no_accent_is_cut_off_at_the_loudest_velocity(tmp_path: Path) -> None:
+def test_no_accent_is_clipped_at_the_loudest_velocity(tmp_path: Path) -> None:
     loud = [note._replace(velocity=100 + 27 * (i % 4 == 0)) for i, note in enumerate(eighths())]
     _, midi = read(write(tmp_path / "a.mid", {"Piano": loud}))
     for one in varied(midi, copies=30, velocity=0.9):
@@ -58,7 +57,7 @@ def test_no_accent_is_cut_off_at_the_loudest_velocity(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("context", ["embedding", "previous"])
-def test_a_variation_has_the_same_groove_but_for_the_rounding_of_velocities(
+def test_a_variation_has_the_same_groove_up_to_the_rounding_of_velocities(
     tmp_path: Path, context: groove.Context
 ) -> None:
     tracks = random_music(4)
@@ -71,60 +70,59 @@ def test_a_variation_has_the_same_groove_but_for_the_rounding_of_velocities(
         plain_timing, plain_accents = np.split(plain["targets"][:, 0], 2, axis=1)
         np.testing.assert_array_equal(timing, plain_timing)
         np.testing.assert_array_equal(rows["mask"], plain["mask"])
-        # Velocity and its mean are each rounded by up to a half: (a + 1/2) / (m − 1/2) is furthest from a / m.
+        # Velocity and its mean are each rounded by up to a half: (a + 1/2) / (m − 1/2) is the maximum.
         softest_mean = 30 * 0.8
         bound = 0.5 * (2 + plain_accents) / (softest_mean - 0.5)
         assert (np.abs(accents - plain_accents) <= bound + 1e-6).all()
         assert not np.array_equal(rows["inputs"], plain["inputs"])
 
 
-def test_a_variation_is_heard_as_loud_and_fast_as_it_is(tmp_path: Path) -> None:
+def test_the_context_of_a_variation_follows_its_loudness_and_tempo(tmp_path: Path) -> None:
     entry, midi = read(write(tmp_path / "a.mid", random_music(5)))
 
-    def coordinates(played: Midi) -> NDArray[np.float64]:
+    def context(played: Midi) -> NDArray[np.float64]:
         rows, _ = groove.extract_examples(entry, played, context="embedding")
         return decode(rows["inputs"][:, 0].astype(np.float64))
 
     loudness, arousal = COORDINATES.index("loudness"), COORDINATES.index("arousal")
-    plain = coordinates(midi)
+    plain = context(midi)
     drums = midi.notes.velocity[midi.notes.is_drum]
     for one in varied(midi, copies=10):
-        known = coordinates(one)
+        varied_context = context(one)
         louder = one.notes.velocity[midi.notes.is_drum].mean() > drums.mean()
         faster = one.notes.onset_s[-1] < midi.notes.onset_s[-1]
-        assert ((known[1:, loudness] > plain[1:, loudness]) == louder).all()
-        assert ((known[1:, arousal] > plain[1:, arousal]) == faster).all()
+        assert ((varied_context[1:, loudness] > plain[1:, loudness]) == louder).all()
+        assert ((varied_context[1:, arousal] > plain[1:, arousal]) == faster).all()
 
 
-def test_dynamics_are_measured_in_each_variation_anew(tmp_path: Path) -> None:
+def test_dynamics_are_extracted_from_each_variation(tmp_path: Path) -> None:
     entry, midi = read(write(tmp_path / "a.mid", random_music(6)))
-    plain = dynamics.extract_examples(entry, midi, window_s=None)[0]["targets"][:, 0, 0]
+    plain, _ = dynamics.extract_examples(entry, midi, window_s=None)
     pitched = ~midi.notes.is_drum
     for one in varied(midi):
         rows, _ = dynamics.extract_examples(entry, one, window_s=None)
         change = one.notes.velocity[pitched].mean() - midi.notes.velocity[pitched].mean()
-        assert (np.sign(rows["targets"][:, 0, 0] - plain) == np.sign(change)).all()
-        assert not np.array_equal(
-            rows["inputs"][1:], dynamics.extract_examples(entry, midi, window_s=None)[0]["inputs"][1:]
-        )
+        assert (np.sign(rows["targets"][:, 0, 0] - plain["targets"][:, 0, 0]) == np.sign(change)).all()
+        assert not np.array_equal(rows["inputs"][1:], plain["inputs"][1:])
 
 
-def test_measured_rows_are_the_piece_and_its_variations(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.mid", random_music(7))
-    entry = Entry("a.mid", path)
-    augmentation = {"copies": 2, "velocity": 0.2, "tempo": 0.1}
-    settings_of: dict[str, Any] = {"max_windows_per_piece": None, "settings": {"context": "embedding"}}
-    plain = measure_notes(entry, extract=groove.extract_examples, augmentation=None, **settings_of)
-    none = measure_notes(
-        entry, extract=groove.extract_examples, augmentation=augmentation | {"copies": 0}, **settings_of
-    )
-    measured = measure_notes(entry, extract=groove.extract_examples, augmentation=augmentation, **settings_of)
-    assert "augmented" not in plain.rows
-    assert "augmented" not in none.rows
-    assert measured.rows["augmented"].tolist() == [False] * 6 + [True] * 12
-    for name, array in plain.rows.items():
-        np.testing.assert_array_equal(measured.rows[name][:6], array)
-    limits: dict[str, Any] = settings_of | {"max_windows_per_piece": 2}
-    few = measure_notes(entry, extract=groove.extract_examples, augmentation=augmentation, **limits)
-    assert few.rows["augmented"].tolist() == [False] * 2 + [True] * 4
-    np.testing.assert_array_equal(few.rows["inputs"][:2], plain.rows["inputs"][[0, 5]])
+def test_the_examples_of_a_file_are_the_piece_and_its_variations(tmp_path: Path) -> None:
+    entry = Entry("a.mid", write(tmp_path / "a.mid", random_music(7)))
+
+    def examples(copies: int | None, max_windows: int | None = None) -> Examples:
+        return extract_midi(
+            entry,
+            extract=groove.extract_examples,
+            max_windows_per_piece=max_windows,
+            augmentation=None if copies is None else {"copies": copies, "velocity": 0.2, "tempo": 0.1},
+            settings={"context": "embedding"},
+        ).examples
+
+    plain, augmented, few = examples(None), examples(2), examples(2, max_windows=2)
+    assert "augmented" not in plain
+    assert "augmented" not in examples(0)
+    assert augmented["augmented"].tolist() == [False] * 6 + [True] * 12
+    for name, array in plain.items():
+        np.testing.assert_array_equal(augmented[name][:6], array)
+    assert few["augmented"].tolist() == [False] * 2 + [True] * 4
+    np.testing.assert_array_equal(few["inputs"][:2], plain["inputs"][[0, 5]])

@@ -1,14 +1,14 @@
-"""Copies and versions of one piece: left out, or kept on one side."""
+"""Copies of a piece are left out, and its versions stay in one split."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.made_pieces import MELODY, Made, folder_of_songs, groups, melody, song
+from support.fake_pieces import MELODY, FakeFolder, folder_of_songs, groups, melody, song
 from support.played import Note, notes_of, write
 
-from kelly.sources.extraction import jobs as extraction
+from kelly.sources.extraction import jobs
 from kelly.sources.extraction.duplicates import same_works, signature, sound_signature
 from kelly.sources.generate import generate
 from kelly.sources.readers.midi import Notes, read_midi
@@ -16,43 +16,43 @@ from kelly.tasks import TASKS
 
 
 @pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extraction, "CHUNK_FILES", 2)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "FILES_PER_SHARD", 2)
 
 
-def test_of_exact_copies_the_one_on_the_test_side_is_kept(tmp_path: Path) -> None:
+def test_of_exact_copies_the_one_in_the_test_split_is_kept(tmp_path: Path) -> None:
     names = ["a/0/0", "a/0/1", "b/0/0", "b/0/1", "c/0/0", "c/0/1"]
-    made = Made(tmp_path, *names, sides="train test validation train train train")
-    facts = made.save()
+    folder = FakeFolder(tmp_path, *names, splits="train test validation train train train")
+    facts = folder.save()
     assert list(groups(tmp_path / "data")) == ["a/0/1", "b/0/0", "c/0/0"]
     assert facts["duplicates"] == [
         {"file": "a/0/0", "same_as": "a/0/1"},
         {"file": "b/0/1", "same_as": "b/0/0"},
         {"file": "c/0/1", "same_as": "c/0/0"},
     ]
-    assert facts["duplicates_left_out"] == 3
+    assert facts["num_duplicates"] == 3
     assert np.load(tmp_path / "data/predefined_split.npy").tolist() == ["test"] * 3 + ["validation"] * 3 + ["train"] * 3
-    assert facts["sequences_by_side"] == {"test": 3, "train": 3, "validation": 3}
+    assert facts["sequences_per_split"] == {"test": 3, "train": 3, "validation": 3}
 
 
-def test_copies_are_left_out_whatever_their_variations_are(tmp_path: Path) -> None:
+def test_copies_are_left_out_regardless_of_their_variations(tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("copy of a", 0), ("b", 1)):
         write(tmp_path / f"music/{name}.mid", {"Piano": song(seed)})
-    own = {"window_s": None, "augmentation": {"copies": 2, "velocity": 0.2, "tempo": 0.1}}
-    settings = {name: value for name, value in MELODY.items() if name != "num_frames"} | own
+    changes = {"window_s": None, "augmentation": {"copies": 2, "velocity": 0.2, "tempo": 0.1}}
+    settings = {name: value for name, value in MELODY.items() if name != "num_frames"} | changes
     dataset = generate(TASKS["dynamicsengine"], "midi", settings | {"path": str(tmp_path / "music")}, tmp_path / "data")
     assert dataset.facts["duplicates"] == [{"file": "copy of a.mid", "same_as": "a.mid"}]
 
 
-def test_of_a_work_on_two_published_sides_the_last_is_kept(tmp_path: Path) -> None:
+def test_of_a_work_in_two_published_splits_the_last_is_kept(tmp_path: Path) -> None:
     names = ["a/0", "a/1", "a/2", "b/0", "b/1", "c/0", "c/1"]
-    made = Made(tmp_path, *names, sides="train test validation train validation train train")
-    facts = made.save()
+    folder = FakeFolder(tmp_path, *names, splits="train test validation train validation train train")
+    facts = folder.save()
     assert groups(tmp_path / "data") == {"a/1": "0", "b/1": "1", "c/0": "2", "c/1": "2"}
     assert facts["duplicates"] == [
-        {"file": "a/0", "same_as": "a piece of the test side"},
-        {"file": "a/2", "same_as": "a piece of the test side"},
-        {"file": "b/0", "same_as": "a piece of the validation side"},
+        {"file": "a/0", "same_as": "a piece of the test split"},
+        {"file": "a/2", "same_as": "a piece of the test split"},
+        {"file": "b/0", "same_as": "a piece of the validation split"},
     ]
     assert (facts["pieces"], facts["works"]) == (4, 3)
 
@@ -66,15 +66,15 @@ def test_near_duplicates_are_one_group_and_other_pieces_are_not(tmp_path: Path) 
     write(path / "copies/2.mid", {"Strings": song(2)})
     write(path / "copies/3 in another key.mid", {"Piano": song(3, shift=-4)})
     facts = melody(path, to).facts
-    own = groups(to)
-    assert own["copies/0 in another key.mid"] == own["copies/0 slower.mid"] == own["0.mid"]
-    assert own["copies/1 and a bar more.mid"] == own["1.mid"]
-    assert len({own[f"{i}.mid"] for i in (0, 1)}) == 2
-    # What gives the same rows, whatever it is called and in whatever key it stands, is left out.
-    left_out = {copy["file"]: copy["same_as"] for copy in facts["duplicates"]}
-    assert left_out == {"copies/2.mid": "2.mid", "copies/3 in another key.mid": "3.mid"}
-    assert facts["duplicates_left_out"] == 2
-    assert facts["works"] == len(set(own.values())) == 4
+    group = groups(to)
+    assert group["copies/0 in another key.mid"] == group["copies/0 slower.mid"] == group["0.mid"]
+    assert group["copies/1 and a bar more.mid"] == group["1.mid"]
+    assert len({group[f"{i}.mid"] for i in (0, 1)}) == 2
+    # Files with the same examples are copies, whatever their names and keys.
+    copies = {copy["file"]: copy["same_as"] for copy in facts["duplicates"]}
+    assert copies == {"copies/2.mid": "2.mid", "copies/3 in another key.mid": "3.mid"}
+    assert facts["num_duplicates"] == 2
+    assert facts["works"] == len(set(group.values())) == 4
 
 
 def test_a_hundred_songs_are_a_hundred_works(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_hundred_songs_are_a_hundred_works(tmp_path: Path) -> None:
     assert same_works(signatures, [""] * 100).tolist() == list(range(100))
 
 
-def test_works_are_joined_by_name_and_at_two_removes() -> None:
+def test_works_are_joined_by_name_and_transitively() -> None:
     a, b, c = (sound_signature(np.array([i], np.float32)) for i in range(3))
     near_a = np.where(np.arange(len(a)) < 40, a, b)  # 40 of 64 runs are those of a, the others those of b
     far = np.where(np.arange(len(a)) < 24, near_a, c)  # less than half
@@ -95,13 +95,13 @@ def test_works_are_joined_by_name_and_at_two_removes() -> None:
     assert same_works([], []).tolist() == []
 
 
-def test_voices_in_one_track_and_in_a_track_each_are_one_work() -> None:
+def test_voices_in_one_track_and_in_separate_tracks_are_one_work() -> None:
     rng = np.random.default_rng(0)
     voices = [[Note(i / 2, 0.5, int(p)) for i, p in enumerate(rng.integers(55, 80, 40))] for _ in range(3)]
     parts = [notes_of(voice) for voice in voices]
     number = np.repeat(np.arange(3), 40)
-    whole = Notes(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
-    order = np.lexsort((whole.pitch, whole.onset_s))
-    apart = replace(whole, track=number, channel=number).take(order)
-    process_group = replace(whole, channel=number).take(order)
-    assert same_works([signature(apart), signature(process_group)], ["", ""]).tolist() == [0, 0]
+    notes = Notes(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+    order = np.lexsort((notes.pitch, notes.onset_s))
+    separate = replace(notes, track=number, channel=number).take(order)
+    combined = replace(notes, channel=number).take(order)
+    assert same_works([signature(separate), signature(combined)], ["", ""]).tolist() == [0, 0]

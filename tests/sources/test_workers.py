@@ -1,4 +1,4 @@
-"""ProcessGroup that read music, of this machine or of others: the same bytes, and a message where one is lost."""
+"""Worker processes on this machine or in a cluster give the same bytes, and a lost one is an error."""
 
 import os
 from collections.abc import Iterator
@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.made_pieces import NAMES, contents, folder_of_songs, melody, table
+from support.fake_pieces import NAMES, contents, folder_of_songs, melody, pieces_table
 
 from kelly.runtime.errors import KellyError
-from kelly.sources.extraction import jobs as extraction
-from kelly.sources.extraction.jobs import Job
-from kelly.sources.extraction.measured import Measured
+from kelly.sources.extraction import jobs
+from kelly.sources.extraction.file_examples import FileExamples
 from kelly.sources.extraction.workers import workers
-from kelly.sources.layouts.listing import Entry
+from kelly.sources.layouts.manifest import Entry
 
 
 @pytest.fixture(autouse=True)
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extraction, "CHUNK_FILES", 2)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "FILES_PER_SHARD", 2)
 
 
 def test_the_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
@@ -29,17 +28,17 @@ def test_the_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
     one = contents(tmp_path / "data/1")
     assert {"inputs.npy", "targets.npy", "mask.npy", "groups.npy", "pieces.csv", "dataset.json"} <= set(one)
     assert one == contents(tmp_path / "data/2") == contents(tmp_path / "data/3")
-    left = [file.name for file in (tmp_path / "data").iterdir() if file.is_dir()]
-    assert sorted(left) == ["1", "2", "3"]  # no chunks are left
+    folders = [file.name for file in (tmp_path / "data").iterdir() if file.is_dir()]
+    assert sorted(folders) == ["1", "2", "3"]  # the shards are deleted
 
 
-def test_a_worker_that_is_killed_is_told_by_the_files_around_it(tmp_path: Path) -> None:
-    job = Job([Entry(name, tmp_path / name) for name in NAMES], kill, {})
-    with workers(2), pytest.raises(KellyError, match=r"killed at a file from [aceg]/0 to [bdfg]/0 or soon after"):
-        list(extraction.run(job, tmp_path / "workspace", "made"))
+def test_a_killed_worker_is_reported_with_the_files_around_it(tmp_path: Path) -> None:
+    job = jobs.ExtractionJob([Entry(name, tmp_path / name) for name in NAMES], kill)
+    with workers(2), pytest.raises(KellyError, match=r"killed while it read a file from [aceg]/0 to [bdfg]/0 or soon"):
+        jobs.run(job, tmp_path / "workspace", "fake")
 
 
-def kill(_: Entry) -> Measured:
+def kill(_: Entry) -> FileExamples:
     os._exit(9)
 
 
@@ -50,37 +49,31 @@ def cluster() -> Iterator[Any]:
         yield local
 
 
-def test_a_dask_cluster_gives_the_same_bytes(tmp_path: Path, cluster: Any) -> None:
-    path = folder_of_songs(tmp_path / "songs")
-    melody(path, tmp_path / "alone")
-    with workers(dask=cluster.scheduler_address):
-        melody(path, tmp_path / "cluster")
-    assert contents(tmp_path / "alone") == contents(tmp_path / "cluster")
-
-
-def test_workers_that_run_in_another_folder_find_files_by_a_relative_path(
+def test_a_dask_cluster_gives_the_same_bytes_also_with_a_relative_path(
     tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder_of_songs(tmp_path / "songs")
-    monkeypatch.chdir(tmp_path)
+    path = folder_of_songs(tmp_path / "songs")
+    melody(path, tmp_path / "local")
     with workers(dask=cluster.scheduler_address):
-        melody(Path("songs"), Path("data"))
-    assert len(table(Path("data"))) == 7
+        melody(path, tmp_path / "cluster")
+        monkeypatch.chdir(tmp_path)  # not the working directory of the workers
+        melody(Path("songs"), Path("relative"))
+    assert contents(tmp_path / "local") == contents(tmp_path / "cluster")
+    assert len(pieces_table(tmp_path / "relative")) == 7
 
 
-def test_no_scheduler_at_the_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://"])
+def test_a_missing_scheduler_is_an_error(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr("kelly.sources.extraction.workers.CONNECT_S", 0.5)
-    with pytest.raises(KellyError, match=r"no scheduler at 'tcp://127\.0\.0\.1:9'(.|\n)*set it to null"):
-        enter(dask="tcp://127.0.0.1:9")
-    with pytest.raises(KellyError, match="no scheduler at 'nonsense://'"):
-        enter(dask="nonsense://")
+    with pytest.raises(KellyError, match=f"(?s)set extraction.dask to null.*no scheduler at '{address}'"):
+        enter(dask=address)
 
 
-def test_a_scheduler_without_workers_is_told() -> None:
+def test_a_scheduler_without_workers_is_an_error() -> None:
     distributed = pytest.importorskip("distributed")
     local = distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0")
-    with local, pytest.raises(KellyError, match="has no workers; start some: dask worker"):
+    with local, pytest.raises(KellyError, match=r"dask worker .* has no workers"):
         enter(dask=local.scheduler_address)
 
 

@@ -1,8 +1,8 @@
-"""The audition page of made networks, opened in the browser, and exports that are broken in one way each."""
+"""The audition page of random networks in the browser, and exports with one error each."""
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,52 +10,53 @@ from typing import Any
 import orjson
 from playwright.sync_api import Browser, Page
 from support.browser import Opened, open_page
-from support.made_networks import exports, written
+from support.random_networks import export_bytes, random_exports
 
 from kelly.audition.networks import Exports
-from kelly.audition.page import page
+from kelly.audition.page import render_page
 from kelly.tasks import TASKS
 
-FIRST, SECOND = exports("first"), exports("second", seed=1)
+FIRST, SECOND = random_exports("first"), random_exports("second", seed=1)
 
 
 @contextmanager
-def opened(browser: Browser, tmp_path: Path, *experiments: Exports, **options: Any) -> Iterator[Opened]:
-    """The page with these experiments, its networks read."""
+def open_audition(browser: Browser, tmp_path: Path, *experiments: Exports, **options: Any) -> Iterator[Opened]:
+    """Open the page of these experiments and wait until its networks are loaded."""
     path = tmp_path / "audition.html"
-    path.write_text(page(experiments), encoding="utf-8")
-    with open_page(browser, path, **options) as found:
-        found.page.wait_for_selector("#busy", state="detached")
-        yield found
+    path.write_text(render_page(experiments), encoding="utf-8")
+    with open_page(browser, path, **options) as opened:
+        opened.page.wait_for_selector("#loading", state="detached")
+        yield opened
 
 
-def until(page: Page, expression: str) -> None:
-    """Wait for what the page comes to; its security policy forbids Playwright's own way."""
+def wait_until(page: Page, expression: str) -> None:
+    """Wait until an expression holds; Playwright's own way is forbidden by the page's security policy."""
     deadline = time.monotonic() + 30
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, expression
         page.wait_for_timeout(20)
 
 
-def notes_of(page: Page) -> list[dict[str, Any]]:
-    """The notes of the phrase that the page holds."""
+def notes_on(page: Page) -> list[dict[str, Any]]:
+    """The notes of the page's phrase."""
     notes: list[dict[str, Any]] = page.evaluate("state.phrase.notes")
     return notes
 
 
 def set_slider(page: Page, name: str, value: float) -> None:
     page.locator(f"#{name}").fill(str(value))
-    until(page, f"state.phrase && state.phrase.{name} === {value}")
+    wait_until(page, f"state.phrase && state.phrase.{name} === {value}")
 
 
-def faulty(change: Any) -> Exports:
-    """An experiment with one export that is not right."""
-    content = orjson.loads(written(TASKS["melodytransformer"]))
+def broken_experiment(change: Callable[[Any], object]) -> Exports:
+    """An experiment in which one export is changed."""
+    content = orjson.loads(export_bytes(TASKS["melodytransformer"]))
     change(content)
     return Exports("broken", dict(FIRST.files) | {"melodytransformer": json.dumps(content).encode()}, FIRST.models)
 
 
-FAULTS: list[tuple[Any, str]] = [
+# A change of MelodyTransformer's export, and what its error message contains.
+BROKEN: list[tuple[Callable[[Any], object], str]] = [
     (lambda c: c["layers"][2].update(type="conv9d"),
      "layer 2 (conv9d): unknown type, expected dense, lstm, gru, activation"),
     (lambda c: c["layers"][0].update(activation="gelu"), 'layer 0 (dense): activation "gelu", expected one of'),
@@ -65,10 +66,10 @@ FAULTS: list[tuple[Any, str]] = [
     (lambda c: c["layers"][3]["weights"].__setitem__(1, [None] * 128), "layer 3 (dense): weights hold null"),
     (lambda c: c["layers"][3].update(shape=[None, 128]),
      "layer 3 (dense): shape [null,128], expected [null, null, size]"),
-    (lambda c: c["metadata"].update(model="groovepredictor"), "it is groovepredictor with 64 inputs and 128 outputs"),
-    (lambda c: c["metadata"].pop("inputs"), "its metadata tells inputs undefined, expected a list of objects"),
-    (lambda c: c["metadata"].update(emotion={}), "its metadata tells emotion {}, expected [low, high]"),
+    (lambda c: c["metadata"].update(model="groovepredictor"), "groovepredictor with 64 inputs and 128 outputs"),
+    (lambda c: c["metadata"].pop("inputs"), "inputs undefined, expected a list of objects"),
+    (lambda c: c["metadata"].update(emotion={}), "emotion {}, expected [low, high]"),
     (lambda c: c["layers"][0]["weights"].__setitem__(0, [[1e38] * 256] * 64),
      "layer 0 (dense): sums of up to 6.40e+39 on inputs in -1..1"),
-    (lambda c: c.clear(), "there is no network"),
+    (lambda c: c.clear(), "no network"),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pages in Debian's Chromium, headless and without a network: what they print, what they ask for, what goes wrong."""
+"""Pages in Debian's Chromium, headless and offline: their console messages, requests and errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +14,17 @@ OPTIONS = (
     "--no-first-run",
 )  # fmt: skip
 PHONE_WIDTH = 360
-SERIOUS = ("warning", "error")
-OF_THE_PAGE = ("file:", "data:", "blob:", "about:")
+LEVELS = ("warning", "error")
+LOCAL_SCHEMES = ("file:", "data:", "blob:", "about:")
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: apt-get install chromium")
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A page as it was opened.
+    """An open page.
 
-    messages: warnings and errors of the console; errors: exceptions of scripts; requests: what it asked a network for
+    messages: warnings and errors in the console; errors: uncaught exceptions; requests: blocked network requests
     """
 
     page: Page
@@ -34,18 +34,18 @@ class Opened:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing went wrong and nothing was asked for."""
+        """Whether there were no messages, errors or network requests."""
         return not (self.messages or self.errors or self.requests)
 
     @property
     def scrolls_sideways(self) -> bool:
-        """Whether the page as a whole is wider than the window."""
+        """Whether the page is wider than the window."""
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The browser; a process can have one at a time, so a file of tests shares it (the fixture `browser`)."""
+    """The browser; a process can have only one, so a test module shares it (the fixture `browser`)."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(OPTIONS))
         try:
@@ -64,25 +64,25 @@ def open_page(
     dark: bool = False,
     allowed: tuple[str, ...] = (),
 ) -> Iterator[Opened]:
-    """Open a file, or an address, in a window of its own, and wait until it is loaded.
+    """Open a file or an address in a new window, and wait until it is loaded.
 
-    allowed: what addresses begin with that it may ask for beside itself, as a server's own; all others are refused
+    allowed: prefixes of the addresses that it may request; all other requests are blocked and recorded
     """
     with browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
     ) as context:
         page = context.new_page()
         opened = Opened(page)
-        page.on("console", lambda said: opened.messages.append(said.text) if said.type in SERIOUS else None)
+        page.on("console", lambda m: opened.messages.append(m.text) if m.type in LEVELS else None)
         page.on("pageerror", lambda error: opened.errors.append(str(error)))
 
-        def answer(route: Route) -> None:
-            if route.request.url.startswith(OF_THE_PAGE + allowed):
+        def handle(route: Route) -> None:
+            if route.request.url.startswith(LOCAL_SCHEMES + allowed):
                 route.continue_()
             else:
                 opened.requests.append(route.request.url)
                 route.abort()
 
-        page.route("**/*", answer)
+        page.route("**/*", handle)
         page.goto(address.resolve().as_uri() if isinstance(address, Path) else address, wait_until="load")
         yield opened

@@ -1,9 +1,9 @@
-"""Tiny folders in the layouts of published sets of music, with their quirks, and small made-up pieces in them."""
+"""Tiny folders in the layouts of published data sets, with their quirks and random pieces."""
 
 import csv
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from support.small_pieces import QUARTER, Piece, compose
@@ -15,7 +15,7 @@ COMPOSERS_AND_TITLES = (
     ("Leoš Janáček", "In the Mists, I. Andante  "),
     ("Franz Liszt / Camille Saint-Saëns", "Danse Macabre S555/R240"),
 )
-MAESTRO_SIDES = ("train", "validation", "test", "train", "train")
+MAESTRO_SPLITS = ("train", "validation", "test", "train", "train")
 GAMES = ("Banjo-Kazooie", "Donkey Kong Country 2 Diddy's Kong Quest", "Ghosts 'n Goblins", "The Sims")
 
 
@@ -32,7 +32,7 @@ def write_piece(path: Path, piece: Piece, tracks: Sequence[str]) -> None:
 
 
 def write_maestro(folder: Path, num_pieces: int = 8, num_bars: int = 8) -> Path:
-    """Performances in pairs of one work, works on the published sides; three works or more fill all of them."""
+    """Performances in pairs of one work; three works or more fill all splits."""
     rows = []
     for i in range(num_pieces):
         composer, title = COMPOSERS_AND_TITLES[i // 2 % 5]
@@ -41,8 +41,8 @@ def write_maestro(folder: Path, num_pieces: int = 8, num_bars: int = 8) -> Path:
         name = f"{year}/MIDI-Unprocessed_{i:02}_R1_{year}_01-06_ORIG_MID--AUDIO_{i:02}_R1_{year}_Track{i:02}_wav"
         piece = compose(seed=100 + i, num_bars=num_bars, jitter=12)
         write_piece(folder / f"{name}.midi", piece, ("PIANO", "MELODY"))
-        side = MAESTRO_SIDES[i // 2 % 5]
-        rows.append((composer, title, side, year, f"{name}.midi", f"{name}.wav", f"{piece.seconds:.9f}"))
+        split = MAESTRO_SPLITS[i // 2 % 5]
+        rows.append((composer, title, split, year, f"{name}.midi", f"{name}.wav", f"{piece.seconds:.9f}"))
     header = "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration"
     write_table(folder / "maestro-v3.0.0.csv", header, rows)
     (folder / "README").write_text("MAESTRO\n")
@@ -78,7 +78,7 @@ def matched_track(number: int) -> str:
 
 
 def write_pop909(folder: Path, num_pieces: int = 6, num_bars: int = 8) -> Path:
-    """The repository: POP909/001 and so on, with annotations that are true of the notes."""
+    """The repository: POP909/001 and so on, with annotations that match the notes."""
     for i in range(1, num_pieces + 1):
         song = folder / f"POP909/{i:03}"
         piece = compose(seed=400 + i, num_bars=num_bars, start=30 + i)
@@ -98,7 +98,7 @@ def write_pop909(folder: Path, num_pieces: int = 6, num_bars: int = 8) -> Path:
 
 
 def write_vgmidi(folder: Path, num_pieces: int = 8, num_bars: int = 8) -> Path:
-    """One phrase a piece, two of the first and, so labelled, one minor or slow where it is sad or calm."""
+    """One phrase per piece, two of the first; minor where valence is low, slow where arousal is."""
     rows = []
     for i in range(num_pieces):
         number = max(1, i)
@@ -113,7 +113,7 @@ def write_vgmidi(folder: Path, num_pieces: int = 8, num_bars: int = 8) -> Path:
 
 
 def write_midi_folder(folder: Path, num_pieces: int = 8, num_bars: int = 8, labels: bool = True) -> Path:
-    """A tree of a user's: endings of all sorts, what macOS leaves there, and labels of all pieces but the last."""
+    """A user's tree: all suffixes, files that macOS leaves, and labels of all pieces but the last."""
     rows = []
     for i in range(num_pieces):
         name = unicodedata.normalize(
@@ -146,4 +146,21 @@ def write_deam_static(folder: Path, song_ids: Sequence[int] = (2, 3, 4, 2001, 20
         ", ".join(["song_id", *(f"{name}_{kind}" for name in ("valence", "arousal") for kind in more)]),
         [(n, 1 + n % 9, 1, 8, 1, 2, 1, 9 - n % 9, 1, 8, 1, 2, 1) for n in song_ids if n > 2000],
     )
+    return folder
+
+
+def dynamic_table(ratings: Mapping[str, Sequence[float | str]]) -> str:
+    """A table of ratings twice a second from 15 s on, by song id."""
+    width = max(len(cells) for cells in ratings.values())
+    header = ["song_id", *(f"sample_{15_000 + 500 * i}ms" for i in range(width))]
+    lines = [[song_id, *map(str, cells), *[""] * (width - len(cells))] for song_id, cells in ratings.items()]
+    return "".join(",".join(line) + "\n" for line in [header, *lines])
+
+
+def write_deam_dynamic(folder: Path, arousal: str, valence: str) -> Path:
+    """The two tables of dynamic ratings with these contents."""
+    tables = folder / "annotations/annotations averaged per song/dynamic (per second annotations)"
+    tables.mkdir(parents=True, exist_ok=True)
+    (tables / "arousal.csv").write_text(arousal, encoding="utf-8")
+    (tables / "valence.csv").write_text(valence, encoding="utf-8")
     return folder

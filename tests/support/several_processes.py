@@ -1,7 +1,7 @@
-"""Small trainings that several processes do process_group, or one alone, for tests/training/test_distributed.py.
+"""Small trainings by one or several processes, for tests/training/test_distributed.py.
 
-`python -m torch.distributed.run --nproc-per-node=2 tests/support/several_processes.py curves run FOLDER` leaves in the folder
-the history that each process has of each case, and what a run writes.
+`torchrun --nproc-per-node=2 -m support.several_processes curves run FOLDER` writes to the folder the history of each
+case in each process, and the files of a run.
 """
 
 import json
@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from support.small_runs import drawn, settings, small_data
+from support.small_runs import random_sequences, settings, small_data
 
 from kelly.data.dataset import Sequences
 from kelly.networks import Network
 from kelly.runtime import console
 from kelly.tasks import LSTM, TASKS, Dense
-from kelly.training import train
+from kelly.training import OptimizationConfig, RunOptions, train
 from kelly.training.backprop import Backprop
 from kelly.training.batches import MEMORY_BYTES, Batches
-from kelly.training.distributed import SINGLE_PROCESS, ProcessGroup, joined
+from kelly.training.distributed import SINGLE_PROCESS, ProcessGroup, init_process_group
 from kelly.training.divergence import loss_limit
 from kelly.training.resume import Resume
 from kelly.training.train_model import train_model
@@ -33,7 +33,7 @@ EPOCHS = 60
 
 @dataclass(frozen=True)
 class Case:
-    """A network and the sequences it learns from; in_blocks: of 12, as large data is read."""
+    """A network and its training data; in_blocks: read in blocks of 12 sequences, as large data is."""
 
     network: str
     num_sequences: int
@@ -43,19 +43,19 @@ class Case:
 
 
 CASES = {
-    "without a memory": Case("groovepredictor", 48, 16),
-    "without a memory, gaps": Case("dynamicsengine", 50, 16, gaps=True),
-    "with a memory": Case("emotionrecognizer", 48, 16),
+    "feed-forward": Case("groovepredictor", 48, 16),
+    "feed-forward, gaps": Case("dynamicsengine", 50, 16, gaps=True),
+    "recurrent": Case("emotionrecognizer", 48, 16),
     "sizes that do not divide": Case("melodytransformer", 45, 7),
     "classes, gaps": Case("harmonypredictor", 41, 9, gaps=True),
     "fewer sequences than processes": Case("emotionrecognizer", 7, 1),
-    "after a smaller batch a larger one": Case("emotionrecognizer", 29, 6, in_blocks=True),
+    "a batch larger than the previous one": Case("emotionrecognizer", 29, 6, in_blocks=True),
 }
 
 
 @contextmanager
 def double_precision() -> Iterator[None]:
-    """So that what differs is not rounding."""
+    """Compute in float64, so that differences are not due to rounding."""
     torch.set_default_dtype(torch.float64)
     try:
         yield
@@ -63,47 +63,49 @@ def double_precision() -> Iterator[None]:
         torch.set_default_dtype(torch.float32)
 
 
-def doubled(part: Sequences) -> Sequences:
-    targets: Any = part.targets if part.targets.dtype == np.int64 else part.targets.astype(np.float64)
-    inputs: Any = part.inputs.astype(np.float64)
-    return replace(part, inputs=inputs, targets=targets)
+def as_double(sequences: Sequences) -> Sequences:
+    targets: Any = sequences.targets if sequences.targets.dtype == np.int64 else sequences.targets.astype(np.float64)
+    inputs: Any = sequences.inputs.astype(np.float64)
+    return replace(sequences, inputs=inputs, targets=targets)
 
 
 def curve(case: Case, process_group: ProcessGroup = SINGLE_PROCESS) -> dict[str, list[Any]]:
-    """The history of four epochs in double precision, and the loss from which on they would count as diverging."""
+    """The history of four epochs in double precision, and the loss limit."""
     task = TASKS[case.network]
     with double_precision():
-        part = doubled(drawn(task, case.num_sequences, gaps=case.gaps))
-        row_bytes = sum(array[:1].nbytes for array in (part.inputs, part.targets, part.mask) if array is not None)
+        data = as_double(random_sequences(task, case.num_sequences, gaps=case.gaps))
+        row_bytes = sum(array[:1].nbytes for array in (data.inputs, data.targets, data.mask) if array is not None)
         batches = Batches(
-            part, case.batch_size, torch.Generator().manual_seed(3),
+            data, case.batch_size, torch.Generator().manual_seed(3),
             memory_bytes=0 if case.in_blocks else MEMORY_BYTES, block_bytes=12 * row_bytes,
         )  # fmt: skip
         network = Network(task, 5).double()
         limit = loss_limit(Backprop(network), task, batches, batches.generator, process_group)
-        history = train(network, batches, Batches(part, 10), epochs=4, learning_rate=0.003, process_group=process_group)
+        config = OptimizationConfig(epochs=4, learning_rate=0.003)
+        history = train(network, batches, Batches(data, 10), config=config, run=RunOptions(process_group=process_group))
     return history.to_dict() | {"loss_limit": [limit]}
 
 
 def run(
     output: Path, process_group: ProcessGroup = SINGLE_PROCESS, epochs: int = EPOCHS, resume: Resume = "unfinished"
 ) -> None:
-    """A run of a small network with a memory, which goes on where it was stopped."""
+    """Train a small recurrent network, and resume it if it was interrupted."""
     task = replace(TASKS["emotionrecognizer"], layers=(Dense(8, "tanh"), LSTM(6), Dense(64, "tanh")))
-    chosen = settings(epochs=epochs, batch_size=7, early_stopping_patience=epochs, learning_rate=0.001)
-    train_model(task, chosen, small_data(task.name), {}, output, resume=resume, process_group=process_group)
+    config = settings(epochs=epochs, batch_size=7, early_stopping_patience=epochs, learning_rate=0.001)
+    options = RunOptions(process_group=process_group)
+    train_model(task, config, small_data(task.name), {}, output, resume=resume, run=options)
 
 
 def main() -> None:
-    """Do what the command line names."""
-    *works, folder = sys.argv[1:]
-    with joined() as process_group:
-        if "curves" in works:
+    """Run the jobs named on the command line."""
+    *jobs, folder = sys.argv[1:]
+    with init_process_group() as process_group:
+        if "curves" in jobs:
             curves = {name: curve(case, process_group) for name, case in CASES.items()}
             Path(folder, f"curves_{process_group.rank}.json").write_text(json.dumps(curves))
-        if "run" in works:
+        if "run" in jobs:
             run(Path(folder, "run"), process_group)
 
 
 if __name__ == "__main__":
-    console.run(main, several=True)
+    console.run(main, distributed=True)

@@ -1,4 +1,4 @@
-"""Small pieces of music for tests, each seed another: melody, countermelody, chords and drums, a few bars of 4/4."""
+"""Small random pieces of music for tests: melody, countermelody, chords and drums in a few bars of 4/4."""
 
 import io
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ Note = tuple[int, int, int, int]  # onset and length in ticks, pitch, velocity
 
 @dataclass(frozen=True)
 class Piece:
-    """Tracks by name, and one chord a bar; in the first bar there is melody alone. Ticks count from `start`."""
+    """Tracks by name, and one chord per bar, the first bar having only melody and drums. Ticks count from `start`."""
 
     bpm: int
     start: int
@@ -63,7 +63,7 @@ class Piece:
 def compose(
     seed: int, num_bars: int = 8, major: bool | None = None, bpm: int | None = None, start: int = 0, jitter: int = 0
 ) -> Piece:
-    """A piece of `num_bars` bars; jitter: ticks by which onsets are late at most, as if played."""
+    """A piece of `num_bars` bars; jitter: maximum delay of onsets in ticks, as if played."""
     rng = np.random.default_rng(seed)
     tonic = int(rng.integers(12))
     major = bool(rng.integers(2)) if major is None else major

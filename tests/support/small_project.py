@@ -5,7 +5,7 @@ from pathlib import Path
 from joblib.externals.loky import get_reusable_executor
 from support.clone import SMALL
 
-from kelly.commands.train_all import prepare
+from kelly.commands.train_all import prepare_data
 from kelly.config import params
 from kelly.config.params import TaskConfig
 from kelly.data.loading import DATA
@@ -20,5 +20,5 @@ def prepared(project: Path, model: str = "groovepredictor", changes: dict[str, s
         text = text.replace(before, after)
     Path("params.yaml").write_text(text)
     settings = params.load()[model]
-    prepare(settings, DATA)
+    prepare_data(settings, DATA)
     return settings

@@ -1,1 +1,1 @@
-"""From the files of a folder to arrays on disk: side by side, in flat memory, going on after a stop."""
+"""Extracts examples from the files of a folder: in parallel, in constant memory, resumable."""

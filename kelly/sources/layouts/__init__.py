@@ -1,7 +1,7 @@
-"""The layouts of folders that can be read, in one table: a data set as it unpacks, or a folder of the user's own.
+"""The layouts of music folders that can be read: published data sets as they unpack, and a folder of the user's own.
 
-A new layout is a file with a function that lists its pieces, a row here, and for each network that it serves a line in
-kelly/sources/registry.py and in kelly/config/sources.py.
+A new layout is a module with a function that lists its pieces, a row here, and for each network that it serves a line
+in kelly/sources/registry.py and in kelly/config/sources.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kelly.sources.layouts import deam, groove, lakh, maestro, midi_folder, pop909, vgmidi
-from kelly.sources.layouts.listing import Listing
+from kelly.sources.layouts.manifest import Manifest
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One row of the table.
+    """One layout.
 
-    name: the source's name in params.yaml; title: what people call it
-    list_pieces: lists the pieces of a folder: (path, **options) → Listing; raises KellyError where it has another layout
-    markers: globs relative to the folder, one of which is found where the layout is met
+    name: the source's name in params.yaml; title: its name for people
+    list_pieces: (path, **options) → Manifest; raises KellyError where the folder has another layout
+    markers: globs relative to the folder; the layout is detected where one of them matches
     options: names of the settings that `list_pieces` takes besides the path
     licence: of the published set; '' for the user's own music
     """
 
     name: str
     title: str
-    list_pieces: Callable[..., Listing]
+    list_pieces: Callable[..., Manifest]
     markers: tuple[str, ...]
     licence: str = ""
     options: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Layout:
 MD5 = 32 * "[0-9a-f]"
 TRACK = "[A-Z]/[A-Z]/[A-Z]/TR*"
 
-ROWS = (
+_LAYOUTS = (
     Layout(
         name="groove",
         title="Groove MIDI Dataset v1.0.0",
@@ -92,9 +92,10 @@ ROWS = (
     ),
 )
 
-LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in ROWS}
+LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _LAYOUTS}
 
 
 def layout_of(path: Path) -> Layout:
-    """The first layout of the table that the folder `path` meets; a plain folder of MIDI files meets the last."""
-    return next((layout for layout in ROWS if any(next(path.glob(glob), None) for glob in layout.markers)), ROWS[-1])
+    """Detect the layout of the folder `path`: the first with a matching marker."""
+    matches = (layout for layout in LAYOUTS.values() if any(next(path.glob(glob), None) for glob in layout.markers))
+    return next(matches, LAYOUTS["midi"])

@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from kelly.runtime.errors import KellyError
-from kelly.sources.layouts.deam_static import read_static
-from kelly.sources.layouts.listing import Entry, Listing
-from kelly.sources.layouts.ratings import read_ratings
+from kelly.sources.layouts.deam_ratings import ADVICE, read_dynamic, read_static
+from kelly.sources.layouts.manifest import Entry, Manifest
 
 Ratings = Literal["dynamic", "static"]
 
@@ -22,43 +19,40 @@ AUDIO = "MEMD_audio"
 SUFFIXES = (".mp3", ".wav", ".flac", ".ogg")  # as published, and what it may be converted to
 
 
-def list_pieces(path: Path, ratings: Ratings) -> Listing:
-    """List the rated songs that have one sound file each.
+def list_pieces(path: Path, ratings: Ratings) -> Manifest:
+    """List the rated songs that have exactly one audio file.
 
-    ratings: 'dynamic', twice a second from 15 s on, or 'static', one of the whole song. Raises KellyError where the
-    layout is not met.
+    ratings: 'dynamic', twice a second from 15 s on, or 'static', one of the whole song. Raises KellyError where a
+    table is invalid or the audio folder is missing.
     """
-    rated: dict[str, dict[str, Any]]
+    annotations: dict[str, dict[str, Any]]
     if ratings == "dynamic":
-        songs = read_ratings(path)
-        rated = {song.song_id: {"ratings": np.stack([song.valence, song.arousal])} for song in songs}
-        facts = {"ratings_in_one_table_only": sum(song.left_out for song in songs)}
+        songs, num_unpaired = read_dynamic(path)
+        annotations = {song_id: {"ratings": values} for song_id, values in songs.items()}
+        facts = {"ratings_in_one_table_only": num_unpaired}
     else:
-        rated = {song_id: {"valence": v, "arousal": a} for song_id, (v, a) in read_static(path).items()}
+        annotations = {song_id: {"valence": v, "arousal": a} for song_id, (v, a) in read_static(path).items()}
         facts = {}
-    files = _sound_files(path / AUDIO)
+    files = _audio_files(path / AUDIO)
     entries, unusable = [], []
-    for song_id, said in rated.items():
-        found = files.get(song_id, [])
-        if len(found) == 1:
-            entries.append(Entry(f"{AUDIO}/{found[0].name}", found[0], **said))
+    for song_id, annotation in annotations.items():
+        candidates = files.get(song_id, [])
+        if len(candidates) == 1:
+            entries.append(Entry(f"{AUDIO}/{candidates[0].name}", candidates[0], **annotation))
         else:
-            names = ", ".join(file.name for file in found) or "no file"
+            names = ", ".join(file.name for file in candidates) or "no file"
             expected = " or ".join(f"{song_id}{suffix}" for suffix in SUFFIXES)
-            reason = f"{names}, expected one of {expected}; put it there or remove the others"
+            reason = f"found {names}, expected one of {expected}; add it or remove the others"
             unusable.append({"file": f"{AUDIO}/{song_id}", "reason": reason})
-    return Listing(entries, unusable, facts)
+    return Manifest(entries, unusable, facts)
 
 
-def _sound_files(folder: Path) -> Mapping[str, list[Path]]:
-    """The sound files of a folder by their name without suffix; a song's id is looked up here, never made a path."""
+def _audio_files(folder: Path) -> Mapping[str, list[Path]]:
+    """The audio files of a folder by their name without suffix; a song id is looked up here, never made a path."""
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise KellyError(
-            f"{folder}: cannot be read ({error.strerror}); expected the sound files of DEAM; "
-            "set data.deam.path to the folder that holds annotations and MEMD_audio"
-        ) from error
+        raise KellyError(f"{folder}: {ADVICE}; the folder of audio cannot be read ({error.strerror})") from error
     files: dict[str, list[Path]] = defaultdict(list)
     for entry in entries:
         if entry.suffix.lower() in SUFFIXES:

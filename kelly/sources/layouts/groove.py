@@ -1,58 +1,76 @@
-"""Real drumming from a folder in the layout of the Groove MIDI Dataset.
+"""Drum performances from a folder in the layout of the Groove MIDI Dataset.
 
 Gillick, Roberts, Engel, Eck & Bamman, "Learning to Groove with Inverse Sequence Transformations", ICML 2019;
 https://magenta.tensorflow.org/datasets/groove, CC BY 4.0.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from kelly.runtime.errors import KellyError
-from kelly.sources.layouts.groove_table import SPLITS, read_info
-from kelly.sources.layouts.listing import Entry, Listing
+from kelly.sources.layouts.manifest import SPLITS, Entry, Manifest
+from kelly.sources.layouts.tables import DOWNLOAD_AGAIN, read_table
 
 TestSplit = Literal["test", "validation"]
 
+TABLE = "info.csv"
+COLUMNS = ("id", "style", "time_signature", "midi_filename", "split")
 
-def list_pieces(path: Path, test_split: TestSplit) -> Listing:
-    """List the performances in 4/4, each with its published side and style.
 
-    test_split: the published split to test on; see `official_side`. Raises KellyError where the layout is not met or
-    no performance stands in 'train' or in `test_split`.
+@dataclass(frozen=True)
+class Performance:
+    """One row of info.csv; `midi_filename` is relative to the folder."""
+
+    id: str
+    style: str
+    time_signature: str
+    midi_filename: str
+    split: str
+
+
+def list_pieces(path: Path, test_split: TestSplit) -> Manifest:
+    """List the performances in 4/4, each with its split and style.
+
+    test_split: the published split to test on. With 'validation' those performances are the test split, and the
+        published 'test' performances are left out, so that they stay unseen.
+    Raises KellyError where info.csv is invalid, or no 4/4 performance is in 'train' or in `test_split`.
     """
     listed = read_info(path)
     performances = [p for p in listed if p.time_signature == "4-4"]
-    found = {split: sum(p.split == split for p in performances) for split in SPLITS}
-    if not found[test_split] or not found["train"]:
+    counts = {split: sum(p.split == split for p in performances) for split in SPLITS}
+    if not counts[test_split] or not counts["train"]:
         raise KellyError(
-            f"{path / 'info.csv'}: 4/4 performances by split {found}, expected some in 'train' and in {test_split!r}; "
-            "set data.groove.test_split to one that exists, 'test' or 'validation'"
+            f"{path / TABLE}: set data.groove.test_split to 'test' or 'validation', whichever has performances; "
+            f"found 4/4 performances by split {counts}, expected some in 'train' and in {test_split!r}"
         )
+    renamed = {split: split for split in SPLITS} if test_split == "test" else {"train": "train", "validation": "test"}
     entries = [
-        Entry(
-            name=p.midi_filename,
-            path=path / p.midi_filename,
-            predefined_split=side,
-            category=p.style.split("/")[0].strip(),
-        )
+        Entry(p.midi_filename, path / p.midi_filename, predefined_split=split, category=p.style.split("/")[0].strip())
         for p in performances
-        if (side := official_side(p.split, test_split)) is not None
+        if (split := renamed.get(p.split))
     ]
     facts = {
-        "published_splits": found,
+        "published_splits": counts,
         "test_split": test_split,
         "other_metres_left_out": len(listed) - len(performances),
         "test_performances_left_out": len(performances) - len(entries),
     }
-    return Listing(entries, facts=facts)
+    return Manifest(entries, facts=facts)
 
 
-def official_side(split: str, test_split: TestSplit) -> str | None:
-    """The side that a published split takes: itself where `test_split` is 'test'.
+def read_info(path: Path) -> list[Performance]:
+    """Read info.csv of the folder `path`, sorted by midi_filename.
 
-    Where it is 'validation' those rows become the test, training and validation are drawn from 'train', and published
-    'test' rows stay out (None).
+    Raises KellyError as `read_table` does, and with all errors of its rows: an id is missing or repeated, a split is
+    unknown, a midi_filename is repeated or leaves the folder.
     """
-    if test_split == "test":
-        return split
-    return {"train": "train", "validation": "test"}.get(split)
+    advice = f"set data.groove.path to the folder of the Groove MIDI Dataset that contains {TABLE}"
+    table = read_table(path / TABLE, COLUMNS, advice)
+    table.require_values("id")
+    table.require_paths("midi_filename")
+    table.require(table.rows["split"].isin(SPLITS), "split", f"one of {', '.join(SPLITS)}")
+    table.require_unique("id", "midi_filename")
+    table.raise_errors(DOWNLOAD_AGAIN)
+    rows = table.rows[list(COLUMNS)].itertuples(index=False)
+    return sorted((Performance(*row) for row in rows), key=lambda p: p.midi_filename)

@@ -8,42 +8,40 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from kelly.runtime.errors import KellyError
-from kelly.sources.layouts.folders import found_in, scan
-from kelly.sources.layouts.listing import Entry, Listing
+from kelly.sources.layouts.folders import scan, some_names
+from kelly.sources.layouts.manifest import Entry, Manifest
 
 FULL, MATCHED = "lmd_full", "lmd_matched"
 FILE = re.compile(r"([0-9a-f]{32})\.mid")  # the MD5 sum of the file
 HEX_DIGIT = re.compile(r"[0-9a-f]")
 LETTER = re.compile(r"[A-Z]")
 TRACK = re.compile(r"TR[A-Z0-9]+")  # its id in the Million Song Dataset
-EXPECTED = (
-    f"expected the Lakh MIDI Dataset: {FULL} (0/<md5>.mid) or {MATCHED} (A/A/A/TR…/<md5>.mid); "
-    "set its path to one of these folders or to the one that holds it"
+ADVICE = (
+    f"set its path to {FULL} (0/<md5>.mid) or {MATCHED} (A/A/A/TR…/<md5>.mid) of the Lakh MIDI Dataset, "
+    "or to the folder that contains one of them"
 )
 
 
-def list_pieces(path: Path) -> Listing:
-    """List the files of `lmd_full` or `lmd_matched`, which `path` is or holds.
+def list_pieces(path: Path) -> Manifest:
+    """List the files of `lmd_full` or `lmd_matched`, which `path` is or contains.
 
-    In lmd_matched the files of one track are versions of one song, and so one group, and a file that stands under
-    several tracks is listed once, by its first name, and makes one group of these tracks.
+    In lmd_matched the files of one track are versions of one song, and so one group. A file that is in several tracks
+    is listed once, by its first name, and makes one group of these tracks.
     Raises KellyError where neither is found, or both are.
     """
-    parts = {folder: kind for folder in ("", f"{FULL}/", f"{MATCHED}/") if (kind := _kind(path / folder))}
-    if len(parts) != 1:
-        found = " and ".join(folder.rstrip("/") or "." for folder in parts) or found_in(path, EXPECTED)
-        raise KellyError(f"{path}: found {found}, {EXPECTED}")
-    ((folder, kind),) = parts.items()
-    names, others = _names(path, folder, (LETTER, LETTER, LETTER, TRACK) if kind == "matched" else (HEX_DIGIT,))
+    kinds = {folder: kind for folder in ("", f"{FULL}/", f"{MATCHED}/") if (kind := _kind(path / folder))}
+    if len(kinds) != 1:
+        found = " and ".join(folder.rstrip("/") or "." for folder in kinds) or some_names(path, ADVICE)
+        raise KellyError(f"{path}: {ADVICE}; found {found}")
+    ((folder, kind),) = kinds.items()
+    names, num_others = _names(path, folder, (LETTER, LETTER, LETTER, TRACK) if kind == "matched" else (HEX_DIGIT,))
     if kind == "full":
         entries = [Entry(name, path / name) for name in names]
-        return Listing(entries, facts={"kind": kind, "files": len(entries), "other_files_left_out": others})
+        return Manifest(entries, facts={"kind": kind, "files": len(entries), "other_files_left_out": num_others})
     entries, num_songs = _songs(path, names)
-    return Listing(
+    return Manifest(
         entries,
         facts={
             "kind": kind,
@@ -51,7 +49,7 @@ def list_pieces(path: Path) -> Listing:
             "tracks": len({name.split("/")[-2] for name in names}),
             "groups": num_songs,
             "same_file_left_out": len(names) - len(entries),
-            "other_files_left_out": others,
+            "other_files_left_out": num_others,
         },
     )
 
@@ -64,17 +62,20 @@ def _kind(folder: Path) -> str:
 
 
 def _names(path: Path, folder: str, levels: Sequence[re.Pattern[str]]) -> tuple[list[str], int]:
-    """Sorted names of the files below folders named as `levels` say, and how many files there are called otherwise."""
-    waiting = [folder]
+    """Sorted names of the files in the folders that match `levels`, and how many files there have other names."""
+    folders = [folder]
     for level in levels:
-        waiting = [f"{f}{name}/" for f in waiting for name in scan(path / f, EXPECTED)[0] if level.fullmatch(name)]
-    files = [f"{f}{name}" for f in waiting for name in scan(path / f, EXPECTED)[1]]
+        folders = [f"{f}{name}/" for f in folders for name in scan(path / f, ADVICE)[0] if level.fullmatch(name)]
+    files = [f"{f}{name}" for f in folders for name in scan(path / f, ADVICE)[1]]
     names = sorted(name for name in files if FILE.fullmatch(name.rpartition("/")[2]))
     return names, len(files) - len(names)
 
 
 def _songs(path: Path, names: Sequence[str]) -> tuple[list[Entry], int]:
     """The first of the sorted `names` of each file, grouped by connected tracks, and the number of groups."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     tracks, track = np.unique([name.split("/")[-2] for name in names], return_inverse=True)
     _, first, file = np.unique([name[-36:] for name in names], return_index=True, return_inverse=True)
     edges = coo_array((np.ones(len(names)), (track, track[first][file])), shape=(len(tracks), len(tracks)))

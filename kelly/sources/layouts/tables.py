@@ -1,117 +1,178 @@
-"""Reads the tables that come with music, CSV files of users and of published sets; all faults are told at once."""
+"""Reads the tables of music folders with pandas. All errors of a table are reported at once, by line number."""
 
-import csv
 import io
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kelly.runtime.errors import KellyError
 from kelly.runtime.files import read_bytes
 
-# Far beyond any published table: 0.3 MB, cells of at most 150 characters; a label for each of 176,000 files fits.
-MAX_BYTES = 64 * 2**20
-MAX_CELL = 1_000
-MAX_FAULTS = 100  # enough to say that it is another file
-NUM_SHOWN = 10
-MAX_SHOWN = 100  # characters of a cell in a message
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
-NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+if TYPE_CHECKING:  # slow to import, so functions that read a table import it
+    import pandas as pd
 
-Row = Mapping[str, str]
+# Far beyond any published table: 4 MB, 2 million cells of at most 150 characters.
+MAX_BYTES = 64 * 2**20
+MAX_CELLS = 2**23
+MAX_CELL = 1_000
+NUM_SHOWN = 10  # errors in a message
+MAX_SHOWN = 100  # characters of a cell in a message
+FORBIDDEN = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[^,\r\n]{{{MAX_CELL + 1}}}")
+NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+DOWNLOAD_AGAIN = "correct these lines, or download the data set again"
+
+
+class Table:
+    """The rows of a table and the errors found in them so far.
+
+    rows: str by column name and line number, without surrounding spaces
+    """
+
+    def __init__(self, path: Path, rows: "pd.DataFrame") -> None:
+        self.path, self.rows = path, rows
+        self._errors: list[tuple[int, str]] = []
+
+    @property
+    def errors(self) -> list[str]:
+        """All errors in the order of their lines."""
+        return [f"line {line}: {error}" for line, error in sorted(self._errors, key=lambda error: error[0])]
+
+    def add_errors(self, lines: Iterable[int], errors: Iterable[str]) -> None:
+        """Report one error for each line number."""
+        self._errors += zip(lines, errors, strict=True)
+
+    def require(self, valid: Any, column: str, expected: str) -> None:
+        """Report each row where `valid`, bool[num_rows], is false, with its cell in `column`."""
+        cells = self.rows[column][~np.asarray(valid, dtype=np.bool_)]
+        self.add_errors(cells.index, (f"{column} {quoted(cell)}, expected {expected}" for cell in cells))
+
+    def require_values(self, *columns: str) -> None:
+        """Report empty cells."""
+        for column in columns:
+            self.require(self.rows[column] != "", column, "a value")
+
+    def require_unique(self, *columns: str) -> None:
+        """Report cells that an earlier row of their column has too."""
+        for column in columns:
+            self.require(~self.rows[column].duplicated(), column, "it in one row only")
+
+    def require_paths(self, column: str) -> None:
+        """Report cells that are not the path of a file inside the table's folder."""
+        self.require(
+            [is_inside(cell) for cell in self.rows[column]], column, "a path inside the folder such as a/b.mid"
+        )
+
+    def numbers(self, column: str, low: float, high: float) -> NDArray[np.float64]:
+        """The cells of `column` as float64[num_rows]; those that are not a number in low..high are reported."""
+        values = to_numbers(self.rows[column])
+        self.require((low <= values) & (values <= high), column, f"a number in {low:g}..{high:g}")
+        return values
+
+    def raise_errors(self, fix: str, min_rows: int = 0) -> None:
+        """Raise KellyError that begins with `fix`, what to do, if there are errors or fewer than `min_rows` rows."""
+        errors = self.errors
+        if not errors and len(self.rows) < min_rows:
+            errors = [f"{len(self.rows)} rows, expected at least {min_rows}"]
+        raise_errors(self.path, fix, errors)
 
 
 def read_table(
-    table: Path,
+    path: Path,
     columns: Sequence[str],
-    wrong: list[str],
     advice: str,
-    max_bytes: int = MAX_BYTES,
+    *,
     ragged: bool = False,
-) -> Iterator[tuple[int, Row]]:
-    """Line number and cells by column, of `columns` alone, of each row; spaces around names and values do not count.
+    separator: str | None = ",",
+    max_bytes: int = MAX_BYTES,
+) -> Table:
+    """Read a UTF-8 table by RFC 4180, with or without a byte order mark; blank rows are skipped.
 
-    wrong: faults are added to it, of rows that are then left out; at MAX_FAULTS, with the caller's, reading ends
+    columns: names that the header must contain, each once, among others
     ragged: empty cells at the end of a row may be missing or too many, as spreadsheets write them
-    Raises KellyError, ending in `advice`, where the file or one of `columns` is missing, or it is no CSV (RFC 4180 in
-    UTF-8, a row a line) or beyond `max_bytes` and MAX_CELL.
+    separator: None: white space, in a file without header whose columns are `columns`
+    Raises KellyError containing `advice`, what to do, where the file or a column is missing or it is not such a table.
     """
-    rows = _rows(table, read_bytes(table, max_bytes, advice), advice)
-    _, header = next(rows, (1, []))
-    if missing := [column for column in columns if header.count(column) != 1]:
-        found = ", ".join(header)[:MAX_SHOWN] or "none"
-        raise KellyError(f"{table}: columns {', '.join(missing)} missing or not alone, found {found}; {advice}")
-    at = {column: header.index(column) for column in columns}
-    for number, row in rows:
-        if len(wrong) >= MAX_FAULTS:
-            return
-        if ragged:
-            if not any(row):
-                continue
-            while len(row) > len(header) and not row[-1]:
-                row.pop()
-            row += [""] * (len(header) - len(row))
-        if len(row) != len(header):
-            wrong.append(f"line {number}: {len(row)} cells, expected {len(header)}")
-            continue
-        yield number, {column: row[i] for column, i in at.items()}
+    cells = _read_cells(path, advice, separator, max_bytes)
+    num_cells = cells.notna().sum(axis=1)
+    cells = cells.fillna("").map(str.strip)
+    cells = cells[(cells != "").any(axis=1)]
+    names = list(columns)
+    if separator is not None:
+        names = cells.iloc[0, : num_cells[cells.index[0]]].tolist() if len(cells) else []
+        cells = cells.iloc[1:]
+    if wrong := [column for column in columns if names.count(column) != 1]:
+        found = ", ".join(names)[:MAX_SHOWN] or "none"
+        raise KellyError(f"{path}: {advice}; columns {', '.join(wrong)} missing or duplicated, found {found}")
+    num_cells = num_cells[cells.index]
+    fits = (cells.iloc[:, len(names) :] == "").all(axis=1) if ragged else num_cells == len(names)
+    misfits = num_cells[~fits]
+    rows = cells[fits].reindex(columns=range(len(names)), fill_value="").set_axis(names, axis=1)
+    table = Table(path, rows)
+    table.add_errors(misfits.index, (f"{number} cells, expected {len(names)}" for number in misfits))
+    return table
 
 
-def _rows(table: Path, data: bytes, advice: str) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each line that is not empty."""
+def _read_cells(path: Path, advice: str, separator: str | None, max_bytes: int) -> "pd.DataFrame":
+    """The cells of all lines by line number, NaN past the last cell of a line."""
+    import pandas as pd
+
+    data = read_bytes(path, max_bytes, advice)
     try:
-        reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        for row in filter(None, reader):
-            # A quotation mark too many makes one cell of all that follows, up to the next one.
-            if strange := [cell for cell in row if CONTROL.search(cell) or len(cell) > MAX_CELL]:
-                found = f"a cell of {len(strange[0])} characters that begins with {strange[0][:40]!r}"
-                expected = f"at most {MAX_CELL}, without line breaks and other control characters"
-                raise KellyError(
-                    f"{table}: line {reader.line_num} has {found}, expected {expected}; look for a stray quote"
-                )
-            yield reader.line_num, [cell.strip() for cell in row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise KellyError(f"{table}: not a CSV file in UTF-8 ({error}); {advice}") from error
+        text = data.decode("utf-8-sig")
+        if match := FORBIDDEN.search(text):
+            line = len(io.StringIO(text[: match.start()] + ".", newline=None).readlines())
+            raise KellyError(
+                f"{path}: {advice}; line {line} contains {quoted(match.group())}, "
+                f"expected cells of at most {MAX_CELL} characters and no control characters"
+            )
+        lines = io.StringIO(text, newline="").readlines()
+        width = max((len(line.split(separator)) for line in lines), default=1) or 1
+        if len(lines) * width > MAX_CELLS:
+            raise KellyError(f"{path}: {advice}; {len(lines)} lines of up to {width} cells, expected a smaller table")
+        cells = pd.read_csv(
+            io.StringIO("\n" + text, newline=""),  # rows count from 1, and pandas looks for no second byte order mark
+            sep=separator or r"\s+",
+            header=None,
+            names=range(width),  # no line has more cells, and those of shorter lines become NaN
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            skipinitialspace=True,
+            engine="python",  # the one that refuses stray quotes
+        ).iloc[1:]
+    except ValueError as error:  # UnicodeDecodeError, ParserError
+        raise KellyError(f"{path}: {advice}; it is not a table in UTF-8 ({error})") from error
+    if len(cells) != len(lines):
+        line = cells.index[cells.apply(lambda column: column.str.contains(r"[\r\n]", na=False)).any(axis=1)][0]
+        raise KellyError(f"{path}: look for a stray quote in line {line}; a cell contains a line break")
+    return cells
 
 
-def tell_faults(where: Path, wrong: Sequence[str], advice: str) -> None:
-    """Raise KellyError with the number of faults found in `where`, the first of them and `advice`, if there are any."""
-    if wrong:
-        found = f"{len(wrong)} faults" if len(wrong) < MAX_FAULTS else f"{MAX_FAULTS} faults or more"
-        first = "\n".join(wrong[:NUM_SHOWN])
-        raise KellyError(f"{where}: {found}; {advice}. The first:\n{first}")
+def raise_errors(path: Path, fix: str, errors: Sequence[str]) -> None:
+    """Raise KellyError that begins with `fix`, what to do, with the first of the `errors`, if there are any."""
+    if errors:
+        first = "\n".join(errors[:NUM_SHOWN])
+        count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+        raise KellyError(f"{path}: {fix}. {count}{', the first' if len(errors) > NUM_SHOWN else ''}:\n{first}")
 
 
-def repeated(column: str, values: Iterable[str]) -> list[str]:
-    """A fault for each of the `values` of `column` that stands in more than one row."""
-    times = Counter(values)
-    return [f"{column} {shown(value)} stands in {n} rows, expected one" for value, n in times.items() if n > 1]
-
-
-def number_in(row: Row, column: str, low: float, high: float, line: int, wrong: list[str]) -> float:
-    """The cell as a number in low..high; where it is none, 0 and a fault in `wrong`."""
-    cell = row[column]
-    if NUMBER.fullmatch(cell) and low <= (number := float(cell)) <= high:
-        return number
-    wrong.append(f"line {line}: {column} {shown(cell)}, expected a number in {low:g}..{high:g}")
-    return 0.0
-
-
-def file_in(row: Row, column: str, line: int, wrong: list[str]) -> str:
-    """The cell as the path of a file below the table's folder; where it is none, a fault in `wrong`."""
-    if not is_inside(row[column]):
-        wrong.append(f"line {line}: {column} {shown(row[column])}, expected a path inside the folder such as a/b.mid")
-    return row[column]
+def to_numbers(cells: Iterable[str]) -> NDArray[np.float64]:
+    """The cells as float64[num_cells], NaN for what is not a decimal number."""
+    return np.array([float(cell) if NUMBER.fullmatch(cell) else np.nan for cell in cells], dtype=np.float64)
 
 
 def is_inside(name: str) -> bool:
-    """Whether a file is named in the shortest way, by a path that stays inside the folder on any system."""
+    """Whether `name` is the normal form of a path that stays inside its folder, on any system."""
     path = PurePosixPath(name)
     leaves = ".." in path.parts or "\\" in name or PureWindowsPath(name).anchor
     return name == str(path) != "." and not leaves
 
 
-def shown(cell: str) -> str:
+def quoted(cell: str) -> str:
     """The cell in quotes, cut where it is long."""
     return repr(cell if len(cell) <= MAX_SHOWN else cell[:MAX_SHOWN] + "…")

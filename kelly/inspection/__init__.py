@@ -1,0 +1,1 @@
+"""What `kelly inspect` reports of a folder of music."""
