@@ -30,10 +30,7 @@ from kelly.training.loop import run_epoch
 SIZES = (8_000, 80_000, 800_000)
 BATCH_SIZE = 64
 # Frames per sequence, chunks per round, memory_bytes and block_bytes of Batches.
-CASES = {
-    "emotionrecognizer": (8, 13, MEMORY_BYTES, BLOCK_BYTES),
-    "groovepredictor": (1, 16, 2**25, 2**24),
-}
+CASES = {"emotionrecognizer": (8, 13, MEMORY_BYTES, BLOCK_BYTES), "groovepredictor": (1, 16, 2**25, 2**24)}
 
 
 class FewChunks(Batches):

@@ -1,4 +1,4 @@
-"""The five networks in PyTorch, made of the layers in the task table and of nothing that RTNeural cannot play."""
+"""The five networks in PyTorch, built from the layers of kelly.tasks, which RTNeural supports."""
 
 from collections.abc import Callable
 from math import sqrt
@@ -15,14 +15,14 @@ ACTIVATION: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda x: torch.softmax(x, dim=-1),
     "elu": nn.functional.elu,
 }
-State = list[tuple[Tensor, Tensor] | None]
+State = list[tuple[Tensor, Tensor] | None]  # of each layer: h and c of an LSTM, None of a dense layer
 
 
 class Network(nn.Module):
     """A chain of dense and LSTM layers, applied frame by frame.
 
-    Initial weights are PyTorch's own law, uniform in ±1/√fan_in (±1/√size for an LSTM), drawn from a generator of
-    their own, so that no global one is touched.
+    Initial weights have PyTorch's default distribution, uniform in ±1/√fan_in (±1/√size for an LSTM). They come from a
+    generator seeded with `seed`; the global one is left unchanged.
     """
 
     def __init__(self, task: Task, seed: int = 0) -> None:
@@ -33,7 +33,7 @@ class Network(nn.Module):
         num_inputs = task.num_inputs
         for layer in task.layers:
             module: nn.Module
-            with torch.random.fork_rng(devices=[]):  # what PyTorch draws itself is replaced
+            with torch.random.fork_rng(devices=[]):  # PyTorch's own initial weights are replaced below
                 if isinstance(layer, LSTM):
                     module = nn.LSTM(num_inputs, layer.size, batch_first=True)
                 else:
@@ -47,27 +47,27 @@ class Network(nn.Module):
     def run(self, x: Tensor, state: State | None = None, *, logits: bool = False) -> tuple[Tensor, State]:
         """Outputs float[batch, frames, out] and the state after the last frame, from x: float[batch, frames, in].
 
-        state: what an earlier call returned; None: all LSTMs start at zero. logits: leave out the last activation.
+        state: from an earlier call; None: all LSTMs start at zero. logits: leave out the last activation.
         """
-        after: State = []
+        new_state: State = []
         for i, (layer, module) in enumerate(zip(self.task.layers, self.layers, strict=True)):
             if isinstance(layer, LSTM):
-                x, carried = module(x, state[i] if state else None)
-                after.append(carried)
+                x, lstm_state = module(x, state[i] if state else None)
+                new_state.append(lstm_state)
                 continue
             x = module(x)
-            after.append(None)
+            new_state.append(None)
             if layer.activation and not (logits and i == len(self.layers) - 1):
                 x = ACTIVATION[layer.activation](x)
-        return x, after
+        return x, new_state
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the plugin gets: float[batch, frames, out] from float[batch, frames, in], LSTMs starting at zero."""
+        """Outputs float[batch, frames, out] from float[batch, frames, in], all LSTMs starting at zero."""
         return self.run(x)[0]
 
     def logits(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """What the loss is computed on, and the state after it: for a cross entropy the output before its sigmoid or
-        softmax, which is stable; for a squared error the output itself.
+        """The input of the loss, and the state: for a cross entropy the output before its sigmoid or softmax, which is
+        numerically stable; for a squared error the output itself.
         """
         return self.run(x, state, logits=self.task.loss != "mse")
 
@@ -94,14 +94,14 @@ class HarmonyPredictor(Network):
 
 
 class DynamicsEngine(Network):
-    """Valence block of the emotion embedding (32) → sixteen expression parameters."""
+    """Valence block of the emotion embedding (32) → 16 expression parameters."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(TASKS["dynamicsengine"], seed)
 
 
 class GroovePredictor(Network):
-    """Emotion embedding (64) → timing (16) and accent (16) of each sixteenth of the bar."""
+    """Emotion embedding (64) → timing (16) and accent (16) of the sixteenths of a bar."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(TASKS["groovepredictor"], seed)

@@ -1,7 +1,7 @@
-"""Kills the pipeline again and again at random instants and compares what comes out in the end with an unbroken run.
+"""Kills the pipeline at random times and compares the final outputs with those of an uninterrupted run.
 
-`python tests/kill_anywhere.py --kills 200` tries it by hand; tests/training/test_kill_anywhere.py does it ten times. After every
-kill each file must be whole; when the last run has ended, every output must hold the same bytes as the unbroken run's.
+`python tests/kill_anywhere.py --kills 200` runs a long campaign; tests/training/test_kill_anywhere.py a short one.
+After every kill each file must be complete; in the end every output must have the bytes of the uninterrupted run.
 """
 
 import argparse
@@ -18,79 +18,62 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from support.clone import Clone, choose, kill
 from support.published_layouts import write_midi_folder
 
 from kelly.pipeline import dvc_files
 
-MODELS = ("groovepredictor", "emotionrecognizer", "dynamicsengine")  # without a memory, with one, from files
+MODELS = ("groovepredictor", "emotionrecognizer", "dynamicsengine")  # feed-forward, recurrent, from files
 NUM_FILES = 160  # five chunks
 SETTINGS = {
     "epochs: 50 ": "epochs: 30 ",
-    "num_sequences: 12500, seed": "num_sequences: 400, seed",
+    "num_sequences: 12500}": "num_sequences: 400}",
     "num_sequences: 12500, num_frames: 8": "num_sequences: 80, num_frames: 4",
 }
-MADE = ("data", "trained_models", "metrics", "out", ".dvc/cache", ".dvc/tmp", "dvc.lock")
-WAYS = ("repro", "exp", "train_all_models.py")
-MAX_KILLS = 4  # before a run may go on to its end
-LEFT_BEHIND = (".partial", ".former")
+GENERATED = ("data", "trained_models", "metrics", "out", ".dvc/cache", ".dvc/tmp", "dvc.lock")
+COMMANDS = ("repro", "exp", "train_all_models.py")
+MAX_KILLS = 4  # of one run
+TEMPORARY = (".partial", ".former")
 
 
-def a_clone(project: Path, folder: Path) -> Clone:
-    """A copy of the project with small settings, in which DynamicsEngine learns from a folder of MIDI files."""
+def make_clone(project: Path, folder: Path) -> Clone:
+    """A copy of the project with small settings, where DynamicsEngine is trained on a folder of MIDI files."""
     clone = Clone(project, folder, SETTINGS)
     write_midi_folder(folder / "music", NUM_FILES, labels=False)
     data = "models.dynamicsengine.data"
     choose(folder, {f"{data}.source": "midi", f"{data}.midi.path": "music"})
-    with (folder / ".gitignore").open("a") as ignored:
-        ignored.write("/music/\n")
+    with (folder / ".gitignore").open("a") as ignore_file:
+        ignore_file.write("/music/\n")
     clone.commit()
     return clone
 
 
-def exact(value: Any) -> str:
-    """Every bit of nested values and tensors, as text."""
-    if isinstance(value, torch.Tensor):
-        return f"{value.dtype} {tuple(value.shape)} {value.numpy().tobytes().hex()}"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r}: {exact(part)}" for key, part in sorted(value.items(), key=str)) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(exact(part) for part in value) + "]"
-    return repr(value)
-
-
 def outputs(folder: Path) -> Iterable[Path]:
-    """Every file that a run made, locks excepted."""
-    for made in ("data", "trained_models", "metrics", "out", "dvc.lock"):
-        path = folder / made
+    """All files that a run generated, without locks."""
+    for name in ("data", "trained_models", "metrics", "out", "dvc.lock"):
+        path = folder / name
         files = [path] if path.is_file() else path.rglob("*")
         yield from (file for file in files if file.is_file() and file.suffix != ".lock")
 
 
-def contents(folder: Path) -> dict[str, bytes | str]:
-    """What every output holds. Of a latest checkpoint the values are compared, not how pickle ordered them."""
-    found: dict[str, bytes | str] = {}
-    for path in outputs(folder):
-        name = path.relative_to(folder).as_posix()
-        found[name] = exact(torch.load(path)) if name.endswith("_latest.pt") else path.read_bytes()
-    return found
+def contents(folder: Path) -> dict[str, bytes]:
+    """The bytes of every output."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in outputs(folder)}
 
 
-def broken(folder: Path) -> list[str]:
-    """The outputs that are not whole."""
-    return [str(path) for path in outputs(folder) if not left_behind(path) and not is_whole(path)]
+def incomplete(folder: Path) -> list[str]:
+    """The outputs that are truncated or damaged."""
+    return [str(path) for path in outputs(folder) if not is_temporary(path) and not is_complete(path)]
 
 
-def left_behind(path: Path) -> bool:
-    """Whether a file is one that was being written, under its temporary name."""
-    return any(word in part for part in path.parts for word in LEFT_BEHIND if part.startswith("."))
+def is_temporary(path: Path) -> bool:
+    """Whether a file has the temporary name of an atomic write."""
+    return any(word in part for part in path.parts for word in TEMPORARY if part.startswith("."))
 
 
-def is_whole(path: Path) -> bool:
+def is_complete(path: Path) -> bool:
     """Whether a file can be read to its end."""
     try:
         match path.suffix:
@@ -105,7 +88,7 @@ def is_whole(path: Path) -> bool:
                 rows = list(csv.reader(path.read_text().splitlines()))
                 return len({len(row) for row in rows}) == 1 and path.read_text().endswith("\n")
             case ".png":
-                return png_is_whole(path.read_bytes())
+                return png_is_complete(path.read_bytes())
             case _:
                 return path.name == "dvc.lock" or bool(path.read_text().endswith("\n"))
     except (ValueError, EOFError, OSError, zipfile.BadZipFile):
@@ -113,30 +96,30 @@ def is_whole(path: Path) -> bool:
     return True
 
 
-def png_is_whole(data: bytes) -> bool:
-    """Whether the chunks of a PNG are all there and match their checksums (PNG specification, 5.3)."""
-    at = 8
-    while at < len(data):
-        (length,) = struct.unpack(">I", data[at : at + 4])
-        kind_and_content = data[at + 4 : at + 8 + length]
-        if data[at + 8 + length : at + 12 + length] != struct.pack(">I", zlib.crc32(kind_and_content)):
+def png_is_complete(data: bytes) -> bool:
+    """Whether all chunks of a PNG are present and match their checksums (PNG specification, 5.3)."""
+    position = 8
+    while position < len(data):
+        (length,) = struct.unpack(">I", data[position : position + 4])
+        type_and_data = data[position + 4 : position + 8 + length]
+        if data[position + 8 + length : position + 12 + length] != struct.pack(">I", zlib.crc32(type_and_data)):
             return False
-        if kind_and_content[:4] == b"IEND":
+        if type_and_data[:4] == b"IEND":
             return True
-        at += 12 + length
+        position += 12 + length
     return False
 
 
 class Trial:
-    """One way to run the pipeline for one network: how it is begun, and how it is begun again after a kill."""
+    """One command that runs the pipeline for one network, and resumes it after a kill."""
 
-    def __init__(self, clone: Clone, way: str, model: str) -> None:
-        self.clone, self.way, self.model = clone, way, model
-        self.mended = 0
+    def __init__(self, clone: Clone, name: str, model: str) -> None:
+        self.clone, self.name, self.model = clone, name, model
+        self.num_repaired = 0
 
     def command(self) -> list[str]:
-        """What a user types to begin, or to go on."""
-        match self.way:
+        """The command that starts or resumes the run."""
+        match self.name:
             case "repro":
                 return ["dvc", "repro", f"evaluate@{self.model}"]
             case "exp":
@@ -146,92 +129,95 @@ class Trial:
         return [sys.executable, "train_all_models.py", "-o", "out", "--models", self.model, *resume]
 
     def clear(self) -> None:
-        """Remove all that was made, so that the next run is the first."""
-        for name in MADE:
+        """Remove everything generated."""
+        for name in GENERATED:
             path = self.clone.folder / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         self.clone.run("git", "checkout", "-q", ".")
 
-    def mend(self) -> int:
-        """Do what `make repro` does before it calls DVC, and what it says; return how many notes were broken."""
-        found = dvc_files.mend(self.clone.folder)
+    def repair(self) -> None:
+        """Repair DVC's files, as `kelly repro` does, and remove git's lock, as it tells the user to."""
+        self.num_repaired += len(dvc_files.repair(self.clone.folder))
         (self.clone.folder / dvc_files.INDEX_LOCK).unlink(missing_ok=True)
-        return len(found)
 
-    def unbroken(self) -> tuple[dict[str, bytes | str], float]:
-        """What an unbroken run makes, and how many seconds it takes."""
+    def uninterrupted(self) -> tuple[dict[str, bytes], float]:
+        """The outputs of an uninterrupted run, and its duration in seconds."""
         self.clear()
-        began = time.monotonic()
+        start = time.monotonic()
         self.clone.run(*self.command())
-        return contents(self.clone.folder), time.monotonic() - began
+        return contents(self.clone.folder), time.monotonic() - start
 
-    def kill_and_go_on(self, rng: random.Random, seconds: float, most: int) -> tuple[list[float], list[str]]:
-        """Kill at random instants, `most` times or until a run ends before; then run to the end.
+    def kill_and_resume(self, rng: random.Random, seconds: float, max_kills: int) -> tuple[list[float], list[str]]:
+        """Kill at random times, `max_kills` times or until a run ends first; then run to the end.
 
-        seconds: how long an unbroken run takes. Returns the instants, and the outputs that a kill left half written.
+        seconds: duration of an uninterrupted run. Returns the times of the kills, and the faults found after them.
         """
         self.clear()
-        instants: list[float] = []
+        kill_times: list[float] = []
         faults: list[str] = []
-        while len(instants) < most:
-            self.mended += self.mend()
+        while len(kill_times) < max_kills:
+            self.repair()
             started = self.clone.start(*self.command())
-            instant = rng.uniform(0.0, seconds)
+            kill_time = rng.uniform(0.0, seconds)
             try:
-                printed, _ = started.communicate(timeout=instant)
+                printed, _ = started.communicate(timeout=kill_time)
             except subprocess.TimeoutExpired:
                 kill(started)
-                instants.append(instant)
-                faults += [f"{path} is broken after a kill at {instant:.3f} s" for path in broken(self.clone.folder)]
+                kill_times.append(kill_time)
+                faults += [
+                    f"{path} is incomplete after a kill at {kill_time:.3f} s" for path in incomplete(self.clone.folder)
+                ]
                 continue
             if started.returncode:
-                faults.append(f"exit {started.returncode} after kills at {instants}: {printed}")
+                faults.append(f"exit {started.returncode} after kills at {kill_times}: {printed}")
             break
-        self.mended += self.mend()
+        self.repair()
         self.clone.run(*self.command())
-        return instants, faults
+        return kill_times, faults
 
 
 def campaign(trial: Trial, num_kills: int, seed: int) -> tuple[int, int, list[str]]:
-    """Kill `num_kills` times in all: how many kills, how many ended in the same bytes, and what was wrong."""
-    expected, seconds = trial.unbroken()
+    """Kill `num_kills` times. Returns the number of kills, how many ended in the same bytes, and all faults."""
+    expected, seconds = trial.uninterrupted()
     rng = random.Random(seed)
-    tried = same = 0
+    kills = same = 0
     faults: list[str] = []
-    while tried < num_kills:
-        instants, found = trial.kill_and_go_on(rng, seconds, rng.randint(1, min(MAX_KILLS, num_kills - tried)))
-        made = contents(trial.clone.folder)
-        found += [
-            f"{name} differs" for name in sorted(made.keys() | expected.keys()) if made.get(name) != expected.get(name)
+    while kills < num_kills:
+        kill_times, new_faults = trial.kill_and_resume(rng, seconds, rng.randint(1, min(MAX_KILLS, num_kills - kills)))
+        actual = contents(trial.clone.folder)
+        new_faults += [
+            f"{name} differs"
+            for name in sorted(actual.keys() | expected.keys())
+            if actual.get(name) != expected.get(name)
         ]
-        tried += len(instants)
-        same += 0 if found else len(instants)
-        faults += [f"{trial.way} {trial.model}, killed at {instants}: {fault}" for fault in found]
-    return tried, same, faults
+        kills += len(kill_times)
+        same += 0 if new_faults else len(kill_times)
+        faults += [f"{trial.name} {trial.model}, killed at {kill_times}: {fault}" for fault in new_faults]
+    return kills, same, faults
 
 
 def main() -> None:
-    """Run campaigns in a temporary copy of the project and print their figures; exit 1 where anything was wrong."""
+    """Run campaigns in a temporary copy of the project and print the counts; exit 1 if there is any fault."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=200, help="in all (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the instants (%(default)s)")
-    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS, help="(%(default)s)")
+    parser.add_argument("--kills", type=int, default=200, help="total number (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the times (%(default)s)")
+    parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=COMMANDS, help="(%(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        clone = a_clone(Path(__file__).parents[1], Path(folder))
-        trials = [Trial(clone, way, model) for way in arguments.ways for model in MODELS]
-        tried = same = 0
+        clone = make_clone(Path(__file__).parents[1], Path(folder))
+        trials = [Trial(clone, name, model) for name in arguments.commands for model in MODELS]
+        kills = same = 0
         faults: list[str] = []
         for i, trial in enumerate(trials):
-            wanted = (arguments.kills - tried) // (len(trials) - i)
-            figures = campaign(trial, wanted, arguments.seed + i)
+            num_kills = (arguments.kills - kills) // (len(trials) - i)
+            result = campaign(trial, num_kills, arguments.seed + i)
             print(
-                f"{trial.way} {trial.model}: {figures[0]} kills, {figures[1]} ended in the same bytes; "
-                f"notes of DVC's that were mended: {trial.mended}",
+                f"{trial.name} {trial.model}: {result[0]} kills, {result[1]} ended in the same bytes; "
+                f"DVC files repaired: {trial.num_repaired}",
                 flush=True,
             )
-            tried, same, faults = tried + figures[0], same + figures[1], faults + figures[2]
-    print(f"{tried} kills, {same} ended in the same bytes as an unbroken run")
+            kills, same, faults = kills + result[0], same + result[1], faults + result[2]
+    print(f"{kills} kills, {same} ended in the same bytes as an uninterrupted run")
     if faults:
         sys.exit("\n".join(faults))
 

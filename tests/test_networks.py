@@ -1,4 +1,4 @@
-"""The five networks are those that the plugin expects, and nothing touches a global generator."""
+"""The five networks have the layers that the plugin expects, and leave the global generator unchanged."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def test_a_network_has_the_layers_and_parameters_of_the_plugin(kind: Callable[[]
     assert network.task.num_parameters == exported
 
 
-def test_all_five_hold_1_149_744_exported_parameters() -> None:
+def test_the_five_have_1_149_744_exported_parameters() -> None:
     assert sum(task.num_parameters for task in TASKS.values()) == 1_149_744
 
 
@@ -50,29 +50,29 @@ def test_outputs_are_frame_wise_and_in_range(name: str) -> None:
 def test_state_carries_over_from_call_to_call(name: str) -> None:
     network = Network(TASKS[name], seed=3)
     x = torch.randn(2, 6, network.task.num_inputs, generator=torch.Generator().manual_seed(1))
-    whole = network(x)
+    expected = network(x)
     first, state = network.run(x[:, :4])
     second, _ = network.run(x[:, 4:], state)
-    torch.testing.assert_close(torch.cat([first, second], dim=1), whole)
+    torch.testing.assert_close(torch.cat([first, second], dim=1), expected)
 
 
-def test_logits_leave_out_the_last_activation_only_where_a_cross_entropy_puts_it_back() -> None:
-    put_back: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+def test_logits_omit_the_last_activation_only_for_a_cross_entropy() -> None:
+    last_activation: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
         "emotionrecognizer": lambda x: x,
         "melodytransformer": torch.sigmoid,
         "harmonypredictor": lambda x: torch.softmax(x, dim=-1),
-        "dynamicsengine": lambda x: x,  # a squared error compares what comes out of the sigmoid
+        "dynamicsengine": lambda x: x,  # a squared error compares the outputs of the sigmoid
         "groovepredictor": lambda x: x,
     }
-    for name, last in put_back.items():
+    for name, activation in last_activation.items():
         network = Network(TASKS[name])
         x = torch.randn(2, 3, network.task.num_inputs, generator=torch.Generator().manual_seed(1))
-        torch.testing.assert_close(last(network.logits(x)[0]), network(x))
+        torch.testing.assert_close(activation(network.logits(x)[0]), network(x))
 
 
-def test_a_seed_gives_the_same_weights_and_leaves_the_global_generator_alone() -> None:
+def test_a_seed_determines_the_weights_and_the_global_generator_is_unchanged() -> None:
     before = torch.random.get_rng_state()
-    first, again, other = (EmotionRecognizer(seed).state_dict() for seed in (1, 1, 2))
+    first, same_seed, other = (EmotionRecognizer(seed).state_dict() for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert all(torch.equal(first[name], same_seed[name]) for name in first)
     assert not any(torch.equal(first[name], other[name]) for name in first)

@@ -1,5 +1,5 @@
-"""The exported networks heard: a phrase composed from what they say, as a MIDI file or in a page for a browser.
+"""Listen to the exported networks: compose a phrase from their outputs, as a MIDI file or on a page for a browser.
 
-The networks say what: pitches, chords, loudness, timing and accents. `arranging` says how that becomes notes, so that
-it can be heard at all; the plugin has rules of its own. The page computes the same in JavaScript, note for note.
+The networks give pitches, chords, loudness, timing and accents. The rules in `arranging` turn them into notes; the
+plugin has rules of its own. The page computes the same in JavaScript, note for note.
 """

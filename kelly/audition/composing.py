@@ -1,7 +1,7 @@
-"""From an emotion to a phrase: what each network says of every bar, and notes made of it.
+"""From an emotion to a phrase: run the networks for each bar, and turn their outputs into notes.
 
-A phrase is one emotion held for some bars of 4/4, from freshly reset networks. Of each bar MelodyTransformer tells the
-pitches, HarmonyPredictor the chord, DynamicsEngine loudness and articulation, GroovePredictor timing and accents of the
+A phrase is one emotion for some bars of 4/4, from freshly reset networks. MelodyTransformer gives the pitches of each
+bar, HarmonyPredictor the chord, DynamicsEngine loudness and articulation, GroovePredictor timing and accents of the
 sixteenths. `page/composing.js` does the same.
 """
 
@@ -12,97 +12,100 @@ import numpy as np
 
 from kelly.audition import arranging, phrase, rng
 from kelly.audition.arranging import Arranger, Floats, chord_name, chord_root, chord_tones
-from kelly.audition.phrase import PARTS, SIXTEENTHS, Note, Phrase, apart, rounded
-from kelly.audition.rng import HARMONY, pick, uniform
+from kelly.audition.phrase import PARTS, STEPS_PER_BAR, Note, Phrase, round_half_up, without_overlaps
+from kelly.audition.rng import HARMONY, sample, uniform
 from kelly.features import emotion
 from kelly.features.context import DECAY
+from kelly.features.vocabulary import NUM_CHORDS, QUALITIES
 from kelly.rtneural.reader import Model
 from kelly.runtime.errors import KellyError
-from kelly.sources.music.chords import NUM_CHORDS, QUALITIES
 from kelly.sources.music.tonality import AROUSAL_WEIGHTS, MEAN_BPM
 
 MAX_BARS = 64
 MIN_BPM, MAX_BPM = 30, 300
-# Tempo of an emotion where none is asked for: arousal 1 is one standard deviation, in octaves, above the mean of the
-# pieces that listeners rated (kelly.sources.music.tonality).
+# Of the default tempo: arousal 1 is one standard deviation, in octaves, above the mean of the pieces that listeners
+# rated (kelly.sources.music.tonality).
 BPM_OCTAVES = AROUSAL_WEIGHTS["log_tempo"][2]
 
 
-def usual_bpm(arousal: float) -> int:
-    """The tempo of an emotion where none is asked for."""
-    return rounded(MEAN_BPM * 2 ** (BPM_OCTAVES * arousal))
+def default_bpm(arousal: float) -> int:
+    """The tempo of an emotion where none is requested."""
+    return round_half_up(MEAN_BPM * 2 ** (BPM_OCTAVES * arousal))
 
 
 def compose(
     models: Mapping[str, Model], valence: float, arousal: float, *, seed: int, bars: int = 8, bpm: int | None = None
 ) -> Phrase:
-    """Compose a phrase of one emotion, -1..1 each, from freshly reset networks; bpm: as is usual for it.
+    """Compose a phrase of one emotion, -1..1 each, from freshly reset networks; bpm: None: `default_bpm`.
 
     Raises KellyError where a value is out of range.
     """
     check(valence, arousal, seed, bars, bpm)
-    tempo = usual_bpm(arousal) if bpm is None else bpm
+    tempo = default_bpm(arousal) if bpm is None else bpm
     embedding = emotion.embed(emotion.usual_coordinates(valence, arousal))
     dynamics = models["dynamicsengine"].run(embedding[None, None, : emotion.BLOCK_SIZE])[0, 0]
     pitches = models["melodytransformer"].run(np.tile(embedding, (1, bars, 1)))[0]
     chords = harmony(models["harmonypredictor"], embedding, seed, bars)
     grooves = groove(models["groovepredictor"], embedding, bars)
     notes: list[Note] = []
-    before: int | None = None
+    previous: int | None = None
     for bar in range(bars):
         arranger = Arranger(bar, seed, tempo, dynamics, grooves[bar], chords[bar], pitches[bar])
-        melody = list(arranger.melody(before))
-        before = melody[-1].pitch
+        melody = list(arranger.melody(previous))
+        previous = melody[-1].pitch
         notes += [*melody, *arranger.accompaniment()]
-    return Phrase(valence, arousal, seed, tempo, bars, tuple(apart(notes)), tuple(chords))
+    return Phrase(valence, arousal, seed, tempo, bars, tuple(without_overlaps(notes)), tuple(chords))
 
 
 def check(valence: float, arousal: float, seed: int, bars: int, bpm: int | None) -> None:
-    """Raise KellyError, telling all that is out of range."""
-    wrong = [f"{name} {value:g}: expected -1 to 1" for name, value in (("valence", valence), ("arousal", arousal))
-             if not -1 <= value <= 1]  # fmt: skip
-    tempo = MIN_BPM if bpm is None else bpm
-    ranges = (("seed", seed, 0, 2**32 - 1), ("bars", bars, 1, MAX_BARS), ("tempo", tempo, MIN_BPM, MAX_BPM))
-    for name, number, low, high in ranges:
-        if not low <= number <= high:
-            wrong.append(f"{name} {number}: expected {low} to {high}")
-    if wrong:
-        raise KellyError("; ".join(wrong))
+    """Raise KellyError, naming every value that is out of range."""
+    ranges = [
+        ("valence", valence, -1, 1),
+        ("arousal", arousal, -1, 1),
+        ("seed", seed, 0, 2**32 - 1),
+        ("bars", bars, 1, MAX_BARS),
+        ("tempo", MIN_BPM if bpm is None else bpm, MIN_BPM, MAX_BPM),
+    ]
+    errors = [f"{name} {value}: expected {low} to {high}" for name, value, low, high in ranges
+              if not low <= value <= high]  # fmt: skip
+    if errors:
+        raise KellyError("; ".join(errors))
 
 
 def harmony(model: Model, embedding: Floats, seed: int, bars: int) -> list[int]:
-    """One chord a bar, each drawn from what the network expects after those so far; indices in CHORDS.
+    """Sample one chord per bar, each from the network's prediction given those before; indices in CHORDS.
 
-    None comes twice in a row: a frame of the network is a change of chord (docs/contract.md).
+    No chord comes twice in a row: a frame of the network is a change of chord (docs/contract.md).
     """
-    total, chords = np.zeros(NUM_CHORDS), list[int]()
+    context, chords = np.zeros(NUM_CHORDS), list[int]()
     for bar in range(bars):
-        chances = model.run(np.concatenate([embedding, np.minimum(total, 1.0)])[None, None])[0, 0]
+        probabilities = model.run(np.concatenate([embedding, np.minimum(context, 1.0)])[None, None])[0, 0]
         if chords:
-            chances[chords[-1]] = 0.0
-        chords.append(pick(chances.tolist(), uniform(seed, HARMONY, bar)))
-        total = 0.5 * total
-        total[chords[-1]] += 1.0
+            probabilities[chords[-1]] = 0.0
+        chords.append(sample(probabilities.tolist(), uniform(seed, HARMONY, bar)))
+        context = 0.5 * context
+        context[chords[-1]] += 1.0
     return chords
 
 
 def groove(model: Model, embedding: Floats, bars: int) -> Floats:
-    """Timing and accents of each bar, float64[bars, 32]; what was heard, where a network asks for it, is what it made.
+    """Timing and accents of each bar, float64[bars, 32].
 
-    That is told by the first stretch of its inputs, which then has a decay (docs/contract.md).
+    A network that takes the previous groove as context gets its own previous outputs. The first of its input ranges
+    then has a decay (docs/contract.md).
     """
-    hears = "decay" in model.metadata["inputs"][0]
-    inputs, total, weight, grooves = embedding.copy(), np.zeros(2 * SIXTEENTHS), 0.0, []
+    uses_context = "decay" in model.metadata["inputs"][0]
+    inputs, total, weight, grooves = embedding.copy(), np.zeros(2 * STEPS_PER_BAR), 0.0, []
     for _ in range(bars):
-        if hears:
-            inputs[: 2 * SIXTEENTHS] = total / (weight or 1.0)
+        if uses_context:
+            inputs[: 2 * STEPS_PER_BAR] = total / (weight or 1.0)
         grooves.append(model.run(inputs[None, None])[0, 0])
         total, weight = DECAY * total + grooves[-1], DECAY * weight + 1.0
     return np.array(grooves)
 
 
 def constants() -> dict[str, Any]:
-    """What the page's JavaScript must know of all this, so that no number stands in both."""
+    """The constants of the page's JavaScript, so that no number is written twice."""
     numbers = {
         name: value
         for module in (phrase, rng, arranging)

@@ -1,4 +1,4 @@
-"""The five exports that an audition plays: from a folder, or from a revision through DVC."""
+"""The five exports that an audition plays, from a folder or through DVC from a revision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,84 +7,90 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from kelly.rtneural.document import document
+from kelly.rtneural.document import load_json
 from kelly.rtneural.reader import MAX_BYTES, Model, parse
 from kelly.runtime.errors import KellyError
 from kelly.runtime.files import read_bytes
 from kelly.tasks import TASKS, Task
 
+DEFAULT_FOLDER = Path("trained_models")
+
 
 @dataclass(frozen=True)
 class Exports:
-    """Five exports under one name, each as its bytes, and what they compute."""
+    """Five exports under one name. files, models: the bytes and the network of each task."""
 
     name: str
     files: Mapping[str, bytes]
     models: Mapping[str, Model]
 
 
-class Emotions(BaseModel):
-    """Between which values of valence and of arousal what a network learned from lay."""
+class EmotionRange(BaseModel):
+    """The range of valence and arousal in the training data."""
 
     valence: tuple[float, float]
     arousal: tuple[float, float]
 
 
-class Told(BaseModel):
-    """What phrases are made by of an export's metadata; exports of before do not tell the emotions."""
+class AuditionMetadata(BaseModel):
+    """The metadata of an export that composing needs; older exports have no emotion range."""
 
     inputs: list[dict[str, Any]] = Field(min_length=1)
-    emotion: Emotions | None = None
+    emotion: EmotionRange | None = None
+
+
+def load_exports(revision: str | None, folder: Path | None) -> Exports:
+    """Load from a revision or a folder; from DEFAULT_FOLDER if both are None. Raises KellyError if both are given."""
+    if revision is None:
+        return from_folder(folder or DEFAULT_FOLDER)
+    if folder is not None:
+        raise KellyError(f"found revision {revision} and --models {folder}; give one of them")
+    return from_revision(revision)
 
 
 def from_folder(folder: Path) -> Exports:
-    """The exports in a folder. Raises KellyError, naming the file, where one is missing or not what it should be."""
-    return checked(str(folder), {name: read_bytes(folder / f"{name}.json", MAX_BYTES, ADVICE) for name in TASKS})
+    """Load the exports in a folder. Raises KellyError, naming the file, where one is missing or invalid."""
+    advice = "run the pipeline first: make repro"
+    return parse_exports(str(folder), {name: read_bytes(folder / f"{name}.json", MAX_BYTES, advice) for name in TASKS})
 
 
 def from_revision(name: str) -> Exports:
-    """The exports of a git revision, an experiment or the workspace. Raises KellyError where one is in no cache."""
-    from kelly.experiments.revisions import GO, Revision  # DVC takes a second to import
+    """Load the exports of a git revision, an experiment or the workspace. Raises KellyError where one is not cached."""
+    from kelly.experiments.revisions import Revision  # importing DVC takes a second
 
     revision = Revision(name)
     files = {}
     for task in TASKS.values():
         data = revision.export(task)
         if data is None:
-            raise KellyError(f"{name}: the export of {task.title} is in no cache; fetch it (dvc pull), or go there "
-                             f"({GO}) and run the pipeline: dvc repro")  # fmt: skip
+            raise KellyError(f"{name}: the export of {task.title} is not in the DVC cache; fetch it (dvc pull), or "
+                             "check the revision out and run: dvc repro")  # fmt: skip
         files[task.name] = data
-    return checked(name, files)
+    return parse_exports(name, files)
 
 
-ADVICE = "run the pipeline first: make repro"
-
-
-def checked(name: str, files: Mapping[str, bytes]) -> Exports:
-    """Exports of which each is the network that its name says. Raises KellyError where one is not."""
-    models, faults = {}, []
+def parse_exports(name: str, files: Mapping[str, bytes]) -> Exports:
+    """Parse five exports. Raises KellyError with a line for each that is invalid."""
+    models, errors = {}, []
     for task in TASKS.values():
         try:
-            models[task.name] = checked_model(task, files[task.name])
+            models[task.name] = parse_export(task, files[task.name])
         except KellyError as error:
-            faults.append(
-                f"{name}: {task.name}.json: {error}; there, export it again: dvc repro -f -s export@{task.name}"
-            )
-    if faults:
-        raise KellyError("\n".join(faults))
+            errors.append(f"{name}: {task.name}.json: {error}; export it again: dvc repro -f -s export@{task.name}")
+    if errors:
+        raise KellyError("\n".join(errors))
     return Exports(name, files, models)
 
 
-def checked_model(task: Task, data: bytes) -> Model:
-    """An export as a network. Raises KellyError where RTNeural would misread it, or it is another network."""
-    model = parse(document(data))
+def parse_export(task: Task, data: bytes) -> Model:
+    """Parse one export. Raises KellyError where RTNeural would misread it, or it is another network."""
+    model = parse(load_json(data))
     found = (model.metadata.get("model"), model.num_inputs, model.num_outputs)
     if found != (expected := (task.name, task.num_inputs, task.num_outputs)):
-        raise KellyError(f"it is {found[0]} with {found[1]} inputs and {found[2]} outputs, expected {expected[0]} "
-                         f"with {expected[1]} and {expected[2]}")  # fmt: skip
+        raise KellyError("found {} with {} inputs and {} outputs, expected {} with {} and {}".format(*found, *expected))
     try:
-        Told.model_validate(model.metadata)
+        AuditionMetadata.model_validate(model.metadata)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
-        raise KellyError(f"its metadata does not say what phrases are made by ({faults})") from None
+        lines = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+        raise KellyError(f"its metadata lacks what composing needs ({lines})") from None
     return model

@@ -1,4 +1,4 @@
-"""The audition page: one HTML file that holds exports, runs them in the browser and plays what they make."""
+"""The audition page: one HTML file that contains exports, runs them in the browser and plays the phrases."""
 
 import base64
 import gzip
@@ -13,24 +13,24 @@ import orjson
 from markupsafe import Markup
 
 from kelly.audition.composing import MAX_BPM, MIN_BPM, constants
-from kelly.audition.midi_file import MADE_BY
+from kelly.audition.midi_file import CREATOR
 from kelly.audition.networks import Exports
 from kelly.audition.phrase import PARTS
 from kelly.features import log_mel
 from kelly.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "page"
-SCRIPTS = ("rtneural.js", "composing.js", "midi.js", "hearing.js", "sound.js", "roll.js", "main.js")
+SCRIPTS = ("rtneural.js", "composing.js", "midi.js", "emotion.js", "sound.js", "roll.js", "experiment.js", "main.js")
 SEED = 42
 
 
-def page(experiments: Sequence[Exports]) -> str:
-    """The page with these experiments, the first chosen; always the same of the same exports."""
+def render_page(experiments: Sequence[Exports]) -> str:
+    """Render the page with these experiments, the first selected; the same exports give the same page."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.from_string((FOLDER / "index.html").read_text(encoding="utf-8")).render(
         names=[exports.name for exports in experiments],
         style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        script=Markup(script()),  # noqa: S704
+        script=Markup("\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)),  # noqa: S704
         constants=embedded(page_constants()),
         sets=embedded(packed(experiments)),
         parts=list(PARTS),
@@ -40,15 +40,10 @@ def page(experiments: Sequence[Exports]) -> str:
     )
 
 
-def script() -> str:
-    """All of the page's JavaScript after its constants."""
-    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
-
-
 def page_constants() -> dict[str, Any]:
-    """What the JavaScript calls K."""
+    """The JavaScript's K."""
     return constants() | {
-        "MADE_BY": MADE_BY,
+        "CREATOR": CREATOR,
         "MIN_BPM": MIN_BPM,
         "MAX_BPM": MAX_BPM,
         "TITLES": {name: task.title for name, task in TASKS.items()},
@@ -61,18 +56,18 @@ def page_constants() -> dict[str, Any]:
 
 
 def packed(experiments: Sequence[Exports]) -> dict[str, Any]:
-    """The exports' very bytes, each that differs once, by its hash."""
+    """The exports compressed, each distinct file once, under its SHA-256."""
     files, sets = {}, []
     for exports in experiments:
         models = {}
         for name, data in exports.files.items():
-            models[name] = sha = hashlib.sha256(data).hexdigest()
-            if sha not in files:
-                files[sha] = base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
+            models[name] = sha256 = hashlib.sha256(data).hexdigest()
+            if sha256 not in files:
+                files[sha256] = base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
         sets.append({"name": exports.name, "models": models})
     return {"sets": sets, "files": files}
 
 
 def embedded(content: Any) -> Markup:
-    """JSON that can stand in a script element: nothing in it can end the element."""
+    """JSON for a script element; nothing in it can close the element."""
     return Markup(orjson.dumps(content).decode().replace("<", "\\u003c"))  # noqa: S704

@@ -1,6 +1,6 @@
-"""A phrase: notes in four parts, and what a listener hears of it in numbers.
+"""A phrase: notes in four parts, and statistics of it.
 
-Ticks are 480 a quarter note; bars have four quarters; pitches are MIDI's.
+Ticks are 480 per quarter note; bars are 4/4, in 16 steps of a sixteenth; pitches are MIDI's.
 """
 
 import math
@@ -9,23 +9,23 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import NamedTuple
 
-from kelly.sources.music.chords import QUALITIES
+from kelly.features.vocabulary import QUALITIES
 
 TICKS_PER_QUARTER = 480
-SIXTEENTH = TICKS_PER_QUARTER // 4
-SIXTEENTHS = 16
-BAR = SIXTEENTHS * SIXTEENTH
-NUM_NAMED = 60  # chords of the vocabulary that name their root, five qualities each
+STEPS_PER_BAR = 16
+STEP_TICKS = TICKS_PER_QUARTER // 4
+BAR_TICKS = STEPS_PER_BAR * STEP_TICKS
+NUM_ROOTED = 60  # chords of the vocabulary with a root, five qualities each
 
 
-def rounded(value: float) -> int:
-    """The nearest whole number, halves up: as JavaScript's Math.round, unlike Python's round."""
+def round_half_up(value: float) -> int:
+    """Round to the nearest integer, halves up: as JavaScript's Math.round, unlike Python's round."""
     return math.floor(value + 0.5)
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the arrangement: its General MIDI channel and program (from 0), and its share of the loudness."""
+    """A part of the arrangement: General MIDI channel and program (from 0), and a factor of the velocity."""
 
     channel: int
     program: int
@@ -53,7 +53,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Phrase:
-    """What was composed; notes in the order of onset, part and pitch; a chord a bar, as an index in CHORDS."""
+    """A composed phrase. notes: sorted by onset, part and pitch; chords: one per bar, indices in CHORDS."""
 
     valence: float
     arousal: float
@@ -64,25 +64,25 @@ class Phrase:
     chords: tuple[int, ...]
 
 
-def apart(notes: Iterable[Note]) -> list[Note]:
-    """Notes in the order of onset, part and pitch; none sounds when its part strikes the same pitch again."""
+def without_overlaps(notes: Iterable[Note]) -> list[Note]:
+    """Sort notes by onset, part and pitch, and end each before its part plays the same pitch again."""
     order, last, kept = list(PARTS), dict[tuple[str, int], int](), list[Note]()
     for note in sorted(notes, key=lambda note: (note.onset, order.index(note.part), note.pitch)):
-        if (before := last.get((note.part, note.pitch))) is not None:
-            gap = note.onset - kept[before].onset
+        if (previous := last.get((note.part, note.pitch))) is not None:
+            gap = note.onset - kept[previous].onset
             if not gap:
                 continue
-            kept[before] = replace(kept[before], duration=min(kept[before].duration, gap))
+            kept[previous] = replace(kept[previous], duration=min(kept[previous].duration, gap))
         last[note.part, note.pitch] = len(kept)
         kept.append(note)
     return kept
 
 
-class Figures(NamedTuple):
-    """A phrase in numbers, nan where there is nothing to tell.
+class PhraseStats(NamedTuple):
+    """Statistics of a phrase, NaN where undefined.
 
     mean_pitch: of the melody; notes_per_s, mean_velocity: of all parts
-    minor_chords: share among the chords with a named root; minor_thirds: among the melody's thirds above the tonic
+    minor_chords: share of the chords with a root; minor_thirds: share of the melody's thirds above the tonic
     """
 
     bpm: int
@@ -93,17 +93,17 @@ class Figures(NamedTuple):
     minor_thirds: float
 
 
-def figures(phrase: Phrase) -> Figures:
-    """What a listener hears of a phrase, in numbers."""
+def phrase_stats(phrase: Phrase) -> PhraseStats:
+    """Compute the statistics of a phrase."""
     pitches = [note.pitch for note in phrase.notes if note.part == "melody"]
-    kinds = [QUALITIES[chord % 5] for chord in phrase.chords if chord < NUM_NAMED]
+    qualities = [QUALITIES[chord % 5] for chord in phrase.chords if chord < NUM_ROOTED]
     thirds = [pitch % 12 for pitch in pitches if pitch % 12 in (3, 4)]
     seconds = phrase.bars * 4 * 60 / phrase.bpm
-    return Figures(
+    return PhraseStats(
         phrase.bpm,
         fmean(pitches) if pitches else math.nan,
         len(phrase.notes) / seconds,
         fmean(note.velocity for note in phrase.notes) if phrase.notes else math.nan,
-        fmean(kind.startswith("min") for kind in kinds) if kinds else math.nan,
+        fmean(quality.startswith("min") for quality in qualities) if qualities else math.nan,
         fmean(third == 3 for third in thirds) if thirds else math.nan,
     )

@@ -1,27 +1,28 @@
-"""What a listener hears in the four corners of the emotion plane, in numbers, and whether it moves the right way."""
+"""Statistics of phrases in the four quadrants of the emotion plane, and whether they follow the emotion as expected."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import ttest_1samp
 
 from kelly.audition.composing import compose
-from kelly.audition.phrase import Figures, figures
+from kelly.audition.phrase import PhraseStats, phrase_stats
 from kelly.evaluation.bootstrap import LEVEL
 from kelly.rtneural.reader import Model
 
-CORNER = 0.7  # of valence and arousal: far out, and not quite where hardly any music lies
+DISTANCE = 0.7  # of valence and arousal: far out, but not at the edge, where there is hardly any music
 NUM_SEEDS = 32
-CORNERS: Mapping[str, tuple[float, float]] = {
-    "tense, angry": (-CORNER, CORNER),
-    "excited, happy": (CORNER, CORNER),
-    "sad": (-CORNER, -CORNER),
-    "calm, content": (CORNER, -CORNER),
+QUADRANTS: Mapping[str, tuple[float, float]] = {
+    "tense, angry": (-DISTANCE, DISTANCE),
+    "excited, happy": (DISTANCE, DISTANCE),
+    "sad": (-DISTANCE, -DISTANCE),
+    "calm, content": (DISTANCE, -DISTANCE),
 }
-QUANTITIES = Figures._fields
-# Which way each should move (Eerola, Friberg & Bresin, "Emotional expression in music", Frontiers in Psychology 4:487,
+STATS = PhraseStats._fields
+# The expected sign of each (Eerola, Friberg & Bresin, "Emotional expression in music", Frontiers in Psychology 4:487,
 # 2013: mode and register for valence, tempo and loudness for arousal). The tempo is our rule, not a network's.
 EXPECTED = (
     ("arousal", "notes_per_s", +1),
@@ -32,70 +33,63 @@ EXPECTED = (
 )
 
 
-class Move(NamedTuple):
-    """How far a quantity moves from the low side of an axis to the high side, over seeds; nan where it is not told.
+class Effect(NamedTuple):
+    """The change of a statistic from the low to the high side of an axis, over seeds; NaN where undefined.
 
-    low, high: the interval of LEVEL; expected: which way it should move, 1 or -1
+    low, high: the confidence interval of LEVEL; expected: the expected sign, 1 or -1
     """
 
     axis: str
-    quantity: str
+    stat: str
     expected: int
     mean: float
     low: float
     high: float
 
     @property
-    def verdict(self) -> str:
-        """Whether it moves the right way, beyond chance."""
+    def comparison(self) -> str:
+        """Whether the change has the expected sign, significantly."""
         if not np.isfinite(self.low) or self.low <= 0 <= self.high:
-            return "cannot be told"
-        return "the right way" if np.sign(self.mean) == self.expected else "the wrong way"
+            return "not significant"
+        return "as expected" if np.sign(self.mean) == self.expected else "opposite"
+
+    def __str__(self) -> str:
+        direction = "up" if self.expected > 0 else "down"
+        name = self.stat.replace("_", " ").replace("per s", "per second")
+        interval = f"{LEVEL:.0%} interval {self.low:+.2f} to {self.high:+.2f}"
+        return f"{name} (expected {direction} with {self.axis}): {self.comparison}, {self.mean:+.2f}, {interval}"
 
 
-def corners(models: Mapping[str, Model]) -> NDArray[np.float64]:
-    """The figures of NUM_SEEDS phrases in each corner: float64[4, NUM_SEEDS, len(QUANTITIES)], nan where not told."""
+def quadrant_stats(models: Mapping[str, Model]) -> NDArray[np.float64]:
+    """Compose NUM_SEEDS phrases per quadrant: float64[4, NUM_SEEDS, len(STATS)], NaN where undefined."""
     return np.array(
-        [[figures(compose(models, *corner, seed=seed)) for seed in range(NUM_SEEDS)] for corner in CORNERS.values()],
+        [[phrase_stats(compose(models, *emotion, seed=seed)) for seed in range(NUM_SEEDS)]
+         for emotion in QUADRANTS.values()],
         dtype=np.float64,
-    )
+    )  # fmt: skip
 
 
-def moves(found: NDArray[np.float64]) -> list[Move]:
-    """How what should follow the emotion does, from `corners`: the high side less the low side, seed by seed."""
-    sides = {"valence": ([1, 3], [0, 2]), "arousal": ([0, 1], [2, 3])}
+def effects(stats: NDArray[np.float64]) -> list[Effect]:
+    """The effects of EXPECTED, from `quadrant_stats`: the high side minus the low side, seed by seed."""
+    rows = {"valence": ([1, 3], [0, 2]), "arousal": ([0, 1], [2, 3])}
     result = []
-    for axis, quantity, expected in EXPECTED:
-        values = found[..., QUANTITIES.index(quantity)]
-        high, low = (values[side].mean(axis=0) for side in sides[axis])
-        told = (high - low)[~np.isnan(high - low)]
+    for axis, stat, expected in EXPECTED:
+        values = stats[..., STATS.index(stat)]
+        high, low = (values[side].mean(axis=0) for side in rows[axis])
+        changes = (high - low)[~np.isnan(high - low)]
         interval = (np.nan, np.nan)
-        if len(told) > 1:
-            interval = ttest_1samp(told, 0.0).confidence_interval(LEVEL) if np.ptp(told) else (told[0], told[0])
-        result.append(Move(axis, quantity, expected, told.mean() if len(told) else np.nan, *map(float, interval)))
+        if len(changes) > 1:
+            constant = (changes[0], changes[0])
+            interval = ttest_1samp(changes, 0.0).confidence_interval(LEVEL) if np.ptp(changes) else constant
+        result.append(Effect(axis, stat, expected, changes.mean() if len(changes) else np.nan, *map(float, interval)))
     return result
 
 
-def table(found: NDArray[np.float64]) -> str:
-    """Both in words: the means in each corner, and a line a quantity that should move."""
-    heads = ("tempo", "mean pitch", "notes/s", "velocity", "minor chords", "minor thirds")
-    lines = [f"{'means of ' + str(NUM_SEEDS) + ' phrases':<24}" + "".join(f"{head:>14}" for head in heads)]
-    for (name, (valence, arousal)), values in zip(CORNERS.items(), found, strict=True):
-        means = [column[~np.isnan(column)].mean() if not np.isnan(column).all() else np.nan for column in values.T]
-        lines.append(f"{name:<15}{valence:+.1f} {arousal:+.1f}" + "".join(f"{one:>14}" for one in shown(means)))
-    return "\n".join(lines + [in_words(move) for move in moves(found)])
-
-
-def in_words(move: Move) -> str:
-    """Whether a quantity moves the right way, as a line."""
-    name = move.quantity.replace("_", " ").replace("per s", "a second")
-    way = "up" if move.expected > 0 else "down"
-    told = f"{move.mean:+.2f}, {LEVEL:.0%} interval {move.low:+.2f} to {move.high:+.2f}"
-    return f"{name}, which should go {way} with {move.axis}: {move.verdict} ({told})"
-
-
-def shown(means: list[float]) -> list[str]:
-    """The figures as people read them."""
-    bpm, pitch, density, velocity, *shares = means
-    numbers = [f"{bpm:.0f}", f"{pitch:.1f}", f"{density:.1f}", f"{velocity:.0f}"]
-    return numbers + ["–" if np.isnan(share) else f"{share:.0%}" for share in shares]
+def table(stats: NDArray[np.float64]) -> str:
+    """The mean statistics of each quadrant, and a line per effect."""
+    index = [f"{name:<15}{valence:+.1f} {arousal:+.1f}" for name, (valence, arousal) in QUADRANTS.items()]
+    means = pd.DataFrame([pd.DataFrame(values).mean() for values in stats], index=index)
+    means.columns = pd.Index(["tempo", "mean pitch", "notes/s", "velocity", "minor chords", "minor thirds"])
+    formats = ("{:.0f}", "{:.1f}", "{:.1f}", "{:.0f}", "{:.0%}", "{:.0%}")
+    text = means.to_string(formatters=[form.format for form in formats], na_rep="–", col_space=12)
+    return "\n".join([f"means of {NUM_SEEDS} phrases", text, *map(str, effects(stats))])

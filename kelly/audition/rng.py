@@ -1,16 +1,16 @@
-"""Chance that is the same everywhere: in Python and in JavaScript, whatever was drawn before.
+"""Random numbers that are the same in Python and in JavaScript, and independent of the order in which they are drawn.
 
-A number belongs to a seed and a place, so that a small change of the emotion changes little of the music.
+Each number belongs to a seed and a position, so that a small change of the emotion changes little of the music.
 """
 
 from collections.abc import Iterable, Sequence
 
-NUCLEUS = 0.8  # share of the probability that is drawn from (Holtzman et al., ICLR 2020: nucleus sampling)
-MELODY, ONSETS, NUMBER, HARMONY = range(4)  # what a number is drawn for
+NUCLEUS = 0.8  # probability mass that is sampled from (nucleus sampling: Holtzman et al., ICLR 2020)
+MELODY, ONSETS, NUM_NOTES, HARMONY = range(4)  # streams: what a number is drawn for
 
 
 def uniform(*keys: int) -> float:
-    """A number in 0..1 for a seed and a place: MurmurHash3's finaliser (Appleby 2011) over 32-bit keys."""
+    """Return a number in (0, 1) for 32-bit keys: MurmurHash3's finaliser (Appleby 2011) over each key."""
     h = 0
     for key in keys:
         h = (h ^ key) & 0xFFFFFFFF
@@ -20,24 +20,24 @@ def uniform(*keys: int) -> float:
     return (h + 0.5) / 2**32
 
 
-def added(values: Iterable[float]) -> float:
-    """The sum from left to right, as JavaScript adds; NumPy and newer Pythons add otherwise."""
+def sequential_sum(values: Iterable[float]) -> float:
+    """Sum from left to right as JavaScript does; NumPy and Python 3.12 sum in another order."""
     total = 0.0
     for value in values:
         total += value
     return total
 
 
-def pick(weights: Sequence[float], u: float) -> int:
-    """The index that u in 0..1 draws from the most probable NUCLEUS of weights[n], not all 0."""
+def sample(weights: Sequence[float], u: float) -> int:
+    """Return the index that u in (0, 1) selects among the NUCLEUS of weights[n] >= 0."""
     order = sorted(range(len(weights)), key=lambda k: -weights[k])
-    enough, total, size = NUCLEUS * added(weights), 0.0, 0
-    while size < len(order) and (total < enough or not size):
+    mass, total, size = NUCLEUS * sequential_sum(weights), 0.0, 0
+    while size < len(order) and (total < mass or not size):
         total += weights[order[size]]
         size += 1
-    at = u * total
+    remaining = u * total
     for k in order[:size]:
-        at -= weights[k]
-        if at < 0:
+        remaining -= weights[k]
+        if remaining < 0:
             return k
     return order[size - 1]

@@ -19,9 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the report and plot chords and context. Raises KellyError where no file can be read."""
+    from kelly.inspection.folder_report import inspect_folder, report
     from kelly.plots.inspection import draw
     from kelly.sources.extraction.workers import workers
-    from kelly.sources.folder_report import inspect_folder, report
 
     if args.max_files is not None and args.max_files < 1:
         raise KellyError(f"--max-files {args.max_files}: expected 1 or more")

@@ -1,1 +1,1 @@
-"""Beyond the pipeline: searching, cross-validating, averaging, comparing."""
+"""Experiments beside the pipeline: search, cross-validation, ensembles, comparisons."""

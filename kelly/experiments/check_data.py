@@ -1,4 +1,4 @@
-"""Whether the prepared data is what params.yaml describes: DVC sees to it for its stages, and for them alone."""
+"""Check that the data on disk matches params.yaml; DVC checks this for its own stages only."""
 
 import numpy as np
 
@@ -9,15 +9,18 @@ from kelly.data.loading import DATA, datasets_folder, splits_folder
 from kelly.runtime.errors import KellyError
 
 
-def check_prepared(settings: TaskConfig) -> None:
-    """Raise KellyError where a network's data, or its division, was made with other settings, or not at all."""
-    task, s = settings.task, settings.splitting
+def check_up_to_date(config: TaskConfig) -> None:
+    """Raise KellyError where a network's data or splits are missing or were made with other settings."""
+    task, s = config.task, config.splitting
     folder = datasets_folder(DATA, task.name)
-    about, dataset = read_metadata(folder), Dataset.load(folder)
-    own = splits.load_indices(splits_folder(DATA, task.name))
-    remedy = f"bring it up to date: dvc repro split@{task.name}"
-    if (about["source"], about["settings"]) != (settings.source, dict(settings.data)):
-        raise KellyError(f"the data of {task.title} was made with other settings than params.yaml has now; {remedy}")
-    expected = splits.split_dataset(dataset, s.seed, s.validation_split, s.test_split)
-    if not all(np.array_equal(own[side], expected[side]) for side in splits.SPLITS):
-        raise KellyError(f"the data of {task.title} was divided otherwise than params.yaml says now; {remedy}")
+    metadata, dataset = read_metadata(folder), Dataset.load(folder)
+    indices = splits.load_indices(splits_folder(DATA, task.name))
+    if (metadata["source"], metadata["settings"]) != (config.source, dict(config.data)):
+        outdated = "data"
+    else:
+        expected = splits.split_dataset(dataset, s.seed, s.validation_split, s.test_split)
+        if all(np.array_equal(indices[split], expected[split]) for split in splits.SPLITS):
+            return
+        outdated = "splits"
+    raise KellyError(f"the {outdated} of {task.title} were made with other settings than those in params.yaml; update "
+                     f"them: dvc repro split@{task.name}")  # fmt: skip

@@ -1,8 +1,8 @@
-"""`kelly crossval`: how a network's score depends on which pieces it learns from and is scored on.
+"""`kelly crossval`: how a network's score varies with the pieces it is trained and scored on.
 
-The pieces that are not test are dealt into folds; a network is trained without each, stops by a validation side of its
-own, and is scored on the fold that it never saw. The test side takes no part, so that settings may be chosen by this.
-A fold that was trained with the same settings, data and code is taken as it is; one that was interrupted goes on.
+The pieces that are not test are dealt into folds. For each fold a network is trained on the rest, part of which is its
+validation split, and scored on the fold. The test split is not used, so settings may be chosen by the result. A fold
+already trained with the same settings, data and code is reused; an interrupted one is resumed.
 """
 
 import hashlib
@@ -18,112 +18,105 @@ from kelly.data.dataset import Dataset, read_metadata
 from kelly.data.loading import DATA, data_fingerprint, datasets_folder, load_with_indices, splits_folder
 from kelly.evaluation.evaluate import core_scores
 from kelly.evaluation.metrics import Scores
-from kelly.experiments.check_data import check_prepared
-from kelly.experiments.folds import folds, sides
-from kelly.experiments.parallel import each, jobs, stop_if_orphaned
+from kelly.experiments.check_data import check_up_to_date
+from kelly.experiments.folds import fold_splits, make_folds
+from kelly.experiments.parallel import num_parallel, run_parallel, stop_if_orphaned
 from kelly.export.export_model import as_function, load_best
 from kelly.runtime.atomic import write_text
+from kelly.training.options import RunOptions
 from kelly.training.train_model import train_model
 
-WIDTHS = {"train": 9, "validation": 12, "test": 10}  # of the columns that count pieces
+# Of the table: score → heading and format.
+COLUMNS = {
+    "num_train_pieces": ("train", "{:,.0f}"),
+    "num_validation_pieces": ("validation", "{:,.0f}"),
+    "num_test_pieces": ("held out", "{:,.0f}"),
+    "best_epoch": ("best epoch", "{:.0f}"),
+    "loss": ("loss", "{:.6f}"),
+    "baseline_loss": ("baseline", "{:.6f}"),
+    "skill": ("skill", "{:.3f}"),
+}
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold of a network's data. number: from 1 to `total`; held_out: its rows; own: the pipeline's sides."""
+    """One fold of a network's data.
 
-    settings: TaskConfig
+    number: 1..total; held_out: its rows; indices: the rows of the pipeline's splits
+    """
+
+    config: TaskConfig
     number: int
     total: int
     held_out: splits.Indices
-    own: dict[str, splits.Indices]
-
-    @property
-    def name(self) -> str:
-        """For messages, and for what its network is told by."""
-        return f"{self.number} of {self.total}"
+    indices: dict[str, splits.Indices]
 
     def train(self, output: Path) -> dict[str, splits.Indices]:
-        """Train without this fold, below `output`; the rows of the sides that it was trained with."""
-        s = self.settings
-        folder = datasets_folder(DATA, s.task.name)
+        """Train without this fold, writing below `output`; returns the rows of its splits."""
+        c = self.config
+        folder = datasets_folder(DATA, c.task.name)
         dataset = Dataset.load(folder)
-        rows = sides(dataset, self.held_out, self.own, s.splitting)
-        # Its rows are part of what it is: dealt otherwise, it would be scored on what it learned from.
-        digest = hashlib.sha256(b"".join(rows[side].tobytes() for side in splits.SPLITS)).hexdigest()
-        data = data_fingerprint(folder, rows, s.splitting) | {"fold": f"{self.name}, {digest[:12]}"}
+        indices = fold_splits(dataset, self.held_out, self.indices, c.splitting)
+        # The rows are part of the fingerprint: with other folds it would be scored on what it was trained on.
+        digest = hashlib.sha256(b"".join(indices[split].tobytes() for split in splits.SPLITS)).hexdigest()
+        fold = {"fold": f"{self.number} of {self.total}, {digest[:12]}"}
         train_model(
-            s.task, s.training, splits.view_splits(dataset, rows, s.splitting.shuffle_seed), data, output,
-            resume="same", save_history=False, after_epoch=stop_if_orphaned,
+            c.task, c.training, splits.view_splits(dataset, indices, c.splitting.shuffle_seed),
+            data_fingerprint(folder, indices, c.splitting) | fold, output,
+            resume="same", save_history=False, run=RunOptions(after_epoch=stop_if_orphaned),
         )  # fmt: skip
-        return rows
+        return indices
 
 
-def all_folds(settings: TaskConfig, number: int) -> list[Fold]:
-    """The folds of one network's prepared data. Raises KellyError where it is not prepared, or has too few pieces."""
-    check_prepared(settings)
-    name = settings.task.name
+def all_folds(config: TaskConfig, number: int) -> list[Fold]:
+    """The folds of one network's data. Raises KellyError where it is not up to date, or has too few pieces."""
+    check_up_to_date(config)
+    name = config.task.name
     dataset = Dataset.load(datasets_folder(DATA, name))
-    own = splits.load_indices(splits_folder(DATA, name))
-    dealt = folds(settings.task, dataset, own, settings.splitting, number)
-    return [Fold(settings, i, number, rows, own) for i, rows in enumerate(dealt, start=1)]
+    indices = splits.load_indices(splits_folder(DATA, name))
+    folds = make_folds(config.task, dataset, indices, config.splitting, number)
+    return [Fold(config, i, number, rows, indices) for i, rows in enumerate(folds, start=1)]
 
 
-def crossval(chosen: list[TaskConfig], number: int, output: Path, num_jobs: int | None = None) -> None:
-    """Cross-validate networks with `number` folds; print a table of each, and write it to {output}/{model}/folds.json.
+def crossval(configs: list[TaskConfig], number: int, output: Path, num_jobs: int | None = None) -> None:
+    """Cross-validate networks with `number` folds; print a table of each and write {output}/{model}/folds.json.
 
-    The checkpoints of the folds stay below {output}/{model}/, so that the same command need not train again.
+    The checkpoints of the folds are kept below {output}/{model}/, so that the same command does not train again.
     """
-    dealt = [fold for s in chosen for fold in all_folds(s, number)]
-    at_a_time = jobs(num_jobs, max(s.training.num_threads for s in chosen))
-    found: dict[tuple[str, int], Scores] = {}
-    for fold, scores in each(scored, ((fold, output) for fold in dealt), len(dealt), at_a_time, "fold"):
-        found[fold.settings.task.name, fold.number] = scores
-    for s in chosen:
-        rows = [found[s.task.name, i] for i in range(1, number + 1)]
-        text = orjson.dumps({"folds": rows, "mean": mean(rows), "spread": spread(rows)}, option=orjson.OPT_INDENT_2)
-        write_text(output / s.task.name / "folds.json", text.decode() + "\n")
-        print("\n".join(table(s, rows)), flush=True)
+    folds = [fold for config in configs for fold in all_folds(config, number)]
+    num_jobs = num_parallel(num_jobs, max(config.training.num_threads for config in configs))
+    scores: dict[tuple[str, int], Scores] = {}
+    for fold, result in run_parallel(score_fold, ((fold, output) for fold in folds), len(folds), num_jobs, "fold"):
+        scores[fold.config.task.name, fold.number] = result
+    for config in configs:
+        name = config.task.name
+        rows = [scores[name, i] for i in range(1, number + 1)]
+        mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+        spread = {key: float(np.std([row[key] for row in rows], ddof=1)) for key in rows[0]}
+        content = orjson.dumps({"folds": rows, "mean": mean, "spread": spread}, option=orjson.OPT_INDENT_2)
+        write_text(output / name / "folds.json", content.decode() + "\n")
+        source = read_metadata(datasets_folder(DATA, name))["source"]
+        print(f"\n{config.task.title} ({source}): {number} folds of the pieces that are not test")
+        print(table(rows, mean, spread), flush=True)
 
 
-def scored(fold: Fold, output: Path) -> tuple[Fold, Scores]:
+def score_fold(fold: Fold, output: Path) -> tuple[Fold, Scores]:
     """Train without one fold, and score the best checkpoint on it."""
-    task = fold.settings.task
-    at = output / task.name / f"fold{fold.number}of{fold.total}"
-    rows = fold.train(at)
-    network, checkpoint = load_best(task, at / "checkpoints")
-    parts = load_with_indices(datasets_folder(DATA, task.name), rows, fold.settings.splitting)
-    pieces = {side: len(np.unique(parts[side].groups)) for side in splits.SPLITS}
-    facts = {f"num_{side}_pieces": count for side, count in pieces.items()} | {"best_epoch": checkpoint["epoch"]}
-    return fold, core_scores(task, as_function(network), parts) | facts
+    task = fold.config.task
+    folder = output / task.name / f"fold{fold.number}of{fold.total}"
+    indices = fold.train(folder)
+    network, checkpoint = load_best(task, folder / "checkpoints")
+    data = load_with_indices(datasets_folder(DATA, task.name), indices, fold.config.splitting)
+    counts = {f"num_{split}_pieces": len(np.unique(data[split].groups)) for split in splits.SPLITS}
+    return fold, core_scores(task, as_function(network), data) | counts | {"best_epoch": checkpoint["epoch"]}
 
 
-def mean(rows: list[Scores]) -> Scores:
-    """Of each score over the folds."""
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+def table(rows: list[Scores], mean: Scores, spread: Scores) -> str:
+    """A line per fold, then mean and standard deviation of the losses and the skill."""
+    import pandas as pd
 
-
-def spread(rows: list[Scores]) -> Scores:
-    """The standard deviation of each score over the folds, as of a sample."""
-    return {name: float(np.std([row[name] for row in rows], ddof=1)) for name in rows[0]}
-
-
-def table(settings: TaskConfig, rows: list[Scores]) -> list[str]:
-    """A line a fold, and the mean with its spread."""
-    task, whole = settings.task, mean(rows)
-    about = read_metadata(datasets_folder(DATA, task.name))
-    lines = [
-        f"\n{task.title}, {about['source']}: {len(rows)} folds of the pieces that are not test",
-        "fold    train  validation  held out   best epoch        loss    baseline   skill",
-    ]
-    for i, row in enumerate(rows, start=1):
-        counts = "".join(f"{row[f'num_{side}_pieces']:>{width},}" for side, width in WIDTHS.items())
-        lines.append(f"{i:>4}{counts}{row['best_epoch']:>13}{numbers(row)}")
-    lines.append(f"{'mean':<48}{numbers(whole)}")
-    lines.append(f"{'standard deviation':<48}{numbers(spread(rows))}")
-    return lines
-
-
-def numbers(row: Scores) -> str:
-    """The scores of a line of the table."""
-    return f"{row['loss']:>12.6f}{row['baseline_loss']:>12.6f}{row['skill']:>8.3f}"
+    folds = pd.DataFrame(rows, index=[f"fold {i}" for i in range(1, len(rows) + 1)])
+    summary = pd.DataFrame([mean, spread], index=["mean", "standard deviation"])[["loss", "baseline_loss", "skill"]]
+    frame = pd.concat([folds, summary])[list(COLUMNS)]
+    headings, formats = zip(*COLUMNS.values(), strict=True)
+    return frame.to_string(header=list(headings), formatters=[f.format for f in formats], na_rep="", col_space=10)

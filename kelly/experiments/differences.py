@@ -1,27 +1,26 @@
-"""Runs of one network side by side: which differ in the seed alone, and whether losses differ by more than chance."""
+"""Group runs that differ only in the seed, and test whether the losses of groups differ significantly."""
 
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
 from kelly.evaluation.bootstrap import LEVEL
-from kelly.evaluation.metrics import Cost, Scores
+from kelly.evaluation.comparisons import Comparison
+from kelly.evaluation.metrics import LossSums, Scores
 from kelly.experiments.revisions import Run
 
-OTHER_PIECES = "other test pieces"
+OTHER_TEST_SPLIT = "other test split"
 
 Interval = tuple[float, float]
-Verdict = Literal["better", "worse", "cannot be told apart"]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more is lost than by the reference, below 0 where less is, and what chance could have made of it.
+    """A difference of mean losses, below 0 where the group is better than the reference, and its intervals.
 
-    pieces: had other test pieces been drawn; seeds: had other seeds; None where it is not known
+    pieces: over test pieces; seeds: over training seeds; None where unknown
     """
 
     value: float
@@ -29,83 +28,84 @@ class Difference:
     seeds: Interval | None
 
     @property
-    def verdict(self) -> Verdict:
-        """Better or worse only where all intervals that are known lie on one side of 0."""
+    def comparison(self) -> Comparison:
+        """Better or worse only if all known intervals lie on one side of 0."""
         known = [interval for interval in (self.pieces, self.seeds) if interval is not None]
-        if known and all(high < 0 for _, high in known):
+        if not known:
+            return "unknown"
+        if all(high < 0 for _, high in known):
             return "better"
-        return "worse" if known and all(low > 0 for low, _ in known) else "cannot be told apart"
+        return "worse" if all(low > 0 for low, _ in known) else "no difference"
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in nothing but the seed, beside the reference.
+    """Runs that differ only in the seed, compared with the reference.
 
-    costs: of each run, on the reference's test pieces; scores: the skill of their mean, with its interval
-    difference: None for the reference itself, and where there is none, for which `fault` says why
+    losses: of each run on the reference's test split; scores: skill of their mean, with its interval
+    difference: None for the reference, and where `error` says why there is none
     """
 
     runs: Sequence[Run]
-    costs: Sequence[Cost] = ()
+    losses: Sequence[LossSums] = ()
     scores: Scores = field(default_factory=dict)
     difference: Difference | None = None
-    fault: str = ""
+    error: str = ""
 
 
-def groups(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs with the same settings, data and code and with different seeds, together; in the order of their firsts.
+def group_runs(runs: Sequence[Run]) -> list[list[Run]]:
+    """Group runs with the same settings, data and code and different seeds, in the order of their first runs.
 
-    The same seed is no second run: it would come out the same.
+    A run with a seed that its group already has starts a new group: it is a repetition, not a sample.
     """
-    found: list[list[Run]] = []
+    groups: list[list[Run]] = []
     for run in runs:
-        for group in found:
-            if is_another_run(run, group):
+        for group in groups:
+            if differs_only_in_seed(run, group):
                 group.append(run)
                 break
         else:
-            found.append([run])
-    return found
+            groups.append([run])
+    return groups
 
 
-def is_another_run(run: Run, group: Sequence[Run]) -> bool:
-    """Whether a run differs from those of a group in nothing but the seed."""
-    mine, others = run.export, [other.export for other in group]
-    if mine is None or others[0] is None:
+def differs_only_in_seed(run: Run, group: Sequence[Run]) -> bool:
+    """Whether a run differs from all runs of a group in nothing but the seed."""
+    export, others = run.export, [other.export for other in group]
+    if export is None or others[0] is None:
         return False
-    same = all(getattr(mine, part) == getattr(others[0], part) for part in ("training", "data", "code"))
-    return same and all(other is not None and other.seed != mine.seed for other in others)
+    is_same = all(getattr(export, name) == getattr(others[0], name) for name in ("training", "data", "code"))
+    return is_same and all(other is not None and other.seed != export.seed for other in others)
 
 
-def mean(costs: Sequence[Cost]) -> Cost:
-    """What several runs lose on average, sequence by sequence."""
-    sums = np.mean([cost.sums for cost in costs], axis=0)
-    return Cost(float(np.mean([cost.mean for cost in costs])), sums, costs[0].numbers)
+def mean_loss_sums(losses: Sequence[LossSums]) -> LossSums:
+    """The mean over runs, by sequence."""
+    sums = np.mean([loss.sums for loss in losses], axis=0)
+    return LossSums(float(np.mean([loss.mean for loss in losses])), sums, losses[0].counts)
 
 
-def difference(costs: Sequence[Cost], reference: Sequence[Cost], scores: Scores) -> Difference:
+def difference(losses: Sequence[LossSums], reference: Sequence[LossSums], scores: Scores) -> Difference:
     """The difference of two groups of runs.
 
-    scores: of `intervals`, `reference_gap_low` and `_high`, the reference's mean loss less theirs, if there are
+    scores: of `intervals`; its `reference_gap_low` and `_high` are those of the reference's loss minus the group's
     """
     pieces = None
     if "reference_gap_low" in scores:
-        pieces = 0.0 - scores["reference_gap_high"], 0.0 - scores["reference_gap_low"]  # 0 − 0 has no sign
-    seeds = over_seeds([cost.mean for cost in costs], [cost.mean for cost in reference])
-    return Difference(mean(costs).mean - mean(reference).mean, pieces, seeds)
+        pieces = 0.0 - scores["reference_gap_high"], 0.0 - scores["reference_gap_low"]  # 0.0 - 0.0 has no sign
+    seeds = seed_interval([loss.mean for loss in losses], [loss.mean for loss in reference])
+    return Difference(mean_loss_sums(losses).mean - mean_loss_sums(reference).mean, pieces, seeds)
 
 
-def over_seeds(losses: Sequence[float], reference: Sequence[float]) -> Interval | None:
-    """Student's t interval of the difference of mean losses, variance pooled; None where each has one run.
+def seed_interval(losses: Sequence[float], reference: Sequence[float]) -> Interval | None:
+    """Student's t interval of the difference of mean losses, with pooled variance; None for one run each.
 
-    One run has no variance of its own, and takes the other group's.
+    A single run has no variance of its own; then only the other group's is used.
     """
     if len(losses) + len(reference) < 3:
         return None
-    # Here, since its import takes as long as all else.
-    from scipy.stats import ttest_ind
+    from scipy.stats import ttest_ind  # slow to import
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # equal losses have no variance, their interval no width
-        found = ttest_ind(losses, reference, equal_var=True).confidence_interval(LEVEL)
-    return float(found.low), float(found.high)
+        warnings.simplefilter("ignore", RuntimeWarning)  # equal losses: no variance, an interval of width 0
+        interval = ttest_ind(losses, reference, equal_var=True).confidence_interval(LEVEL)
+    return float(interval.low), float(interval.high)

@@ -1,4 +1,4 @@
-"""Many trainings at once, each silent, one bar for all."""
+"""Several trainings in parallel, silenced, with one progress bar."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -17,46 +17,46 @@ from kelly.runtime.errors import KellyError
 T = TypeVar("T")
 
 
-def each(
-    work: Callable[..., T], arguments: Iterable[tuple[Any, ...]], total: int, num_jobs: int, what: str
+def run_parallel(
+    function: Callable[..., T], arguments: Iterable[tuple[Any, ...]], total: int, num_jobs: int, unit: str
 ) -> Iterator[T]:
-    """What `work` returns for each of `arguments`, as it comes, from `num_jobs` processes at a time (1: this one).
+    """Yield the results of `function(*arguments)` as they complete, from `num_jobs` processes (1: this one).
 
-    total, what: how many there are, and what one is called, for the bar
+    total, unit: of the progress bar. Raises KellyError where a process was killed.
     """
-    calls = (delayed(silent)(work, *given) for given in arguments)
-    with tqdm(total=total, unit=what, disable=None, leave=False) as bar:
+    calls = (delayed(silenced)(function, *args) for args in arguments)
+    with tqdm(total=total, unit=unit, disable=None, leave=False) as bar:
         bar.refresh()
         try:
-            for found in Parallel(n_jobs=num_jobs, return_as="generator_unordered")(calls):
+            for result in Parallel(n_jobs=num_jobs, return_as="generator_unordered")(calls):
                 bar.update()
-                yield found
+                yield result
         except TerminatedWorkerError:
             raise KellyError(
-                f"a process that worked on a {what} was killed (perhaps the memory of this machine is full); what was "
-                "finished is kept, and the same command goes on"
+                f"a process was killed while working on a {unit} (out of memory?); finished work is kept, and the same "
+                "command resumes"
             ) from None
         except BaseException:
-            if num_jobs > 1:  # or they would train on for nobody
+            if num_jobs > 1:  # the workers would continue to train
                 get_reusable_executor().shutdown(kill_workers=True)
             raise
 
 
-def silent(work: Callable[..., T], *arguments: Any) -> T:
-    """Do some work without printing."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-        return work(*arguments)
+def silenced(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function with stdout and stderr discarded."""
+    with Path(os.devnull).open("w") as null, redirect_stdout(null), redirect_stderr(null):
+        return function(*arguments)
 
 
 def stop_if_orphaned(_: Any = None) -> None:
-    """End this process's work where the process that wants it is gone: it was killed, and may have begun anew."""
+    """Exit this worker if its parent process was killed: another command may have resumed its work."""
     parent = parent_process()
     if parent is not None and os.getppid() != parent.pid:
-        os._exit(1)  # joblib would keep it for minutes, waiting for the next piece of work
+        os._exit(1)  # joblib would keep it for minutes, waiting for work
 
 
-def jobs(wanted: int | None, num_threads: int) -> int:
-    """How many trainings go at a time: as many as wanted, or one a core for each thread. KellyError for less than 1."""
-    if wanted is not None and wanted < 1:
-        raise KellyError(f"--jobs {wanted}: expected 1 or more")
-    return wanted or max(1, cpu_count() // num_threads)
+def num_parallel(num_jobs: int | None, num_threads: int) -> int:
+    """The number of parallel trainings: num_jobs, or one per `num_threads` cores. Raises KellyError for less than 1."""
+    if num_jobs is not None and num_jobs < 1:
+        raise KellyError(f"--jobs {num_jobs}: expected 1 or more")
+    return num_jobs or max(1, cpu_count() // num_threads)

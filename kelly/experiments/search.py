@@ -1,8 +1,8 @@
-"""`kelly search`: settings that train a network to a smaller validation loss, found by Optuna.
+"""`kelly search`: search for training settings with a lower validation loss, with Optuna.
 
-Everything lies in one study, by default an SQLite file: it survives a kill, the same command goes on, and several
-processes, on several machines with a database of their own, may work on it at once. A trial trains as the pipeline
-does, so that `dvc exp run` with its settings gives the same network. The test side takes no part.
+The study is stored in a database, by default an SQLite file, so that the same command resumes after a kill and several
+processes can share it; several machines need a database server. A trial trains as the pipeline does: `dvc exp run` with
+its settings gives the same network. The test split is not used.
 """
 
 import shutil
@@ -25,22 +25,23 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from kelly.config.params import TaskConfig
 from kelly.data.loading import DATA, open_splits
 from kelly.experiments import search_space
-from kelly.experiments.check_data import check_prepared
-from kelly.experiments.parallel import each, stop_if_orphaned
+from kelly.experiments.check_data import check_up_to_date
+from kelly.experiments.parallel import run_parallel, stop_if_orphaned
 from kelly.runtime.errors import KellyError
 from kelly.runtime.locks import lock_models
 from kelly.training.divergence import DivergedError
 from kelly.training.history import TrainingMetrics
+from kelly.training.options import RunOptions
 from kelly.training.resume import differences
 from kelly.training.train_model import best_epoch, run_fingerprint, train_model
 
 Sampler = Literal["tpe", "random"]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-BEFORE_PRUNING = 5  # whole trials to compare with, and epochs of each that are always trained
+WARMUP = 5  # trials, and epochs of each, before pruning starts
 
 EXPECTED = (
-    "expected the address of a database, as sqlite:///study.db or postgresql+psycopg2://user:password@host/name with "
-    "its driver installed, and a study that this version of Optuna made"
+    "expected the URL of a database whose driver is installed, such as sqlite:///study.db or "
+    "postgresql+psycopg2://user:password@host/name, and a study of this version of Optuna"
 )
 HOST = socket.gethostname()
 
@@ -51,10 +52,10 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 class Search:
     """A search of one network's settings.
 
-    folder: of the trials' checkpoints while they train; storage: address of the study's database
+    folder: of the trials' checkpoints; storage: URL of the study's database
     """
 
-    settings: TaskConfig
+    config: TaskConfig
     folder: Path
     storage: str
     sampler: Sampler = "tpe"
@@ -63,97 +64,93 @@ class Search:
     @property
     def model(self) -> str:
         """The network's name."""
-        return self.settings.task.name
+        return self.config.task.name
 
     @cached_property
-    def address(self) -> URL:
-        """Where the study lies; as text it hides the password. Raises KellyError where it is no address."""
+    def url(self) -> URL:
+        """The URL of the database; as text it hides the password. Raises KellyError where it is not a URL."""
         try:
             return make_url(self.storage)
         except ArgumentError:
-            raise KellyError(f"--storage {self.storage} cannot be opened: it is no address, {EXPECTED}") from None
+            raise KellyError(f"--storage {self.storage} is not a URL; {EXPECTED}") from None
 
     @property
     def is_local(self) -> bool:
-        """Whether the study lies in an SQLite file, which one machine alone works on."""
-        return self.address.get_backend_name() == "sqlite"
+        """Whether the study is in an SQLite file, which only one machine works on."""
+        return self.url.get_backend_name() == "sqlite"
 
     @cached_property
     def spaces(self) -> dict[str, optuna.distributions.BaseDistribution]:
-        """What may be tried."""
-        return search_space.spaces(self.settings.search, self.settings.training.epochs)
+        """The search space by setting."""
+        return search_space.spaces(self.config.search, self.config.training.epochs)
 
     @property
     def lock(self) -> FileLock:
-        """Held while a trial is given out or ends, so that none is given twice; of an SQLite file, beside it."""
-        database = self.address.database if self.is_local else None
-        at = self.folder / "study" if database is None else Path(database)
-        at.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(at.with_name(f".{at.name}.lock"))
+        """Locked while a trial starts or ends, so that none starts twice; next to an SQLite file."""
+        database = self.url.database if self.is_local else None
+        path = self.folder / "study" if database is None else Path(database)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path.with_name(f".{path.name}.lock"))
 
     def study(self, index: int = 0) -> optuna.Study:
-        """The study as it is now, with what draws the trial number `index`, counted from 0.
+        """The study, with the sampler for trial number `index` from 0.
 
-        Each has a seed of its own: a search that was interrupted draws what an unbroken one would have. Machines that
-        share a database do not know each other's trials at once, and must not draw the same: there, chance decides.
-        Raises KellyError where the database cannot be opened.
+        Each trial has its own seed, so that a resumed search samples the same settings. Machines that share a database
+        must not sample the same: there the seed is random. Raises KellyError where the database cannot be opened.
         """
-        own = [self.settings.training.seed, index] if self.is_local else None
-        seed = int(np.random.SeedSequence(own).generate_state(1)[0])
+        entropy = [self.config.training.seed, index] if self.is_local else None
+        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         engine = {"connect_args": {"timeout": 60}} if self.is_local else {}
         try:
             storage = optuna.storages.RDBStorage(self.storage, engine_kwargs=engine)
         except (ImportError, RuntimeError, SQLAlchemyError, StorageInternalError) as error:
-            raise KellyError(f"the study at {self.address} cannot be opened: {error}; {EXPECTED}") from None
-        random = self.sampler == "random"
+            raise KellyError(f"the study at {self.url} cannot be opened: {error}; {EXPECTED}") from None
         return optuna.create_study(
             storage=storage,
             study_name=self.model,
             load_if_exists=True,
-            sampler=optuna.samplers.RandomSampler(seed) if random else optuna.samplers.TPESampler(seed=seed),
-            pruner=optuna.pruners.MedianPruner(BEFORE_PRUNING, BEFORE_PRUNING) if self.prune
-            else optuna.pruners.NopPruner(),
-        )  # fmt: skip
+            sampler=(optuna.samplers.TPESampler if self.sampler == "tpe" else optuna.samplers.RandomSampler)(seed=seed),
+            pruner=optuna.pruners.MedianPruner(WARMUP, WARMUP) if self.prune else optuna.pruners.NopPruner(),
+        )
 
     def run_fingerprint(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """What all trials have in common."""
-        about = run_fingerprint(self.settings.task, self.settings.training, data)
-        fixed = {name: value for name, value in about["training"].items() if name not in self.spaces}
-        spaces = {name: str(one) for name, one in self.spaces.items()}
-        return {**about, "training": fixed, "search": spaces, "sampler": self.sampler, "prune": self.prune}
+        """What identifies the study: everything that its trials have in common."""
+        common = run_fingerprint(self.config.task, self.config.training, data)
+        fixed = {name: value for name, value in common["training"].items() if name not in self.spaces}
+        spaces = {name: str(space) for name, space in self.spaces.items()}
+        return {**common, "training": fixed, "search": spaces, "sampler": self.sampler, "prune": self.prune}
 
     def begin(self) -> None:
-        """Make the study, whose first trial has the present settings, unless it is there.
+        """Create the study unless it exists; its first trial has the current settings.
 
-        Raises KellyError where it was begun with other data or settings.
+        Raises KellyError where it was created with other data or settings.
         """
-        check_prepared(self.settings)
-        about = self.run_fingerprint(open_splits(self.settings, DATA)[1])
+        check_up_to_date(self.config)
+        fingerprint = self.run_fingerprint(open_splits(self.config, DATA)[1])
         with self.lock:
             study = self.study()
-            if before := study.user_attrs.get("about"):
-                if changed := differences(before, about):
+            previous = study.user_attrs.get("fingerprint")
+            if previous or ended(study):
+                if changed := differences(previous or {}, fingerprint):
                     lines = "\n".join(f"  {line}" for line in changed).replace("checkpoint", "study")
-                    raise KellyError(
-                        f"the study at {self.address} was begun with other settings; give them back their former "
-                        f"values, or begin another one with --output:\n{lines}"
-                    )
+                    raise KellyError(f"the study at {self.url} was created with other settings; restore them, or "
+                                     f"create another study with --output:\n{lines}")  # fmt: skip
                 return
-            if values := search_space.present(self.settings, self.spaces):
-                study.enqueue_trial(values, user_attrs={"given": values}, skip_if_exists=True)
-            study.set_user_attr("about", about)
+            if values := search_space.current(self.config, self.spaces):
+                study.enqueue_trial(values, user_attrs={"fixed": values}, skip_if_exists=True)
+            study.set_user_attr("fingerprint", fingerprint)
 
     def run(self, num_trials: int, num_jobs: int) -> Iterator[FrozenTrial]:
-        """Have the study come to `num_trials` ended trials; yields each as it ends."""
+        """Run trials until `num_trials` have ended; yields each as it ends."""
         missing = num_trials - len(ended(self.study()))
         work = ((self, num_trials) for _ in range(missing))
-        for number in each(try_one, work, missing, min(num_jobs, max(1, missing)), "trial"):
+        for number in run_parallel(run_trial, work, missing, min(num_jobs, max(1, missing)), "trial"):
             if number is not None:
                 yield self.study().trials[number]
 
 
 def ended(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that came to an end: trained, pruned or diverged."""
+    """The trials that ended: completed, pruned or diverged."""
     return study.get_trials(deepcopy=False, states=ENDED)
 
 
@@ -162,32 +159,32 @@ def used(trial: FrozenTrial) -> dict[str, Any]:
     return dict(trial.user_attrs["settings"])
 
 
-def try_one(search: Search, num_trials: int) -> int | None:
-    """Train with one more choice of settings; the number of its trial, or None where others do the rest."""
-    with ExitStack() as held:
+def run_trial(search: Search, num_trials: int) -> int | None:
+    """Run one trial; returns its number, or None where other processes run those that are left."""
+    with ExitStack() as stack:
         with search.lock:
             study = search.study()
-            give_back_abandoned(search, study)
+            requeue_abandoned(search, study)
             index = sum(trial.state in (*ENDED, TrialState.RUNNING) for trial in study.get_trials(deepcopy=False))
             if index >= num_trials:
                 return None
             study = search.study(index)
             trial = study.ask(search.spaces)
-            values = search_space.rounded(trial.params, search.spaces, trial.user_attrs.get("given", {}))
+            values = search_space.rounded(trial.params, search.spaces, trial.user_attrs.get("fixed", {}))
             folder = Path(trial.user_attrs.get("folder", search.folder.resolve() / f"trial{trial.number:04}"))
             for name, value in (("settings", values), ("folder", str(folder)), ("host", HOST)):
                 trial.set_user_attr(name, value)
-            held.enter_context(lock_models(folder, search.model))
-        sides, data = open_splits(search.settings, DATA)
-        training = search_space.with_values(search.settings, values)
-        report = Report(trial)
+            stack.enter_context(lock_models(folder, search.model))
+        views, data = open_splits(search.config, DATA)
+        training = search_space.with_values(search.config, values)
+        report = ReportLosses(trial)
         loss, state = None, TrialState.PRUNED
         try:
             history = train_model(
-                search.settings.task, training, sides, data, folder,
-                resume="unfinished", save_history=False, after_epoch=report,
+                search.config.task, training, views, data, folder,
+                resume="unfinished", save_history=False, run=RunOptions(after_epoch=report),
             )  # fmt: skip
-            report(history)  # where it was killed between its last checkpoint and this
+            report(history)  # if it was killed between its last checkpoint and this
             metrics = history.to_dict()
             best = best_epoch(metrics)
             trial.set_user_attr("best_epoch", best)
@@ -202,33 +199,33 @@ def try_one(search: Search, num_trials: int) -> int | None:
     return trial.number
 
 
-class Report:
-    """Tells a study the validation loss of each epoch, and ends a trial that is not worth going on with."""
+class ReportLosses:
+    """Report the validation loss of each epoch to the study, and stop the trial if it is pruned."""
 
     def __init__(self, trial: optuna.Trial) -> None:
-        self.trial, self.told = trial, 0
+        self.trial, self.reported = trial, 0
 
     def __call__(self, metrics: TrainingMetrics) -> None:
-        """Called when an epoch is recorded and saved; the first call may be for many, where a trial goes on."""
+        """Called after the checkpoint of an epoch; the first call of a resumed trial reports several epochs."""
         stop_if_orphaned()
         losses = metrics.columns["val_loss"]
-        for epoch in range(self.told + 1, len(losses) + 1):
+        for epoch in range(self.reported + 1, len(losses) + 1):
             loss = losses[epoch - 1]
             assert loss is not None
             self.trial.report(loss, epoch)
-            self.told = epoch
+            self.reported = epoch
             if self.trial.should_prune():
                 raise optuna.TrialPruned
 
 
-def give_back_abandoned(search: Search, study: optuna.Study) -> None:
-    """Queue the trials again whose process was killed: they go on where they were, from their checkpoints.
+def requeue_abandoned(search: Search, study: optuna.Study) -> None:
+    """Queue the trials of killed processes again; they resume from their checkpoints.
 
-    A process that trains holds its trial's folder, and the operating system lets go of it when the process ends. Of
-    trials on other machines it cannot be told. Called while the lock is held.
+    A training process locks the folder of its trial, and the operating system releases the lock when it ends. The
+    trials of other machines cannot be checked. Call this while the study is locked.
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        # A machine may have got another name; an SQLite file has one machine alone.
+        # The host name may have changed; an SQLite file belongs to one machine.
         if not search.is_local and trial.user_attrs.get("host") != HOST:
             continue
         folder = Path(trial.user_attrs.get("folder", ""))
@@ -237,10 +234,10 @@ def give_back_abandoned(search: Search, study: optuna.Study) -> None:
                 with lock_models(folder, search.model):
                     pass
             except KellyError:
-                continue  # another process is at work on it
+                continue  # another process is training it
         elif not search.is_local:
-            continue  # a machine of the same name, with other disks
+            continue  # another machine of the same name
         study.tell(trial.number, state=TrialState.FAIL)
-        given = trial.user_attrs.get("given", {})
-        kept = {"folder": str(folder)} if folder.is_absolute() and folder.is_dir() else {}
-        study.enqueue_trial(given | trial.params, user_attrs=kept | ({"given": given} if given else {}))
+        fixed = trial.user_attrs.get("fixed", {})
+        attrs: dict[str, Any] = {"folder": str(folder)} if folder.is_absolute() and folder.is_dir() else {}
+        study.enqueue_trial(fixed | trial.params, user_attrs=attrs | ({"fixed": fixed} if fixed else {}))

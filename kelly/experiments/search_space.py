@@ -1,4 +1,4 @@
-"""What a search may try, `search:` in params.yaml: checked, drawn from, and turned into settings."""
+"""The search space, `search:` in params.yaml: validation, conversion to Optuna's distributions, and to settings."""
 
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
@@ -11,13 +11,13 @@ from kelly.config.params import Overrides, TaskConfig, TrainingConfig
 from kelly.config.sources import StrictModel
 from kelly.runtime.errors import KellyError
 
-# What a network may set for itself and what changes how well it learns, not how long it may.
+# The overrides of a network without those that only determine when training stops.
 NAMES = tuple(name for name in Overrides.model_fields if name != "epochs" and not name.startswith("early_stopping"))
-DIGITS = 3  # of a drawn number: more would not be typed again
+DIGITS = 3  # significant digits of a sampled number, so that it can be typed
 
 
 class Space(StrictModel):
-    """The values of one setting."""
+    """The values of one setting: a range, or choices."""
 
     low: int | float | None = None
     high: int | float | None = None
@@ -25,7 +25,7 @@ class Space(StrictModel):
     choices: list[int | float | str] | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
-    def _one_or_the_other(self) -> "Space":
+    def _check(self) -> "Space":
         if (self.choices is None) == (self.low is None or self.high is None):
             raise ValueError("low and high, or choices")
         if self.low is not None and self.high is not None and not self.low < self.high:
@@ -35,83 +35,87 @@ class Space(StrictModel):
         return self
 
     @property
-    def named(self) -> list[int | float | str]:
-        """All values that it names."""
+    def values(self) -> list[int | float | str]:
+        """All values that are listed."""
         return list(self.choices) if self.choices is not None else [v for v in (self.low, self.high) if v is not None]
 
-    def distribution(self, whole: bool) -> BaseDistribution:
-        """The same for Optuna; whole: only whole numbers lie between low and high."""
+    def distribution(self, is_integer: bool) -> BaseDistribution:
+        """Convert to an Optuna distribution. is_integer: a range contains integers only"""
         if self.choices is not None:
             return CategoricalDistribution(self.choices)
         assert self.low is not None
         assert self.high is not None
-        if whole:
+        if is_integer:
             return IntDistribution(int(self.low), int(self.high), log=self.log)
         return FloatDistribution(self.low, self.high, log=self.log)
 
 
 def spaces(search: Mapping[str, Any], epochs: int) -> dict[str, BaseDistribution]:
-    """What may be tried, by setting, in a training of at most `epochs`. KellyError with a line for every mistake."""
-    found, mistakes = {}, []
+    """The distribution of each setting, for at most `epochs`. Raises KellyError with a line for every error."""
+    distributions, errors = {}, list[str]()
     for name, content in search.items():
         if name not in NAMES:
-            mistakes.append(f"search.{name}: cannot be searched; known here: {', '.join(NAMES)}")
+            errors.append(f"search.{name}: cannot be searched; expected one of: {', '.join(NAMES)}")
             continue
         field = TrainingConfig.model_fields[name]
         values: TypeAdapter[Any] = TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
         try:
             space = Space.model_validate(content)
-            for value in space.named:
+            for value in space.values:
                 values.validate_python(value, strict=True)
                 if name == "warmup_epochs" and not isinstance(value, str) and value >= epochs:
-                    mistakes.append(f"search.{name}: found {value}, expected fewer than epochs, {epochs}")
+                    errors.append(f"search.{name}: found {value}, expected fewer than epochs, {epochs}")
         except ValidationError as error:
-            mistakes += list(dict.fromkeys(f"search.{name}: {told(e)}" for e in error.errors()))
+            errors += dict.fromkeys(f"search.{name}: {describe(e)}" for e in error.errors())
         else:
-            found[name] = space.distribution(whole=field.annotation is int)
+            distributions[name] = space.distribution(is_integer=field.annotation is int)
     if not search:
-        mistakes.append("search: names no setting; known here: " + ", ".join(NAMES))
-    if mistakes:
-        raise KellyError("params.yaml says of a search what cannot be tried:\n  " + "\n  ".join(mistakes))
-    return found
+        errors.append("search: is empty; expected some of: " + ", ".join(NAMES))
+    if errors:
+        raise KellyError("params.yaml has an invalid search space:\n  " + "\n  ".join(errors))
+    return distributions
 
 
-def told(mistake: Any) -> str:
-    """What is wrong with the values of a setting, in a few words."""
-    at, found = mistake["loc"], f"found {mistake['input']!r:.60}"
+def describe(mistake: Any) -> str:
+    """Describe a validation error of Space."""
+    loc, found = mistake["loc"], f"found {mistake['input']!r:.60}"
     if mistake["type"] == "extra_forbidden":
-        return f"unknown key {at[-1]!r}; known here: {', '.join(Space.model_fields)}"
+        return f"unknown key {loc[-1]!r}; expected one of: {', '.join(Space.model_fields)}"
     if mistake["type"] == "model_type":
         return f"{found}, expected low and high, or choices"
-    if at[:1] == ("choices",):
-        return f"{found}, expected choices that are numbers or words, one at least"
-    if at:
-        return f"{at[0]} is {mistake['input']!r:.60}, expected {'true or false' if at[0] == 'log' else 'a number'}"
+    if loc[:1] == ("choices",):
+        return f"{found}, expected at least one choice, each a number or a string"
+    if loc:
+        return f"{loc[0]} is {mistake['input']!r:.60}, expected {'true or false' if loc[0] == 'log' else 'a number'}"
     return f"{found}, expected {expected(mistake)}"
 
 
-def rounded(values: Mapping[str, Any], search: Mapping[str, BaseDistribution], but: Collection[str]) -> dict[str, Any]:
-    """Values drawn from a range with as many digits as are typed again; `but` were not drawn."""
+def rounded(
+    values: Mapping[str, Any], search: Mapping[str, BaseDistribution], fixed: Collection[str]
+) -> dict[str, Any]:
+    """Round values sampled from a continuous range to DIGITS. fixed: names of values that were not sampled"""
     return {
-        name: float(f"{value:.{DIGITS}g}") if isinstance(search[name], FloatDistribution) and name not in but else value
+        name: float(f"{value:.{DIGITS}g}")
+        if isinstance(search[name], FloatDistribution) and name not in fixed
+        else value
         for name, value in values.items()
     }
 
 
-def with_values(settings: TaskConfig, values: Mapping[str, Any]) -> TrainingConfig:
-    """How a network is trained with some settings in the place of its own."""
-    return TrainingConfig.model_validate(settings.training.model_dump() | dict(values))
+def with_values(config: TaskConfig, values: Mapping[str, Any]) -> TrainingConfig:
+    """The training settings with some values replaced."""
+    return TrainingConfig.model_validate(config.training.model_dump() | dict(values))
 
 
-def present(settings: TaskConfig, search: Mapping[str, BaseDistribution]) -> dict[str, Any] | None:
-    """The present values of what is searched; None where one of them is not among those that may be tried."""
-    own = settings.training.model_dump()
-    values = {name: own[name] for name in search}
-    return values if all(allows(search[name], value) for name, value in values.items()) else None
+def current(config: TaskConfig, search: Mapping[str, BaseDistribution]) -> dict[str, Any] | None:
+    """The current values of the searched settings; None where one is outside the search space."""
+    training = config.training.model_dump()
+    values = {name: training[name] for name in search}
+    return values if all(contains(search[name], value) for name, value in values.items()) else None
 
 
-def allows(space: BaseDistribution, value: Any) -> bool:
-    """Whether a value may be tried."""
+def contains(space: BaseDistribution, value: Any) -> bool:
+    """Whether a distribution contains a value."""
     if isinstance(space, CategoricalDistribution):
         return value in space.choices
     assert isinstance(space, FloatDistribution | IntDistribution)
@@ -119,5 +123,5 @@ def allows(space: BaseDistribution, value: Any) -> bool:
 
 
 def as_options(model: str, values: Mapping[str, Any]) -> str:
-    """The options of `dvc exp run` that give a network these settings."""
+    """The options of `dvc exp run` for these settings of a network."""
     return " ".join(f"-S models.{model}.{name}={value}" for name, value in values.items())

@@ -70,10 +70,7 @@ def to_document(num_inputs: int, layers: Sequence[Layer], weights: Weights) -> d
 
 
 def export(
-    path: Path,
-    document: Mapping[str, Any],
-    reference: Reference,
-    metadata: Callable[[Model, float], Mapping[str, Any]],
+    path: Path, document: Mapping[str, Any], reference: Reference, metadata: Callable[[Model, float], Mapping[str, Any]]
 ) -> Model:
     """Write a document with its metadata to `path`; an earlier file there is replaced only when the new one is proven.
 

@@ -134,9 +134,5 @@ def with_id_prefix(text: str, prefix: str) -> str:
 def with_variables(text: str) -> str:
     """Replace colours by CSS variables; the default becomes the ink instead of black."""
     variables = {colour.lower(): name for colour, name in VARIABLES.items()}
-    text = re.sub(
-        r"#[0-9a-f]{6}\b",
-        lambda m: f"var(--{variables[m[0]]}, {m[0]})" if m[0] in variables else m[0],
-        text,
-    )
+    text = re.sub(r"#[0-9a-f]{6}\b", lambda m: f"var(--{variables[m[0]]}, {m[0]})" if m[0] in variables else m[0], text)
     return text.replace("<svg ", f'<svg style="fill: var(--ink, {INK})" ', 1)

@@ -1,1 +1,1 @@
-"""RTNeural's JSON: how it must look, and what RTNeural computes from it."""
+"""RTNeural JSON: strict parsing, and inference in NumPy that computes what RTNeural computes."""

@@ -1,8 +1,8 @@
-"""A NumPy reader of RTNeural's JSON that computes what RTNeural computes, to the last digits of double precision.
+"""Reads RTNeural JSON and computes in NumPy what RTNeural computes, to the last digits of double precision.
 
-RTNeural's parser checks almost nothing: what is wrong in a file is skipped, filled with zeros or read past its end, and
-the plugin falls back without a word. So this reader refuses whatever RTNeural would misread. docs/export-format.md
-specifies the format and lists the traps.
+RTNeural's parser validates almost nothing: it skips what is invalid, fills it with zeros or reads past the end, and the
+plugin silently falls back. This reader rejects whatever RTNeural would misread. docs/export-format.md specifies the
+format and lists the pitfalls.
 """
 
 import math
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from kelly.rtneural.document import FLOAT_OVERFLOW, document, numbers, width
+from kelly.rtneural.document import FLOAT_OVERFLOW, layer_size, load_json, weight_arrays
 from kelly.runtime.errors import KellyError
 from kelly.runtime.files import read_bytes
 from kelly.tasks import ACTIVATIONS
@@ -24,7 +24,7 @@ from kelly.tasks import ACTIVATIONS
 Floats = NDArray[np.float64]
 
 MAX_BYTES = 16 * 2**20  # the largest export has 8 MB
-BLOCK_FRAMES = 4_096  # computed at once, in whole sequences
+BLOCK_FRAMES = 4_096  # computed at a time, in complete sequences
 
 ACTIVATION: dict[str, Callable[[Floats], Floats]] = {
     "": lambda x: x,
@@ -38,14 +38,14 @@ assert tuple(ACTIVATION) == ACTIVATIONS
 
 
 def _product(x: Floats, weight: Floats) -> Floats:
-    """float64[..., out] from x: float64[..., in], as one product: NumPy would make one of each sequence, slowly."""
+    """x @ weight for x: float64[..., in], as one product; NumPy would compute one per sequence, which is slow."""
     product: Floats = x.reshape(-1, x.shape[-1]) @ weight
     return product.reshape(*x.shape[:-1], -1)
 
 
 @dataclass(frozen=True)
 class Dense:
-    """`activation(x·W + b)`; also an activation layer of its own, whose W is None."""
+    """`activation(x·W + b)`; an activation layer has neither W nor b."""
 
     weight: Floats | None
     bias: Floats | None
@@ -56,7 +56,7 @@ class Dense:
         return sum(0 if array is None else array.size for array in (self.weight, self.bias))
 
     def linear(self, x: Floats) -> Floats:
-        """The output before the activation."""
+        """The input of the activation."""
         if self.weight is None or self.bias is None:
             return x
         sums = _product(x, self.weight)
@@ -67,8 +67,8 @@ class Dense:
         """float64[..., out] from x: float64[..., in]."""
         return ACTIVATION[self.activation](self.linear(x))
 
-    def reach(self, bound: float) -> tuple[float, float]:
-        """How far from 0 the sums and the outputs can come on inputs that come no further than `bound`."""
+    def bounds(self, bound: float) -> tuple[float, float]:
+        """The largest absolute sum and output for inputs in ±bound."""
         sums = bound
         if self.weight is not None and self.bias is not None:
             sums = float((bound * np.abs(self.weight).sum(axis=0) + np.abs(self.bias)).max())
@@ -77,7 +77,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Recurrent:
-    """An LSTM (gates i, f, g, o) or a GRU (gates z, r, n; bias has two rows, for input and state)."""
+    """An LSTM (gates i, f, g, o) or a GRU (gates z, r, n; the bias has two rows, for input and state)."""
 
     kind: str
     kernel: Floats
@@ -89,32 +89,32 @@ class Recurrent:
         return self.kernel.size + self.recurrent.size + self.bias.size
 
     def run(self, x: Floats) -> Floats:
-        """float64[n, num_frames, size] from x: float64[n, num_frames, in], the state starting at zero."""
+        """float64[n, num_frames, size] from x: float64[n, num_frames, in], starting in state zero."""
         size = len(self.recurrent)
         hidden, cell = np.zeros((2, len(x), size))
         outputs = np.empty((*x.shape[:2], size))
         step = self.lstm if self.kind == "lstm" else self.gru
-        driven = _product(x, self.kernel)
+        projected = _product(x, self.kernel)
         for t in range(x.shape[1]):
-            hidden, cell = step(driven[:, t], hidden, cell)
+            hidden, cell = step(projected[:, t], hidden, cell)
             outputs[:, t] = hidden
         return outputs
 
-    def reach(self, bound: float) -> tuple[float, float]:
-        """How far from 0 the sums and the outputs can come on inputs that come no further than `bound`."""
+    def bounds(self, bound: float) -> tuple[float, float]:
+        """The largest absolute sum and output for inputs in ±bound."""
         bias = np.abs(self.bias).reshape(-1, self.kernel.shape[1]).sum(axis=0)
         sums = bound * np.abs(self.kernel).sum(axis=0) + np.abs(self.recurrent).sum(axis=0) + bias
         return float(sums.max()), 1.0
 
-    def lstm(self, driven: Floats, hidden: Floats, cell: Floats) -> tuple[Floats, Floats]:
-        """Hochreiter & Schmidhuber 1997 with forget gate, as torch.nn.LSTM."""
-        i, f, g, o = np.split(driven + hidden @ self.recurrent + self.bias, 4, axis=1)
+    def lstm(self, projected: Floats, hidden: Floats, cell: Floats) -> tuple[Floats, Floats]:
+        """One step: Hochreiter & Schmidhuber 1997 with forget gate, as torch.nn.LSTM."""
+        i, f, g, o = np.split(projected + hidden @ self.recurrent + self.bias, 4, axis=1)
         cell = expit(f) * cell + expit(i) * np.tanh(g)
         return expit(o) * np.tanh(cell), cell
 
-    def gru(self, driven: Floats, hidden: Floats, cell: Floats) -> tuple[Floats, Floats]:
-        """Cho et al. 2014 in the variant of torch.nn.GRU: the reset gate acts on the product with the state."""
-        zx, rx, nx = np.split(driven + self.bias[0], 3, axis=1)
+    def gru(self, projected: Floats, hidden: Floats, cell: Floats) -> tuple[Floats, Floats]:
+        """One step: Cho et al. 2014 as torch.nn.GRU, where the reset gate acts on the product with the state."""
+        zx, rx, nx = np.split(projected + self.bias[0], 3, axis=1)
         zh, rh, nh = np.split(hidden @ self.recurrent + self.bias[1], 3, axis=1)
         z = expit(zx + zh)
         return (1 - z) * np.tanh(nx + expit(rx + rh) * nh) + z * hidden, cell
@@ -131,21 +131,21 @@ class Model:
 
     @property
     def num_parameters(self) -> int:
-        """Numbers in all layers."""
+        """Number of weights and biases."""
         return sum(layer.num_parameters for layer in self.layers)
 
     def run(self, inputs: NDArray[Any]) -> Floats:
         """Outputs float64[n, num_frames, out] of inputs[n, num_frames, in].
 
-        Each of the n sequences starts after a reset and keeps its state to its end: one sequence of many frames is
-        how the plugin plays, many sequences of one frame are resets before each.
+        Each sequence starts in state zero and carries its state to its end. One sequence of many frames is how the
+        plugin runs; many sequences of one frame reset before each.
         """
         step = max(1, BLOCK_FRAMES // max(1, math.prod(inputs.shape[1:-1])))
         starts = range(0, max(1, len(inputs)), step)
-        return np.concatenate([self.output(self.last_input(inputs[at : at + step])) for at in starts])
+        return np.concatenate([self.output(self.last_input(inputs[i : i + step])) for i in starts])
 
     def last_input(self, inputs: NDArray[Any]) -> Floats:
-        """What goes into the last layer."""
+        """The input of the last layer."""
         x = np.asarray(inputs, dtype=np.float64)
         if x.ndim != 3 or x.shape[2] != self.num_inputs:
             raise ValueError(f"inputs have shape {x.shape}, expected (n, num_frames, {self.num_inputs})")
@@ -154,67 +154,64 @@ class Model:
         return x
 
     def output(self, last_input: Floats) -> Floats:
-        """What comes out of the last layer."""
+        """The output of the last layer, from its input."""
         return self.layers[-1].run(last_input)
 
     def max_logit(self, last_input: Floats) -> float:
-        """The largest number that a final softmax exponentiates; 0 where the last layer is another."""
+        """The largest input of a final softmax; 0 if the last layer is another."""
         last = self.layers[-1]
         is_softmax = isinstance(last, Dense) and last.activation == "softmax"
         return float(last.linear(last_input).max()) if is_softmax else 0.0  # type: ignore[union-attr]
 
 
 def read(path: Path) -> Model:
-    """Read an exported network of at most MAX_BYTES.
-
-    Raises KellyError, naming the layer, for all that RTNeural would misread.
-    """
+    """Read an exported network. Raises KellyError, naming the layer, for whatever RTNeural would misread."""
     data = read_bytes(path, MAX_BYTES, "export the network")
     try:
-        return parse(document(data))
+        return parse(load_json(data))
     except KellyError as error:
         raise KellyError(f"{path}: {error}; RTNeural would crash or misread it, export the network again") from None
 
 
 def parse(content: Any) -> Model:
-    """Check and build a network from a JSON document."""
+    """Validate a JSON document and build the network. Raises KellyError as `read` does."""
     if not isinstance(content, dict) or not isinstance(content.get("layers"), list) or not content["layers"]:
-        raise KellyError("there is no network, expected an object with in_shape and a list of layers")
+        raise KellyError("contains no network, expected an object with in_shape and a list of layers")
     metadata = content.get("metadata", {})
     if not isinstance(metadata, dict):
         raise KellyError(f"metadata {reprlib.repr(metadata)}, expected an object")
-    size = num_inputs = width(content.get("in_shape"), "in_shape")
+    size = num_inputs = layer_size(content.get("in_shape"), "in_shape")
     layers: list[Dense | Recurrent] = []
-    bound = 1.0  # inputs lie in -1..1
-    for i, described in enumerate(content["layers"]):
-        kind = described.get("type") if isinstance(described, dict) else None
+    bound = 1.0  # inputs are in -1..1
+    for i, spec in enumerate(content["layers"]):
+        kind = spec.get("type") if isinstance(spec, dict) else None
         where = f"layer {i} ({str(kind)[:20]})"
         if kind not in ("dense", "lstm", "gru", "activation"):
             raise KellyError(f"{where}: unknown type, expected dense, lstm, gru or activation")
-        layer, size = _layer(kind, described, size, where)
-        sums, bound = layer.reach(bound)
+        layer, size = _layer(kind, spec, size, where)
+        sums, bound = layer.bounds(bound)
         if sums >= FLOAT_OVERFLOW:
-            raise KellyError(f"{where}: sums of up to {sums:.3g} on inputs in -1..1, expected what float32 can hold")
+            raise KellyError(f"{where}: sums of up to {sums:.3g} on inputs in -1..1, more than float32 can hold")
         layers.append(layer)
     return Model(num_inputs, size, tuple(layers), metadata)
 
 
-def _layer(kind: str, described: Mapping[str, Any], size: int, where: str) -> tuple[Dense | Recurrent, int]:
-    """A layer of `size` inputs and how many outputs it has."""
-    out, weights = width(described.get("shape"), where), described.get("weights")
+def _layer(kind: str, spec: Mapping[str, Any], size: int, where: str) -> tuple[Dense | Recurrent, int]:
+    """A layer with `size` inputs, and its number of outputs."""
+    out, weights = layer_size(spec.get("shape"), where), spec.get("weights")
     if kind in ("lstm", "gru"):
         gates = 4 if kind == "lstm" else 3
         shapes = [(size, gates * out), (out, gates * out), (gates * out,) if kind == "lstm" else (2, gates * out)]
-        return Recurrent(kind, *numbers(weights, shapes, where)), out
-    activation: Any = described.get("activation")
-    # RTNeural adds no layer for an activation of its own that is empty, and crashes on a network without layers.
-    known = ACTIVATIONS if kind == "dense" else ACTIVATIONS[1:]
-    if activation not in known:
-        raise KellyError(f"{where}: activation {reprlib.repr(activation)}, expected one of {known}")
+        return Recurrent(kind, *weight_arrays(weights, shapes, where)), out
+    activation: Any = spec.get("activation")
+    # RTNeural skips an activation layer with an empty activation, and crashes on a network without layers.
+    allowed = ACTIVATIONS if kind == "dense" else ACTIVATIONS[1:]
+    if activation not in allowed:
+        raise KellyError(f"{where}: activation {reprlib.repr(activation)}, expected one of {allowed}")
     if kind == "dense":
-        weight, bias = numbers(weights, [(size, out), (out,)], where)
+        weight, bias = weight_arrays(weights, [(size, out), (out,)], where)
         return Dense(weight, bias, activation), out
-    numbers(weights, [], where)
+    weight_arrays(weights, [], where)
     if out != size:
-        raise KellyError(f"{where}: {out} outputs, expected {size}, those of the layer before")
+        raise KellyError(f"{where}: {out} outputs, expected {size}, the number of its inputs")
     return Dense(None, None, activation), out

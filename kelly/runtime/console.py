@@ -56,9 +56,7 @@ def check_single_process() -> None:
 
 
 def run(
-    main: Callable[[], None],
-    interrupted: str = "the same command continues from there",
-    distributed: bool = False,
+    main: Callable[[], None], interrupted: str = "the same command continues from there", distributed: bool = False
 ) -> NoReturn:
     """Run `main` and exit: 0; 1 with the message of a mistake; 130 on Ctrl-C and 143 on SIGTERM, with how to continue.
 

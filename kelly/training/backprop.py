@@ -1,11 +1,11 @@
-"""The forward and the backward pass through a chain of dense and LSTM layers, written out.
+"""Forward and backward passes through a chain of dense and LSTM layers, with hand-written gradients.
 
-Networks as small as these keep autograd busier with its own records than with their sums. Here each product of matrices
-is one call that writes into memory which is there already, and all parameters, all gradients lie in one piece each, so
-that Adam is one call as well. The formulas are those of autograd, and a test holds both side by side.
+For networks this small, autograd's bookkeeping costs more than the arithmetic. Here each matrix product is one call
+that writes into an existing buffer. All parameters, and all gradients, are one contiguous tensor each, so that an Adam
+step is a single call. Tests compare the gradients with autograd's.
 
-Frames are packed as PyTorch packs sequences: first the first frames of all sequences, longest sequence first, then all
-second frames, and so on. `sizes` says how many sequences go on at each time step; frames past an end take no part.
+Frames are packed as in torch.nn.utils.rnn.PackedSequence: time step by time step, longest sequence first. `sizes` is
+its batch_sizes, the number of sequences at each time step.
 """
 
 from collections.abc import Callable
@@ -15,75 +15,63 @@ from torch import Tensor, nn
 
 from kelly.networks import Network
 
-Carried = tuple[Tensor, Tensor]  # hidden and cell state of an LSTM, [sequences, size] each
-State = list[Carried] | None  # of each LSTM of a network; None: all at zero
+LSTMState = tuple[Tensor, Tensor]  # h and c of one LSTM layer: float[sequences, size] each
+LSTMStates = list[LSTMState] | None  # of all LSTM layers of a network; None: zeros
 
 
-def _of_tanh(gradient: Tensor, output: Tensor) -> None:
+def _tanh_backward(gradient: Tensor, output: Tensor) -> None:
     gradient.addcmul_(gradient, output.square(), value=-1)
 
 
-def _of_relu(gradient: Tensor, output: Tensor) -> None:
+def _relu_backward(gradient: Tensor, output: Tensor) -> None:
     gradient.mul_(output.sign())
 
 
-def _of_sigmoid(gradient: Tensor, output: Tensor) -> None:
+def _sigmoid_backward(gradient: Tensor, output: Tensor) -> None:
     gradient.mul_(torch.addcmul(output, output, output, value=-1))
 
 
-def _of_elu(gradient: Tensor, output: Tensor) -> None:
+def _elu_backward(gradient: Tensor, output: Tensor) -> None:
     gradient.addcmul_(gradient, output.clamp(max=0))
 
 
-def _of_softmax(gradient: Tensor, output: Tensor) -> None:
+def _softmax_backward(gradient: Tensor, output: Tensor) -> None:
     gradient.sub_((gradient * output).sum(dim=-1, keepdim=True)).mul_(output)
 
 
-def _of_nothing(gradient: Tensor, output: Tensor) -> None:
-    pass
-
-
-# From the gradient of an activation's output to that of its input, in place, by what came out.
-DERIVATIVE: dict[str, Callable[[Tensor, Tensor], None]] = {
-    "": _of_nothing,
-    "tanh": _of_tanh,
-    "relu": _of_relu,
-    "sigmoid": _of_sigmoid,
-    "softmax": _of_softmax,
-    "elu": _of_elu,
-}
-IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
-    "": lambda x: x,
-    "tanh": torch.tanh_,
-    "relu": torch.relu_,
-    "sigmoid": torch.sigmoid_,
-    "softmax": lambda x: torch.softmax(x, dim=-1, out=x),
-    "elu": nn.functional.elu_,
+# In place: x → activation(x), and the gradient of an activation's output → that of its input, given the output.
+ACTIVATION: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], None]]] = {
+    "": (lambda x: x, lambda gradient, output: None),
+    "tanh": (torch.tanh_, _tanh_backward),
+    "relu": (torch.relu_, _relu_backward),
+    "sigmoid": (torch.sigmoid_, _sigmoid_backward),
+    "softmax": (lambda x: torch.softmax(x, dim=-1, out=x), _softmax_backward),
+    "elu": (nn.functional.elu_, _elu_backward),
 }
 
 
 class BufferPool:
-    """Named float32[frames, width] tensors that are made once and made again only where more frames come."""
+    """Named float[rows, columns] tensors, reallocated only when more rows are needed."""
 
     def __init__(self, device: torch.device | str) -> None:
         self.device = device
-        self.held: dict[str, Tensor] = {}
-        self.given: dict[str, Tensor] = {}
+        self.buffers: dict[str, Tensor] = {}
+        self.views: dict[str, Tensor] = {}
 
-    def __call__(self, name: str, frames: int, width: int) -> Tensor:
-        """The first `frames` rows of `name`; what they hold is left from the last use."""
-        given = self.given.get(name)
-        if given is not None and given.shape[0] == frames:
-            return given
-        held = self.held.get(name)
-        if held is None or held.shape[0] < frames:
-            held = self.held[name] = torch.empty(frames, width, device=self.device)
-        given = self.given[name] = held[:frames]
-        return given
+    def __call__(self, name: str, rows: int, columns: int) -> Tensor:
+        """The first `rows` rows of a buffer, not initialised."""
+        view = self.views.get(name)
+        if view is not None and view.shape[0] == rows:
+            return view
+        buffer = self.buffers.get(name)
+        if buffer is None or buffer.shape[0] < rows:
+            buffer = self.buffers[name] = torch.empty(rows, columns, device=self.device)
+        view = self.views[name] = buffer[:rows]
+        return view
 
 
 def gradient_of(parameter: Tensor) -> Tensor:
-    """Where the gradient of a parameter stands."""
+    """The tensor that stores the gradient of a parameter."""
     assert parameter.grad is not None
     return parameter.grad
 
@@ -93,133 +81,131 @@ class DenseBackprop:
 
     def __init__(self, module: nn.Linear, activation: str, device: torch.device | str) -> None:
         self.weight, self.bias = module.weight.detach(), module.bias.detach()
-        self.weight_gradient, self.bias_gradient = gradient_of(module.weight), gradient_of(module.bias)
-        self.activation, self.derivative = IN_PLACE[activation], DERIVATIVE[activation]
+        self.weight_grad, self.bias_grad = gradient_of(module.weight), gradient_of(module.bias)
+        self.activation, self.activation_backward = ACTIVATION[activation]
         self.size, self.num_inputs = self.weight.shape
-        self.to_outputs = self.weight.t()
-        self.room = BufferPool(device)
+        self.weight_t = self.weight.t()
+        self.buffers = BufferPool(device)
 
     def forward(self, x: Tensor, _sizes: list[int], out: Tensor | None) -> Tensor:
-        """Outputs float[frames, size]; written to `out` where it is given."""
+        """Outputs float[frames, size], written to `out` if it is not None."""
         self.x = x
-        self.output = self.room("output", x.shape[0], self.size) if out is None else out
-        torch.addmm(self.bias, x, self.to_outputs, out=self.output)
+        self.output = self.buffers("output", x.shape[0], self.size) if out is None else out
+        torch.addmm(self.bias, x, self.weight_t, out=self.output)
         return self.activation(self.output)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        """Set the gradients of the parameters from that of the outputs; return that of the sums before activation."""
-        self.derivative(gradient, self.output)
-        torch.mm(gradient.t(), self.x, out=self.weight_gradient)
-        torch.sum(gradient, 0, out=self.bias_gradient)
+        """Set the parameter gradients from the output gradient; return the gradient before the activation."""
+        self.activation_backward(gradient, self.output)
+        torch.mm(gradient.t(), self.x, out=self.weight_grad)
+        torch.sum(gradient, 0, out=self.bias_grad)
         return gradient
 
-    def input_grad(self, of_sums: Tensor) -> Tensor:
-        """The gradient of the inputs."""
-        return torch.mm(of_sums, self.weight, out=self.room("input_grad", of_sums.shape[0], self.num_inputs))
+    def input_grad(self, gradient: Tensor) -> Tensor:
+        """The gradient of the inputs, from what `backward` returned."""
+        return torch.mm(gradient, self.weight, out=self.buffers("input_grad", gradient.shape[0], self.num_inputs))
 
 
 class LSTMBackprop:
-    """A long short-term memory layer as PyTorch's (torch.nn.LSTM has the formulas), gates i, f, g, o in turn."""
+    """An LSTM layer with the formulas and the gate order (i, f, g, o) of torch.nn.LSTM."""
 
     def __init__(self, module: nn.LSTM, device: torch.device | str) -> None:
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
         parameters: list[nn.Parameter] = [getattr(module, name) for name in names]
-        self.of_input, self.of_hidden, *self.biases = (p.detach() for p in parameters)
-        self.gradients = [gradient_of(p) for p in parameters]
+        self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh = (p.detach() for p in parameters)
+        self.weight_ih_grad, self.weight_hh_grad, self.bias_ih_grad, self.bias_hh_grad = map(gradient_of, parameters)
         self.size, self.num_inputs = module.hidden_size, module.input_size
-        self.room = BufferPool(device)
-        self.before: Carried | None = None
+        self.buffers = BufferPool(device)
+        self.initial_state: LSTMState | None = None
 
     def forward(self, x: Tensor, sizes: list[int], _out: Tensor | None) -> Tensor:
-        """Hidden states float[frames, size], from `before`, zeros where it is None."""
-        size, frames, first = self.size, x.shape[0], sizes[0]
+        """Hidden states float[frames, size], starting from `initial_state`."""
+        size, num_frames, first = self.size, x.shape[0], sizes[0]
         self.x, self.sizes = x, sizes
-        self.gates = self.room("gates", frames, 4 * size)
-        torch.addmm(self.biases[0] + self.biases[1], x, self.of_input.t(), out=self.gates)
-        # States have the rows of the start before those of the frames.
-        self.hidden, self.cell = (self.room(name, first + frames, size) for name in ("hidden", "cell"))
-        if self.before is None:
-            self.hidden[:first], self.cell[:first] = 0.0, 0.0
+        self.gates = self.buffers("gates", num_frames, 4 * size)
+        torch.addmm(self.bias_ih + self.bias_hh, x, self.weight_ih.t(), out=self.gates)
+        # h and c: the initial states, then those of each frame.
+        self.h, self.c = (self.buffers(name, first + num_frames, size) for name in ("h", "c"))
+        if self.initial_state is None:
+            self.h[:first], self.c[:first] = 0.0, 0.0
         else:
-            self.hidden[:first], self.cell[:first] = self.before
-        self.new, self.squashed = (self.room(name, frames, size) for name in ("new", "squashed"))
-        let_in, keep, _, let_out = torch.split(self.gates, size, dim=1)
-        whole = (self.gates, self.gates[:, 2 * size : 3 * size], let_in, keep, let_out, self.new, self.squashed)
-        parts = zip(*(torch.split(part, sizes) for part in whole), strict=True)
-        (hidden, *next_hidden), (cell, *next_cell) = (
-            torch.split(states, [first, *sizes]) for states in (self.hidden, self.cell)
-        )
-        of_hidden = self.room("of_hidden", size, 4 * size).copy_(self.of_hidden.t())
-        for i, (gates, of_new, let_in, keep, let_out, new, squashed) in enumerate(parts):
-            number = sizes[i]
-            if number < hidden.shape[0]:
-                hidden, cell = hidden[:number], cell[:number]
-            gates.addmm_(hidden, of_hidden)
-            torch.tanh(of_new, out=new)
-            gates.sigmoid_()  # all four, which is faster than three of them
-            torch.mul(keep, cell, out=next_cell[i]).addcmul_(let_in, new)
-            hidden, cell = next_hidden[i], next_cell[i]
-            torch.mul(let_out, torch.tanh(cell, out=squashed), out=hidden)
-        return self.hidden[first:]
+            self.h[:first], self.c[:first] = self.initial_state
+        self.g, self.tanh_c = (self.buffers(name, num_frames, size) for name in ("g", "tanh_c"))
+        i, f, g_input, o = torch.split(self.gates, size, dim=1)
+        tensors = (self.gates, i, f, g_input, o, self.g, self.tanh_c)
+        steps = zip(*(torch.split(tensor, sizes) for tensor in tensors), strict=True)
+        (h, *next_h), (c, *next_c) = (torch.split(states, [first, *sizes]) for states in (self.h, self.c))
+        weight_hh_t = self.buffers("weight_hh_t", size, 4 * size).copy_(self.weight_hh.t())
+        for t, (gates, i, f, g_input, o, g, tanh_c) in enumerate(steps):
+            if sizes[t] < h.shape[0]:
+                h, c = h[: sizes[t]], c[: sizes[t]]
+            gates.addmm_(h, weight_hh_t)
+            torch.tanh(g_input, out=g)
+            gates.sigmoid_()  # of all four gates, which is faster than of three slices
+            torch.mul(f, c, out=next_c[t]).addcmul_(i, g)
+            h, c = next_h[t], next_c[t]
+            torch.mul(o, torch.tanh(c, out=tanh_c), out=h)
+        return self.h[first:]
 
-    def ends(self, last_frames: Tensor) -> Carried:
-        """Hidden and cell state after the last frame of each sequence; last_frames: int64[sequences], their rows."""
-        return self.hidden[self.sizes[0] :][last_frames], self.cell[self.sizes[0] :][last_frames]
+    def final_state(self, last_frames: Tensor) -> LSTMState:
+        """h and c after the last frame of each sequence; last_frames: int64[sequences], the rows of those frames."""
+        return self.h[self.sizes[0] :][last_frames], self.c[self.sizes[0] :][last_frames]
 
     def backward(self, gradient: Tensor) -> Tensor:
-        """Set the gradients of the parameters from that of the hidden states; return that of the gates' sums."""
-        size, frames, sizes, new, squashed = self.size, gradient.shape[0], self.sizes, self.new, self.squashed
-        hidden_before, cell_before = (self.room(name, frames, size) for name in ("hidden_before", "cell_before"))
-        for states, before in ((self.hidden, hidden_before), (self.cell, cell_before)):
-            earlier = torch.split(states[: -sizes[-1]], [sizes[0], *sizes[:-1]])
-            torch.cat([part[:number] for part, number in zip(earlier, sizes, strict=True)], out=before)
-        let_in, keep, _, let_out = torch.split(self.gates, size, dim=1)
-        # All that does not depend on later time steps, for all of them at once: first the derivatives of the cell's
-        # terms, d cell/d (what is let in, kept, new), then d hidden/d (what is let out, cell).
-        factors = self.room("factors", frames, 4 * size)
-        of_in, of_keep, of_new, of_out = torch.split(factors, size, dim=1)
-        torch.mul(new, torch.addcmul(let_in, let_in, let_in, value=-1), out=of_in)
-        torch.mul(cell_before, torch.addcmul(keep, keep, keep, value=-1), out=of_keep)
-        torch.addcmul(let_in, let_in, new.square_(), value=-1, out=of_new)
-        torch.mul(squashed, torch.addcmul(let_out, let_out, let_out, value=-1), out=of_out)
-        to_cell = torch.addcmul(let_out, let_out, squashed.square_(), value=-1, out=squashed)
-        through_cell = self.room("through_cell", sizes[0], size).zero_()
-        whole = (gradient, factors, factors[:, : 3 * size].view(frames, 3, size), of_out, to_cell, keep)
-        parts = list(zip(*(torch.split(part, sizes) for part in whole), strict=True))
-        later: Tensor | None = None
-        for of_hidden, of_gates, of_terms, of_output, cell_factor, kept in reversed(parts):
-            if later is not None:
-                of_hidden[: later.shape[0]].addmm_(later, self.of_hidden)
-            of_cell = through_cell[: of_hidden.shape[0]].addcmul_(of_hidden, cell_factor)
-            of_terms.mul_(of_cell[:, None])
-            of_output.mul_(of_hidden)
-            of_cell.mul_(kept)
-            later = of_gates
-        torch.mm(factors.t(), self.x, out=self.gradients[0])
-        torch.mm(factors.t(), hidden_before, out=self.gradients[1])
-        torch.sum(factors, 0, out=self.gradients[2])
-        self.gradients[3].copy_(self.gradients[2])
-        return factors
+        """Set the parameter gradients from that of the hidden states; return the gradient before the activations."""
+        size, num_frames, sizes, g, tanh_c = self.size, gradient.shape[0], self.sizes, self.g, self.tanh_c
+        h_prev, c_prev = (self.buffers(name, num_frames, size) for name in ("h_prev", "c_prev"))
+        for states, previous in ((self.h, h_prev), (self.c, c_prev)):
+            steps_before = torch.split(states[: -sizes[-1]], [sizes[0], *sizes[:-1]])
+            torch.cat([step[:n] for step, n in zip(steps_before, sizes, strict=True)], out=previous)
+        i, f, _, o = torch.split(self.gates, size, dim=1)
+        # For all time steps at once, the factors that need no later step: the derivatives of c by the inputs of i, f
+        # and g, and those of h by the input of o and by c.
+        gates_grad = self.buffers("gates_grad", num_frames, 4 * size)
+        i_grad, f_grad, g_grad, o_grad = torch.split(gates_grad, size, dim=1)
+        torch.mul(g, torch.addcmul(i, i, i, value=-1), out=i_grad)
+        torch.mul(c_prev, torch.addcmul(f, f, f, value=-1), out=f_grad)
+        torch.addcmul(i, i, g.square_(), value=-1, out=g_grad)
+        torch.mul(tanh_c, torch.addcmul(o, o, o, value=-1), out=o_grad)
+        dh_dc = torch.addcmul(o, o, tanh_c.square_(), value=-1, out=tanh_c)
+        c_grads = self.buffers("c_grads", sizes[0], size).zero_()
+        ifg_grad = gates_grad[:, : 3 * size].view(num_frames, 3, size)
+        tensors = (gradient, gates_grad, ifg_grad, o_grad, dh_dc, f)
+        steps = list(zip(*(torch.split(tensor, sizes) for tensor in tensors), strict=True))
+        next_gates_grad: Tensor | None = None
+        for h_grad, gates_grad_t, ifg_grad_t, o_grad_t, dh_dc_t, f_t in reversed(steps):
+            if next_gates_grad is not None:
+                h_grad[: next_gates_grad.shape[0]].addmm_(next_gates_grad, self.weight_hh)
+            c_grad = c_grads[: h_grad.shape[0]].addcmul_(h_grad, dh_dc_t)
+            ifg_grad_t.mul_(c_grad[:, None])
+            o_grad_t.mul_(h_grad)
+            c_grad.mul_(f_t)
+            next_gates_grad = gates_grad_t
+        torch.mm(gates_grad.t(), self.x, out=self.weight_ih_grad)
+        torch.mm(gates_grad.t(), h_prev, out=self.weight_hh_grad)
+        torch.sum(gates_grad, 0, out=self.bias_ih_grad)
+        self.bias_hh_grad.copy_(self.bias_ih_grad)
+        return gates_grad
 
-    def input_grad(self, of_sums: Tensor) -> Tensor:
-        """The gradient of the inputs."""
-        return torch.mm(of_sums, self.of_input, out=self.room("input_grad", of_sums.shape[0], self.num_inputs))
+    def input_grad(self, gradient: Tensor) -> Tensor:
+        """The gradient of the inputs, from what `backward` returned."""
+        return torch.mm(gradient, self.weight_ih, out=self.buffers("input_grad", gradient.shape[0], self.num_inputs))
 
 
 class Backprop:
-    """Forward and backward pass of a whole network, whose parameters it lays into one piece of memory.
+    """Forward and backward pass of a network. Moves the network's parameters into one contiguous tensor.
 
-    parameters, gradient: those of the whole network, in its order, one tensor each: what an optimizer is given
+    parameters, gradient: float[num_parameters], in the network's order: what an optimizer works on
     """
 
     def __init__(self, network: Network) -> None:
-        own = list(network.parameters())
-        self.device = device = own[0].device
-        self.parameters = torch.cat([p.detach().flatten() for p in own])
+        module_parameters = list(network.parameters())
+        self.device = device = module_parameters[0].device
+        self.parameters = torch.cat([p.detach().flatten() for p in module_parameters])
         self.gradient = torch.zeros_like(self.parameters)
-        sizes = [p.numel() for p in own]
-        pieces = zip(own, torch.split(self.parameters, sizes), torch.split(self.gradient, sizes), strict=True)
-        for p, values, gradient in pieces:
+        sizes = [p.numel() for p in module_parameters]
+        views = zip(torch.split(self.parameters, sizes), torch.split(self.gradient, sizes), strict=True)
+        for p, (values, gradient) in zip(module_parameters, views, strict=True):
             p.data, p.grad = values.view_as(p), gradient.view_as(p)
         last = len(network.layers) - 1
         self.layers: list[DenseBackprop | LSTMBackprop] = []
@@ -227,29 +213,29 @@ class Backprop:
             if isinstance(module, nn.LSTM):
                 self.layers.append(LSTMBackprop(module, device))
             elif isinstance(module, nn.Linear):
-                hidden = i < last or network.task.loss == "mse"
-                self.layers.append(DenseBackprop(module, layer.activation if hidden else "", device))
-        self.recurrent = [layer for layer in self.layers if isinstance(layer, LSTMBackprop)]
+                activation = layer.activation if i < last or network.task.loss == "mse" else ""
+                self.layers.append(DenseBackprop(module, activation, device))
+        self.lstm_layers = [layer for layer in self.layers if isinstance(layer, LSTMBackprop)]
 
-    def start(self, state: State) -> None:
-        """Set the state that the next sequences start in."""
-        for i, layer in enumerate(self.recurrent):
-            layer.before = None if state is None else state[i]
+    def set_initial_state(self, states: LSTMStates) -> None:
+        """Set the state in which the next sequences start."""
+        for i, layer in enumerate(self.lstm_layers):
+            layer.initial_state = None if states is None else states[i]
 
-    def ends(self, last_frames: Tensor) -> State:
-        """The state after the last frame of each sequence; last_frames: int64[sequences], their rows."""
-        return [layer.ends(last_frames) for layer in self.recurrent] or None
+    def final_state(self, last_frames: Tensor) -> LSTMStates:
+        """The state after the last frame of each sequence; last_frames: int64[sequences], the rows of those frames."""
+        return [layer.final_state(last_frames) for layer in self.lstm_layers] or None
 
     def forward(self, inputs: Tensor, sizes: list[int], out: Tensor) -> None:
-        """What Network.logits gives for packed frames, written to out: float[frames, out]."""
+        """Write what Network.logits returns for packed frames to `out`, float[frames, num_outputs]."""
         x = inputs
         for layer in self.layers[:-1]:
             x = layer.forward(x, sizes, None)
         self.layers[-1].forward(x, sizes, out)
 
     def backward(self, gradient: Tensor) -> None:
-        """Set the gradients of all parameters from that of the outputs, float[frames, out], which is used up."""
+        """Set all parameter gradients from that of the outputs, float[frames, num_outputs], which is overwritten."""
         for layer in reversed(self.layers):
-            of_sums = layer.backward(gradient)
+            gradient = layer.backward(gradient)
             if layer is not self.layers[0]:
-                gradient = layer.input_grad(of_sums)
+                gradient = layer.input_grad(gradient)

@@ -1,11 +1,11 @@
-"""Batches in pieces of many, gathered at once: no row-wise data set, one permutation an epoch from a generator.
+"""Batches, gathered many at a time: no row-wise data set; a generator permutes the sequences anew in each epoch.
 
-Frames lie packed, as kelly.training.backprop wants them: what is past a sequence's end is left out. Data of up
-to MEMORY_BYTES is kept in memory and permuted freely. Of more, BLOCK_BYTES at a time are read in order while training
-goes on; each epoch takes the blocks in another order, and the rows of each in another.
+Frames are packed, as kelly.training.backprop expects; padding is left out. Data of up to MEMORY_BYTES is kept in memory
+and permuted freely. Larger data is read in blocks of BLOCK_BYTES during training; each epoch permutes the blocks, and
+the sequences within each.
 
-Of several processes each gathers its share of every batch: of N processes number r has, after the sort by length, the
-sequences r, r + N, r + 2N …, so that all have long and short ones. A share may be empty.
+With several processes, each gathers its share of every batch: of the sequences sorted by length, rank r of N takes r,
+r + N, r + 2N …, so that all get long and short ones. A share may be empty.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,18 +23,18 @@ from kelly.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 MEMORY_BYTES = 2**30
 BLOCK_BYTES = 2**28
-CHUNK_FRAMES = 8_192  # gathered at once: enough to hide what a call costs, few enough for the cache
+CHUNK_FRAMES = 8_192  # gathered at once: enough to amortise the call, few enough for the cache
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some batches, one after another, or a process's shares of them, their frames packed.
+    """Consecutive batches, or a process's shares of them, with their frames packed.
 
     inputs: float32[frames, in]; targets: float32[frames, out] or int64[frames]
-    mask: bool, shape of targets, False where a target is missing; None: all are there
-    sizes: of each batch, how many sequences go on at each time step
-    last_frames: of each batch, int64[sequences], the rows of its sequences' last frames, counted in the batch
-    num_sequences: of each batch, in all processes
+    mask: bool, shape of targets, False where a target is missing; None: none is missing
+    sizes: per batch, the number of sequences at each time step
+    last_frames: per batch, int64[sequences], the rows, within the batch, of the sequences' last frames
+    num_sequences: per batch, in all processes
     """
 
     inputs: Tensor
@@ -46,53 +46,54 @@ class Chunk:
 
     @cached_property
     def num_frames(self) -> list[int]:
-        """Of each batch."""
+        """Per batch."""
         return [sum(sizes) for sizes in self.sizes]
 
 
 class Block:
-    """Whole sequences in memory or on a device: inputs [n, num_frames, in], targets and mask as in Sequences."""
+    """Padded sequences in memory or on a device: inputs [n, num_frames, in], targets and mask as in Sequences."""
 
     def __init__(self, inputs: Tensor, targets: Tensor, mask: Tensor | None, device: torch.device) -> None:
         self.n, self.num_frames = inputs.shape[:2]
         self.lengths = torch.full((self.n,), self.num_frames)
         if mask is not None:
-            there = mask if mask.dim() == 2 else mask.any(dim=-1)
-            count = torch.arange(1, self.num_frames + 1, device=mask.device)
-            self.lengths = (there * count).amax(dim=1).clamp(min=1).cpu()
+            valid = mask if mask.dim() == 2 else mask.any(dim=-1)
+            position = torch.arange(1, self.num_frames + 1, device=mask.device)
+            self.lengths = (valid * position).amax(dim=1).clamp(min=1).cpu()
             if int(mask.sum()) == int(self.lengths.sum()) * mask[0, 0].numel():
-                mask = None  # it said no more than where sequences end
-        self.inputs, self.targets = moved(inputs.flatten(0, 1), device), moved(targets.flatten(0, 1), device)
-        self.mask = None if mask is None else moved(mask.flatten(0, 1), device)
+                mask = None  # it only marks the padding
+        self.inputs, self.targets = to_device(inputs.flatten(0, 1), device), to_device(targets.flatten(0, 1), device)
+        self.mask = None if mask is None else to_device(mask.flatten(0, 1), device)
 
-    def packed(self, rows: Tensor, batch_size: int, process_group: ProcessGroup = SINGLE_PROCESS) -> Chunk:
-        """The sequences at rows: int64[m] in batches of batch_size, the last one of what is left; shares of them."""
-        number = -(-len(rows) // batch_size)
-        padding = number * batch_size - len(rows)
+    def pack(self, rows: Tensor, batch_size: int, process_group: ProcessGroup = SINGLE_PROCESS) -> Chunk:
+        """The sequences `rows`, int64[m], in batches of batch_size (the last one may be smaller), or shares of them."""
+        num_batches = -(-len(rows) // batch_size)
+        padding = num_batches * batch_size - len(rows)
         rows = torch.nn.functional.pad(rows, (0, padding))
         lengths = self.lengths[rows]
         lengths[len(rows) - padding :] = 0
-        lengths, order = lengths.view(number, batch_size).sort(dim=1, descending=True, stable=True)
-        rows = rows.view(number, batch_size).gather(1, order)
+        lengths, order = lengths.view(num_batches, batch_size).sort(dim=1, descending=True, stable=True)
+        rows = rows.view(num_batches, batch_size).gather(1, order)
         steps = torch.arange(int(lengths.max()))[:, None]
-        lengths, rows = (part[:, process_group.rank :: process_group.size] for part in (lengths, rows))
-        goes_on = steps < lengths[:, None]  # [batches, time steps, sequences]
-        frames = moved((rows[:, None] * self.num_frames + steps)[goes_on], self.inputs.device)
-        position = goes_on.flatten(1).cumsum(dim=1).view(goes_on.shape) - 1
-        last = moved(position.gather(1, (lengths - 1).clamp(min=0)[:, None])[:, 0], self.inputs.device)
-        sizes = [[size for size in batch if size] for batch in goes_on.sum(dim=2).tolist()]
+        lengths, rows = (array[:, process_group.rank :: process_group.world_size] for array in (lengths, rows))
+        valid = steps < lengths[:, None]  # [batches, time steps, sequences]
+        frames = to_device((rows[:, None] * self.num_frames + steps)[valid], self.inputs.device)
+        position = valid.flatten(1).cumsum(dim=1).view(valid.shape) - 1
+        last_frames = position.gather(1, (lengths - 1).clamp(min=0)[:, None])[:, 0]
+        last_frames = to_device(last_frames, self.inputs.device)
+        sizes = [[size for size in batch if size] for batch in valid.sum(dim=2).tolist()]
         return Chunk(
             self.inputs.index_select(0, frames),
             self.targets.index_select(0, frames),
             None if self.mask is None else self.mask.index_select(0, frames),
             sizes,
-            [rows_of[: batch[0] if batch else 0] for rows_of, batch in zip(last, sizes, strict=True)],
-            [batch_size] * (number - 1) + [batch_size - padding],
+            [last[: batch[0] if batch else 0] for last, batch in zip(last_frames, sizes, strict=True)],
+            [batch_size] * (num_batches - 1) + [batch_size - padding],
         )
 
 
 class Source(Protocol):
-    """What batches are taken from: Sequences, or a kelly.data.splits.SplitView, which reads from the disk."""
+    """What batches are read from: Sequences in memory, or a kelly.data.splits.SplitView of a file."""
 
     def __len__(self) -> int:
         """The number of sequences."""
@@ -102,10 +103,10 @@ class Source(Protocol):
 
 
 class Batches:
-    """All batches of one side of the data, chunk by chunk, on `device`.
+    """All batches of a split, in chunks on `device`.
 
-    generator: draws the order of each epoch; None: the order of the data, as for validation.
-    memory_bytes, block_bytes: how much is kept, and how much read at once where it is more
+    generator: permutes the sequences in each epoch; None: the order of the data, as for validation
+    memory_bytes, block_bytes: larger data than the first is read in blocks of the second
     """
 
     def __init__(
@@ -121,82 +122,81 @@ class Batches:
         first = source.take(slice(0, 1))
         arrays = (first.inputs, first.targets, first.mask)
         row_bytes = max(1, sum(array.nbytes for array in arrays if array is not None))
-        per_block = len(source)
+        block_rows = len(source)
         if len(source) * row_bytes > memory_bytes:
-            # Whole batches, so that an epoch has as many steps as it would have in one block.
-            per_block = max(1, block_bytes // row_bytes // batch_size) * batch_size
-        self.blocks = [slice(start, start + per_block) for start in range(0, len(source), max(1, per_block))]
-        self.kept = self._read(self.blocks[0]) if len(self.blocks) == 1 else None
-        self.per_chunk = max(1, CHUNK_FRAMES // (batch_size * max(1, first.inputs.shape[1]))) * batch_size
+            # Complete batches, so that an epoch has as many steps as with a single block.
+            block_rows = max(1, block_bytes // row_bytes // batch_size) * batch_size
+        self.blocks = [slice(start, start + block_rows) for start in range(0, len(source), max(1, block_rows))]
+        self.in_memory = self._read(self.blocks[0]) if len(self.blocks) == 1 else None
+        self.chunk_rows = max(1, CHUNK_FRAMES // (batch_size * max(1, first.inputs.shape[1]))) * batch_size
 
     def __len__(self) -> int:
         return -(-len(self.source) // self.batch_size)
 
     def __iter__(self) -> Iterator[Chunk]:
-        return self.shared(SINGLE_PROCESS)
+        return self.chunks(SINGLE_PROCESS)
 
-    def shared(self, process_group: ProcessGroup) -> Iterator[Chunk]:
-        """The shares of one of several processes, which all have the same data and the same generator."""
-        for block in self._in_order():
-            for rows in torch.split(self._order(block.n), self.per_chunk):
-                yield block.packed(rows, self.batch_size, process_group)
+    def chunks(self, process_group: ProcessGroup) -> Iterator[Chunk]:
+        """An epoch, or one process's shares of it; all processes need the same data and equal generators."""
+        for block in self._ordered_blocks():
+            for rows in torch.split(self._order(block.n), self.chunk_rows):
+                yield block.pack(rows, self.batch_size, process_group)
 
-    def _order(self, number: int) -> Tensor:
-        return torch.arange(number) if self.generator is None else torch.randperm(number, generator=self.generator)
+    def _order(self, n: int) -> Tensor:
+        return torch.arange(n) if self.generator is None else torch.randperm(n, generator=self.generator)
 
-    def _in_order(self) -> Iterator[Block]:
-        """The blocks in the order of this epoch; the next one is read while the last is worked on."""
-        if self.kept is not None:
-            yield self.kept
+    def _ordered_blocks(self) -> Iterator[Block]:
+        """The blocks in the order of this epoch; a thread reads the next one."""
+        if self.in_memory is not None:
+            yield self.in_memory
             return
         order = self._order(len(self.blocks)).tolist()
         with ThreadPoolExecutor(max_workers=1) as reader:
-            coming = [reader.submit(self._read, self.blocks[order[0]])] if order else []
+            pending = [reader.submit(self._read, self.blocks[order[0]])] if order else []
             for i in range(len(order)):
-                block = coming.pop().result()
-                coming += [reader.submit(self._read, self.blocks[at]) for at in order[i + 1 : i + 2]]
+                block = pending.pop().result()
+                pending += [reader.submit(self._read, self.blocks[j]) for j in order[i + 1 : i + 2]]
                 yield block
 
     def _read(self, rows: slice) -> Block:
-        part = self.source.take(rows)
-        inputs, targets = as_tensor(part.inputs), as_tensor(part.targets)
-        return Block(inputs, targets, None if part.mask is None else as_tensor(part.mask), self.device)
+        sequences = self.source.take(rows)
+        mask = None if sequences.mask is None else as_tensor(sequences.mask)
+        return Block(as_tensor(sequences.inputs), as_tensor(sequences.targets), mask, self.device)
 
 
 def as_tensor(array: NDArray[Any]) -> Tensor:
-    """A tensor that shares the memory of an array, or has a copy where that is a file that is only read."""
+    """A tensor that shares the memory of an array, or a copy of a read-only one."""
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
-def moved(tensor: Tensor, device: torch.device) -> Tensor:
-    """On `device`; a copy to a GPU does not hold up what comes next."""
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """`tensor` on `device`; a copy to a GPU is asynchronous."""
     if device.type == "cuda" and not tensor.is_cuda:
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
 
 
-# Batches, or anything that yields (inputs, targets) or (inputs, targets, mask).
+# Batches, or any iterable of (inputs, targets) or (inputs, targets, mask), such as a DataLoader.
 Loader = Iterable[Any]
 
 
 def chunks(loader: Loader, device: torch.device | str, process_group: ProcessGroup = SINGLE_PROCESS) -> Iterator[Chunk]:
-    """The chunks of a loader, or a process's shares of them; of one that is not of Batches, each batch is a chunk.
+    """The chunks of a loader, or one process's shares; without Batches, each batch is a chunk."""
+    if isinstance(loader, Batches):
+        yield from loader.chunks(process_group)
+        return
+    for batch in loader:
+        yield pack_batch(batch, device, process_group)
+
+
+def pack_batch(batch: Sequence[Any], device: torch.device | str, process_group: ProcessGroup = SINGLE_PROCESS) -> Chunk:
+    """One batch (inputs, targets, mask or none), or one process's share, as a chunk on `device`.
 
     Rows without a time axis become sequences of one frame.
     """
-    if isinstance(loader, Batches):
-        yield from loader.shared(process_group)
-        return
-    for batch in loader:
-        yield packed(batch, device, process_group)
-
-
-def packed(batch: Sequence[Any], device: torch.device | str, process_group: ProcessGroup = SINGLE_PROCESS) -> Chunk:
-    """One batch (inputs, targets, mask or None), or a process's share of it, as a chunk on `device`."""
     inputs, targets = batch[:2]
     mask = batch[2] if len(batch) > 2 else None
     if inputs.dim() == 2:
         inputs, targets, mask = inputs[:, None], targets[:, None], None if mask is None else mask[:, None]
-    return Block(inputs, targets, mask, torch.device(device)).packed(
-        torch.arange(len(inputs)), len(inputs), process_group
-    )
+    block = Block(inputs, targets, mask, torch.device(device))
+    return block.pack(torch.arange(block.n), block.n, process_group)

@@ -1,11 +1,13 @@
-"""Checkpoints: `{model}_latest.pt` after every epoch and `{model}_best.pt`, written whole or not at all.
+"""Checkpoints: `{model}_latest.pt` after every epoch, `{model}_best.pt` after the best one; written atomically.
 
-They hold tensors, numbers, strings, lists and dicts only, so that `torch.load(weights_only=True)` reads them: a file
-that would run code is refused, and so is one that is cut short, was altered on the disk or is not what it should be.
+They contain tensors, numbers, strings, lists and dicts only and are read with `torch.load(weights_only=True)`. Files
+that would run code, are truncated, fail their checksums or have an unexpected structure are rejected.
 """
 
 import io
+import sys
 import zipfile
+from collections.abc import Mapping
 from math import isnan
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,61 +20,47 @@ from torch import Tensor, nn
 from kelly.runtime.atomic import replacing
 from kelly.runtime.errors import KellyError
 
-VERSION = 4
-MAX_BYTES = 2**31  # a hundred times what the largest of the five needs
+VERSION = 5
+MAX_BYTES = 2**31  # a hundred times the largest of the five
 
 Weights = dict[str, Tensor]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-def _numbers(tensor: Tensor) -> Tensor:
+def _check_column(tensor: Tensor) -> Tensor:
     if tensor.dtype != torch.float64 or tensor.dim() != 1 or form(tensor) != form(torch.empty_like(tensor)):
         raise ValueError(f"{form(tensor)}, expected a row of float64")
     if tensor.isinf().any():
-        raise ValueError("holds values that are not finite")
+        raise ValueError("values that are not finite")
     return tensor
 
 
-# One value an epoch, nan where there was nothing to measure. A row of numbers, since a list of ten thousand took longer
-# to write than such epochs take to train.
-Column = Annotated[Tensor, AfterValidator(_numbers)]
+# One value per epoch, NaN where nothing was measured. As a tensor: pickling a list of ten thousand numbers takes longer
+# than training such an epoch.
+Column = Annotated[Tensor, AfterValidator(_check_column)]
 
 
 class EarlierVersionError(KellyError):
-    """A checkpoint of an earlier version of this project, which nothing can be taken from."""
+    """A checkpoint of an earlier version of this project, which cannot be read."""
 
 
-class State(BaseModel):
-    """What every checkpoint holds."""
+class Checkpoint(BaseModel):
+    """What both checkpoints contain. metrics: the history up to `epoch`, by column."""
 
     model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
-    version: Literal[4]
+    version: Literal[5]
     model: str
     epoch: int = Field(ge=1)
     model_state_dict: Weights
+    metrics: dict[str, Column]
     fingerprint: dict[str, JsonValue] | None
 
 
-class Best(State):
-    """The best epoch's weights and what they are."""
+class OptimizerState(BaseModel):
+    """Adam's settings, number of steps, and moments of all parameters as one row each."""
 
-    val_loss: Finite | None
-
-
-class Seen(BaseModel):
-    """What early stopping has seen: the value of every epoch, and the weights of the best."""
-
-    model_config = State.model_config
-
-    values: Column
-    best_weights: Weights
-
-
-class Optimizer(BaseModel):
-    """How Adam steps, its steps so far, and its moments of all parameters in one row."""
-
-    model_config = State.model_config
+    model_config = Checkpoint.model_config
 
     learning_rate: Finite
     weight_decay: Finite
@@ -83,133 +71,178 @@ class Optimizer(BaseModel):
     exp_avg_sq: Tensor
 
 
-class Latest(State):
-    """Everything that is needed to go on after the last epoch. finished: nothing is left to do."""
+class BestCheckpoint(Checkpoint):
+    """The best epoch. Weights that no optimizer reached (an average) have no optimizer state and no metrics."""
+
+    val_loss: Finite | None
+    optimizer_state_dict: OptimizerState | None
+
+
+class EarlyStoppingState(BaseModel):
+    """The monitored value of every epoch, and the weights of the best one."""
+
+    model_config = Checkpoint.model_config
+
+    values: Column
+    best_weights: Weights
+
+
+class LatestCheckpoint(Checkpoint):
+    """Everything needed to resume after the last epoch, and to write the best checkpoint again.
+
+    finished: whether the run has ended
+    """
 
     finished: bool
     loss_limit: float = Field(ge=0, allow_inf_nan=False)
-    optimizer_state_dict: Optimizer
+    optimizer_state_dict: OptimizerState
+    best_optimizer_state_dict: OptimizerState
     generator_state: Tensor | None
-    early_stopping: Seen
-    metrics: dict[str, Column]
+    early_stopping: EarlyStoppingState
 
 
 class CheckpointManager:
-    """Saves and loads the checkpoints of any number of models in one folder, each under its name."""
+    """Saves and loads the checkpoints of any number of models in one folder."""
 
     def __init__(self, checkpoint_dir: Path | str) -> None:
         self.checkpoint_dir = Path(checkpoint_dir)
 
     def latest_path(self, model: str) -> Path:
-        """Where the state after the last epoch lies."""
+        """Path of the latest checkpoint."""
         return self.checkpoint_dir / f"{model}_latest.pt"
 
     def best_path(self, model: str) -> Path:
-        """Where the weights of the best epoch lie."""
+        """Path of the best checkpoint."""
         return self.checkpoint_dir / f"{model}_best.pt"
 
-    def save_latest(self, model: str, state: dict[str, Any]) -> None:
-        """Write everything that is needed to go on after the last epoch."""
-        seen = state["early_stopping"]
-        rows = {
-            "metrics": {name: _as_row(column) for name, column in state["metrics"].items()},
-            "early_stopping": {**seen, "values": _as_row(seen["values"])},
-        }
-        self._save(self.latest_path(model), {**state, **rows, "version": VERSION, "model": model})
+    def save_latest(self, model: str, state: Mapping[str, Any]) -> None:
+        """Write the fields of LatestCheckpoint, without version and model. Columns are lists, None where missing."""
+        stopping = state["early_stopping"]
+        stopping = {**stopping, "values": _as_tensor(stopping["values"])}
+        self._save(self.latest_path(model), model, {**state, "early_stopping": stopping})
 
-    def save_best(self, model: str, state: dict[str, Any]) -> None:
-        """Write the best epoch's weights and what they are."""
-        self._save(self.best_path(model), {**state, "version": VERSION, "model": model})
+    def save_best(self, model: str, state: Mapping[str, Any]) -> None:
+        """Write the fields of BestCheckpoint, without version and model.
+
+        optimizer_state_dict and metrics may be left out, for weights that are not the result of an optimizer.
+        """
+        self._save(self.best_path(model), model, {"optimizer_state_dict": None, "metrics": {}, **state})
 
     def load_latest(self, model: str) -> dict[str, Any]:
-        """Read the state after the last epoch. Raises KellyError where there is none or it is not this model's."""
-        state = self._load(self.latest_path(model), model, Latest)
-        metrics: dict[str, list[Any]] = {name: _as_list(column) for name, column in state["metrics"].items()}
-        if "epoch" in metrics:
-            metrics["epoch"] = [None if value is None else int(value) for value in metrics["epoch"]]
-        seen = state["early_stopping"]
-        return {**state, "metrics": metrics, "early_stopping": {**seen, "values": _as_list(seen["values"])}}
+        """Read the latest checkpoint. Raises KellyError if it is missing, unreadable or of another model."""
+        state = self._load(self.latest_path(model), model, LatestCheckpoint)
+        stopping = state["early_stopping"]
+        return {**state, "early_stopping": {**stopping, "values": _as_list(stopping["values"])}}
 
     def load_best(self, model: str) -> dict[str, Any]:
-        """Read the best epoch. Raises KellyError where there is none or it is not this model's."""
-        return self._load(self.best_path(model), model, Best)
+        """Read the best checkpoint. Raises KellyError if it is missing, unreadable or of another model."""
+        return self._load(self.best_path(model), model, BestCheckpoint)
 
     @staticmethod
-    def _save(path: Path, state: dict[str, Any]) -> None:
+    def _save(path: Path, model: str, state: Mapping[str, Any]) -> None:
+        metrics = {name: _as_tensor(column) for name, column in state["metrics"].items()}
         # Through memory: torch.save names the archive after the file, and a temporary name would change the bytes.
         buffer = io.BytesIO()
-        torch.save(state, buffer)
+        torch.save(_canonical({**state, "metrics": metrics, "version": VERSION, "model": model}), buffer)
         with replacing(path) as temporary:
             temporary.write_bytes(buffer.getvalue())
 
     @staticmethod
-    def _load(path: Path, model: str, kind: type[State]) -> dict[str, Any]:
+    def _load(path: Path, model: str, schema: type[Checkpoint]) -> dict[str, Any]:
         if path.exists() and not path.is_file():
             raise KellyError(f"{path} is not a file, expected a checkpoint; move it away and train again")
         if not path.exists():
-            there = sorted(p.name for p in path.parent.glob("*.pt")) if path.parent.is_dir() else []
-            found = f"it holds {', '.join(there)}" if there else "it holds no checkpoints"
-            raise KellyError(f"{path} is missing ({path.parent}: {found}); train {model} first or check the folder")
+            files = sorted(p.name for p in path.parent.glob("*.pt")) if path.parent.is_dir() else []
+            content = f"it contains {', '.join(files)}" if files else "it contains no checkpoints"
+            raise KellyError(f"{path} is missing ({path.parent}: {content}); train {model} first or check the folder")
         state: dict[str, Any] = _read(path)
-        version, holds = (state.get("version"), state.get("model")) if isinstance(state, dict) else (None, None)
+        version, saved_model = (state.get("version"), state.get("model")) if isinstance(state, dict) else (None, None)
         if type(version) is not int or version != VERSION:
             found = str(version) if type(version) is int else type(version).__name__
-            kind_of_error = EarlierVersionError if type(version) is int and 0 < version < VERSION else KellyError
-            raise kind_of_error(f"{path} has version {found}, expected {VERSION}; delete it and train again")
-        if type(holds) is not str or holds != model:
-            raise KellyError(f"{path} is a checkpoint of {holds!r:.40}, expected {model!r}; restore the right one")
+            error_type = EarlierVersionError if type(version) is int and 0 < version < VERSION else KellyError
+            raise error_type(f"{path} has version {found}, expected {VERSION}; delete it and train again")
+        if type(saved_model) is not str or saved_model != model:
+            raise KellyError(f"{path} is a checkpoint of {saved_model!r:.40}, expected {model!r}; restore the file")
         try:
-            kind.model_validate(state)
+            schema.model_validate(state)
         except ValidationError as error:
             lines = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:10])
-            raise KellyError(
-                f"{path} does not hold what a checkpoint holds; delete it and train again:\n{lines}"
-            ) from None
-        return state
+            raise KellyError(f"{path} is not a valid checkpoint; delete it and train again:\n{lines}") from None
+        metrics = {name: _as_list(column) for name, column in state["metrics"].items()}
+        if "epoch" in metrics:
+            metrics["epoch"] = [None if value is None else int(value) for value in metrics["epoch"]]
+        return {**state, "metrics": metrics}
 
 
-def _as_row(values: list[float | int | None]) -> Tensor:
-    return torch.from_numpy(np.array(values, dtype=np.float64))  # None becomes nan
+def best_checkpoint(latest: Mapping[str, Any], epoch: int) -> dict[str, Any]:
+    """The state to save as the best checkpoint, from that of the latest; epoch: which one is best."""
+    metrics = {name: column[:epoch] for name, column in latest["metrics"].items()}
+    return {
+        "epoch": epoch,
+        "val_loss": metrics["val_loss"][-1],
+        "model_state_dict": latest["early_stopping"]["best_weights"],
+        "optimizer_state_dict": latest["best_optimizer_state_dict"],
+        "metrics": metrics,
+        "fingerprint": latest["fingerprint"],
+    }
 
 
-def _as_list(row: Tensor) -> list[float | None]:
-    return [None if isnan(value) else value for value in row.tolist()]
+def _canonical(value: Any) -> Any:
+    """Nested plain dicts and lists with interned strings.
+
+    Pickle writes an object that occurs twice only once: without this, equal states could give different bytes.
+    """
+    if isinstance(value, Mapping):
+        return {_canonical(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    return sys.intern(str(value)) if isinstance(value, str) else value
+
+
+def _as_tensor(values: list[float | int | None]) -> Tensor:
+    return torch.from_numpy(np.array(values, dtype=np.float64))  # None becomes NaN
+
+
+def _as_list(column: Tensor) -> list[Any]:
+    return [None if isnan(value) else value for value in column.tolist()]
 
 
 def _read(path: Path) -> Any:
-    """What a file of `torch.save` holds. Raises KellyError where it is damaged, or more than plain tensors."""
+    """Read a file of `torch.save`. Raises KellyError if it is damaged or contains more than plain tensors."""
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise KellyError(f"{path}: {size} bytes, expected at most {MAX_BYTES}; it is no checkpoint of these networks")
+        raise KellyError(f"{path} has {size} bytes, expected at most {MAX_BYTES}; delete it and train again")
     try:
-        # torch.load does not look at the checksums, and would unpack what is compressed to any size.
+        # torch.load does not verify checksums, and would decompress to any size.
         with zipfile.ZipFile(path) as archive:
-            packed = [entry.filename for entry in archive.infolist() if entry.compress_type != zipfile.ZIP_STORED]
-            damaged = None if packed else archive.testzip()
-        if packed or damaged:
-            raise ValueError(f"{damaged} does not match its checksum" if damaged else f"{packed[0]} is compressed")
+            compressed = [entry.filename for entry in archive.infolist() if entry.compress_type != zipfile.ZIP_STORED]
+            damaged = None if compressed else archive.testzip()
+        if compressed or damaged:
+            raise ValueError(f"{damaged} does not match its checksum" if damaged else f"{compressed[0]} is compressed")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of a foreign or broken file anything may come out
+    except Exception as error:  # a foreign or damaged file can raise anything
         reason = type(error).__name__ + (f": {error}" if type(error) is ValueError else "")
         raise KellyError(
-            f"{path} is not a whole checkpoint of plain tensors ({reason}); delete it and train again"
+            f"{path} is damaged or not a checkpoint of plain tensors ({reason}); delete it and train again"
         ) from None
 
 
 def form(tensor: Tensor) -> str:
-    """What must agree before numbers are copied from one tensor to another, where they are no ordinary ones in full."""
+    """Shape and dtype, and the layout and device of an unusual tensor: must agree before one is copied to another."""
     unusual = f" {tensor.layout} on {tensor.device}" if tensor.layout != torch.strided or tensor.is_meta else ""
     return f"{tuple(tensor.shape)} {tensor.dtype}{unusual}"
 
 
 def load_weights(network: nn.Module, weights: Weights, path: Path | str) -> None:
-    """Give `network` the `weights` read from `path`. Raises KellyError listing what differs."""
-    both = (network.state_dict(), weights)
-    own, theirs = ({name: form(weight) for name, weight in held.items()} for held in both)
-    if own != theirs:
-        names = sorted(name for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name))
+    """Load the `weights` read from `path` into `network`. Raises KellyError listing what differs."""
+    expected, found = (
+        {name: form(weight) for name, weight in state.items()} for state in (network.state_dict(), weights)
+    )
+    if expected != found:
+        names = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         lines = "\n".join(
-            f"  {n}: checkpoint {theirs.get(n, 'none')}, network {own.get(n, 'none')}" for n in names[:20]
+            f"  {n}: checkpoint {found.get(n, 'none')}, network {expected.get(n, 'none')}" for n in names[:20]
         )
-        raise KellyError(f"{path} holds another network than {type(network).__name__}:\n{lines}\nTrain it again.")
+        raise KellyError(f"{path} contains the weights of another network than {type(network).__name__}; train it "
+                         f"again:\n{lines}")  # fmt: skip
     network.load_state_dict(weights)

@@ -1,6 +1,6 @@
-"""Several processes that train one network, as torchrun starts them: each takes its share of every batch.
+"""Data-parallel training of one network by several processes, started by torchrun.
 
-What they compute is added up, gradients at every step, so that all take the same steps and the same decisions.
+Each process takes its share of every batch. Gradients are summed at every step, so that all take the same steps.
 """
 
 import os
@@ -15,127 +15,126 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from kelly.runtime.console import launched
+from kelly.runtime.console import rank_and_world_size
 from kelly.runtime.errors import KellyError
 
 T = TypeVar("T")
 
-# Of waiting for another process. One that ends is noticed at once; this is for one that hangs, or is out of reach, and
-# must not end a run whose first process writes to a slow disk.
+# For a process that hangs or cannot be reached (one that ends is noticed at once). Long enough for a main process that
+# writes to a slow disk.
 TIMEOUT_MINUTES = 10
-FIRST = 0  # the process that claims the folder, writes and prints
+MAIN_RANK = 0
 
 
 class ProcessGroup:
-    """One process, alone.
+    """A single process, for which the collective operations do nothing.
 
-    rank, size: the number of this one, from 0, and how many train together; local_rank: its number on this machine
+    rank: of this process, 0..world_size − 1; world_size: number of processes; local_rank: its rank on this machine
     """
 
-    def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0) -> None:
-        self.rank, self.size, self.local_rank = rank, size, local_rank
+    def __init__(self, rank: int = 0, world_size: int = 1, local_rank: int = 0) -> None:
+        self.rank, self.world_size, self.local_rank = rank, world_size, local_rank
 
     @property
     def is_main_process(self) -> bool:
-        """Whether this is the one that writes and prints."""
-        return self.rank == FIRST
+        """Whether this process locks the output folder, writes and prints."""
+        return self.rank == MAIN_RANK
 
-    def sum_(self, tensor: Tensor) -> None:
-        """Add up the tensors that all processes give, in place; all get the same bits."""
+    def all_reduce_(self, tensor: Tensor) -> None:
+        """Sum the tensors of all processes, in place; all get the same bits."""
 
-    def agreed(self, decide: Callable[[], T]) -> T:
-        """What the first process decides; the others are not asked."""
-        return decide()
+    def broadcast(self, compute: Callable[[], T]) -> T:
+        """What `compute` returns in the main process; the others do not call it."""
+        return compute()
 
 
 SINGLE_PROCESS = ProcessGroup()
 
 
 class DistributedGroup(ProcessGroup):
-    """One of several processes. Raises KellyError where another one has ended."""
+    """One of several processes. Its operations raise KellyError if another one has ended."""
 
-    def sum_(self, tensor: Tensor) -> None:
-        """Add up the tensors that all processes give, in place; all get the same bits."""
-        with _ends_told():
+    def all_reduce_(self, tensor: Tensor) -> None:
+        """Sum the tensors of all processes, in place; all get the same bits."""
+        with _report_lost_process():
             torch.distributed.all_reduce(tensor)
 
-    def agreed(self, decide: Callable[[], T]) -> T:
-        """What the first process decides; the others are not asked."""
-        held: list[Any] = [decide() if self.is_main_process else None]
-        with _ends_told():
-            torch.distributed.broadcast_object_list(held, src=FIRST)
-        decided: T = held[0]
-        return decided
+    def broadcast(self, compute: Callable[[], T]) -> T:
+        """What `compute` returns in the main process; the others do not call it."""
+        objects: list[Any] = [compute() if self.is_main_process else None]
+        with _report_lost_process():
+            torch.distributed.broadcast_object_list(objects, src=MAIN_RANK)
+        result: T = objects[0]
+        return result
 
 
 @contextmanager
-def _ends_told() -> Iterator[None]:
+def _report_lost_process() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
         reason = str(error).partition("\n")[0].rpartition("] ")[2].partition(". ")[0]
         raise KellyError(
-            f"another process of this training has ended, or did not answer for {TIMEOUT_MINUTES} minutes; what was "
-            f"finished is kept, and the same command goes on after the last finished epoch ({reason:.200})"
+            f"another process of this training ended, or did not answer for {TIMEOUT_MINUTES} minutes; the checkpoint "
+            f"of the last finished epoch is kept, run the same command to resume from it ({reason:.200})"
         ) from error
 
 
 @contextmanager
-def joined() -> Iterator[ProcessGroup]:
-    """The processes that torchrun started, as long as the block lasts; SINGLE_PROCESS where there is this one only.
+def init_process_group() -> Iterator[ProcessGroup]:
+    """Connect the processes that torchrun started, for the length of the block; SINGLE_PROCESS without torchrun.
 
-    Only the first one prints. What ends them all, a user's mistake or an interruption, is raised in the one that
-    meets it first, so that it is told once; in the others the process ends in silence. Raises KellyError where they
-    do not find each other.
+    Only the main process prints. An error or an interruption that ends the run is raised in the process that meets it
+    first, so that it is reported once; the others exit silently. Raises KellyError if they cannot connect.
     """
-    rank, size = launched()
-    if size == 1:
+    rank, world_size = rank_and_world_size()
+    if world_size == 1:
         yield SINGLE_PROCESS
         return
     missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
         raise KellyError(
-            f"WORLD_SIZE is {size}, but {', '.join(missing)} is not set; start several processes with torchrun, "
+            f"WORLD_SIZE is {world_size}, but {', '.join(missing)} is not set; start several processes with torchrun, "
             "or unset WORLD_SIZE"
         )
-    told = _meet(rank, size)
+    is_first_report = _connect(rank, world_size)
     try:
-        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere) if rank != FIRST else nullcontext():
-            yield DistributedGroup(rank, size, int(os.environ.get("LOCAL_RANK", rank)))
+        with Path(os.devnull).open("w") as devnull, redirect_stdout(devnull) if rank != MAIN_RANK else nullcontext():
+            yield DistributedGroup(rank, world_size, int(os.environ.get("LOCAL_RANK", rank)))
     except (KellyError, OSError, MemoryError, KeyboardInterrupt):
-        # It is sent to those that are left, and must not interrupt what is being told.
+        # torchrun sends SIGTERM to the remaining processes, which must not interrupt the report.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if not told():
+        if not is_first_report():
             sys.exit(1)
         raise
     torch.distributed.destroy_process_group()
 
 
-def _meet(rank: int, size: int) -> Callable[[], bool]:
-    """Wait for the others; returns what says, once only among all processes, that it is called for the first time."""
+def _connect(rank: int, world_size: int) -> Callable[[], bool]:
+    """Wait for the other processes; return a function that is true only for the first caller among all of them."""
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
     timeout = timedelta(minutes=TIMEOUT_MINUTES)
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    # Who waits here does not hear Python's answers to them. Nothing was begun: they may end it at once.
-    answers = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    signals = (signal.SIGINT, signal.SIGTERM)
+    # A process that waits in here does not run Python's handlers. Nothing was started: signals may end it at once.
+    handlers = [signal.signal(number, signal.SIG_DFL) for number in signals]
     try:
-        met = next(rendezvous("env://", rank, size, timeout=timeout))[0]
-        # torchrun keeps one store for all its restarts, with the addresses of the processes that have ended.
-        store = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), met)
+        root_store = next(rendezvous("env://", rank, world_size, timeout=timeout))[0]
+        # torchrun keeps one store over its restarts, with the addresses of processes that have ended.
+        store = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), root_store)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        torch.distributed.init_process_group(backend, timeout=timeout, world_size=size, rank=rank, store=store)
+        torch.distributed.init_process_group(backend, timeout=timeout, world_size=world_size, rank=rank, store=store)
     except (RuntimeError, ValueError) as error:
-        raise KellyError(f"process {rank} of {size} did not find the others: {error!s:.200}") from error
+        raise KellyError(f"process {rank} of {world_size} could not connect to the others: {error!s:.200}") from error
     finally:
-        for number, answer in zip(numbers, answers, strict=True):
-            signal.signal(number, answer)
+        for number, handler in zip(signals, handlers, strict=True):
+            signal.signal(number, handler)
 
-    def is_first_call() -> bool:
+    def is_first_report() -> bool:
         try:
-            return bool(store.add("told", 1) == 1)
-        except RuntimeError:  # whoever kept the count has ended
+            return bool(store.add("reports", 1) == 1)
+        except RuntimeError:  # the process that hosts the store has ended
             return True
 
-    return is_first_call
+    return is_first_report

@@ -1,4 +1,4 @@
-"""Early stopping: which epoch was best, and when to give up waiting for a better one. The two stay apart."""
+"""Early stopping. Which epoch is best, and when to stop, are separate decisions."""
 
 from math import inf, isfinite
 from typing import Any, Literal
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 
 class EarlyStopping:
-    """Watches one value an epoch. Best is the strictly best finite value; patience counts epochs without progress.
+    """Monitors one value per epoch. Best is the strictly best finite value; patience counts epochs without progress.
 
-    patience: epochs to wait without an improvement of more than min_delta
-    min_delta: in units of the value ('abs') or as a share of it ('rel'), counted from the last value that was progress
-    mode: 'min' where a smaller value is better, 'max' where a larger one is
-    restore_best_weights: whether `restore` gives a model its best weights back
+    patience: epochs to wait for an improvement of more than min_delta
+    min_delta: absolute ('abs') or relative to the value ('rel'), measured from the last value that was progress
+    mode: 'min' if lower values are better, 'max' if higher ones are
+    restore_best_weights: whether `restore` loads the best weights into a model
 
-    A value that is not finite is never best and never progress. Raises ValueError for bad arguments.
+    A value that is not finite is neither best nor progress. Raises ValueError for invalid arguments.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class EarlyStopping:
         self.restore_best_weights = restore_best_weights
         self.min_delta_mode = min_delta_mode
         self.best_weights: dict[str, Tensor] | None = None
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Start anew: no value seen, no best."""
+    def reset(self) -> None:
+        """Forget all values."""
         self.values: list[float] = []
         self.best_value: float | None = None
         self.best_epoch: int | None = None
@@ -56,35 +56,35 @@ class EarlyStopping:
         return self.counter >= self.patience
 
     def __call__(self, value: float, model: nn.Module | None = None) -> bool:
-        """Take in the value of the epoch that ended, and the weights if it is the best; return whether to stop."""
+        """Record the value of an epoch, and the model's weights if it is the best; return whether to stop."""
         self.values.append(value)
-        cost = value if self.mode == "min" else -value
+        loss = value if self.mode == "min" else -value
         best = inf if self.best_value is None else self.best_value if self.mode == "min" else -self.best_value
-        self.is_best = isfinite(value) and cost < best
+        self.is_best = isfinite(value) and loss < best
         if self.is_best:
             self.best_value, self.best_epoch = value, len(self.values)
             if model is not None:
-                # state_dict() only points at the weights, which go on changing: clone them.
+                # state_dict() does not copy: training would change these weights.
                 self.best_weights = {name: weight.detach().clone() for name, weight in model.state_dict().items()}
         delta = self.min_delta * (abs(self.reference) if self.min_delta_mode == "rel" else 1.0)
-        if isfinite(value) and (self.reference == inf or cost < self.reference - delta):
-            self.reference, self.counter = cost, 0
+        if isfinite(value) and (self.reference == inf or loss < self.reference - delta):
+            self.reference, self.counter = loss, 0
         else:
             self.counter += 1
         return self.should_stop
 
     def restore(self, model: nn.Module) -> None:
-        """Give `model` its best weights back, if that is wanted and there was a best."""
+        """Load the best weights into `model`, if there are any and restore_best_weights is set."""
         if self.restore_best_weights and self.best_weights is not None:
             model.load_state_dict(self.best_weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """What was seen, without the settings."""
+        """All values and the best weights, without the settings."""
         return {"values": list(self.values), "best_weights": self.best_weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take in what an earlier run saw, judged by the present settings: raising patience and going on works."""
-        self.forget()
+        """Replay the values of an earlier run under the present settings: patience may be raised to train longer."""
+        self.reset()
         for value in state["values"]:
             self(value)
         self.best_weights = state["best_weights"]

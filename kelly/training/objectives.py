@@ -1,8 +1,8 @@
-"""What training minimises and what the history follows, as sums that add up to the whole set's value.
+"""Training losses and the metrics of the history, as sums that can be added over batches and processes.
 
-logits: float[..., out], what Network.logits gives; targets: the same shape, or int64[...] where a class is predicted,
-for which its probabilities, float[..., out], may stand as well; mask: bool, shape of targets ([...] where a class is
-predicted), False where a target is missing; None: all are there.
+logits: float[..., out] from Network.logits; targets: of the same shape, or for a cross entropy int64[...] class indices
+or float[..., out] class probabilities; mask: bool, shape of targets ([...] for a cross entropy), False where a target
+is missing, None if none is.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,55 +19,56 @@ Mask = Tensor | None
 
 @dataclass(frozen=True)
 class Loss:
-    """What is minimised is the mean of `costs`, one an output, or one a frame.
+    """A loss: the mean of `elementwise` over what is not missing.
 
-    gradient: logits, targets, out → d cost / d logits of each, over `factor`, written to `out`, in their shape
+    elementwise: logits, targets → the loss of each output, or of each frame if `per_frame`
+    gradient: logits, targets, out → its derivative by the logits, divided by `factor`, written to `out`
     """
 
-    costs: Callable[[Tensor, Tensor], Tensor]
+    elementwise: Callable[[Tensor, Tensor], Tensor]
     gradient: Callable[[Tensor, Tensor, Tensor], Tensor]
     factor: float = 1.0
-    one_a_frame: bool = False
+    per_frame: bool = False
 
     def sums(self, logits: Tensor, targets: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
-        """Sum of the costs of what is there, and how many that are."""
-        return masked_sum(self.costs(logits, targets), mask)
+        """The sum of the loss over what is not missing, and the number of its terms."""
+        return masked_sum(self.elementwise(logits, targets), mask)
 
 
-def masked_sum(cost: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
-    """Sum of `cost` over what is there, and how many that are."""
-    return (cost.sum(), cost.numel()) if mask is None else (torch.where(mask, cost, 0.0).sum(), mask.sum())
+def masked_sum(values: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
+    """The sum of `values` where the mask is true, and their number."""
+    return (values.sum(), values.numel()) if mask is None else (torch.where(mask, values, 0.0).sum(), mask.sum())
 
 
-def squared_errors(logits: Tensor, targets: Tensor) -> Tensor:
-    """Of each output."""
+def squared_error(logits: Tensor, targets: Tensor) -> Tensor:
+    """(o − y)²."""
     return (logits - targets).square_()
 
 
-def of_squared_errors(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
-    """2 (o − y), without the 2."""
+def squared_error_gradient(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
+    """2 (o − y), without the factor 2."""
     return torch.sub(logits, targets, out=out)
 
 
-def binary_cross_entropies(logits: Tensor, targets: Tensor) -> Tensor:
-    """In nats, of each output."""
+def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """In nats, per output."""
     return functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
 
 
-def of_binary_cross_entropies(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
+def binary_cross_entropy_gradient(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
     """σ(z) − y."""
     return torch.sigmoid(logits, out=out).sub_(targets)
 
 
-def cross_entropies(logits: Tensor, targets: Tensor) -> Tensor:
-    """In nats, of each frame; of probabilities without their own entropy, as PyTorch has it."""
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """In nats, per frame. The entropy of probability targets is not subtracted, as in PyTorch."""
     if targets.is_floating_point():
         return -(targets * functional.log_softmax(logits, dim=-1)).sum(dim=-1)
     return functional.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none").view(targets.shape)
 
 
-def of_cross_entropies(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
-    """softmax(z) − 1 for the true class, softmax(z) for the others; softmax(z) − y for probabilities."""
+def cross_entropy_gradient(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
+    """softmax(z) − y; y is one-hot for class indices."""
     torch.softmax(logits, dim=-1, out=out)
     if targets.is_floating_point():
         return out.sub_(targets)
@@ -75,107 +76,107 @@ def of_cross_entropies(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
 
 
 LOSSES = {
-    "mse": Loss(squared_errors, of_squared_errors, factor=2.0),
-    "bce": Loss(binary_cross_entropies, of_binary_cross_entropies),
-    "cross_entropy": Loss(cross_entropies, of_cross_entropies, one_a_frame=True),
+    "mse": Loss(squared_error, squared_error_gradient, factor=2.0),
+    "bce": Loss(binary_cross_entropy, binary_cross_entropy_gradient),
+    "cross_entropy": Loss(cross_entropy, cross_entropy_gradient, per_frame=True),
 }
 
 
 def constant_logits(
     loss: str, targets: Sequence[tuple[Tensor, Mask]], num_outputs: int, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> Tensor:
-    """The logits float[num_outputs] that give the least `loss` where every frame gets the same.
+    """The constant logits float[num_outputs] with the lowest `loss`.
 
-    targets: of each batch, or of this process's share of it, with its mask
+    targets: with their mask, of each batch, or of this process's share of it
     """
-    total, number = torch.zeros(2, num_outputs, dtype=torch.float64)
+    total, count = torch.zeros(2, num_outputs, dtype=torch.float64)
     for y, mask in targets:
         if loss == "cross_entropy":
             y = y if y.is_floating_point() else functional.one_hot(y, num_outputs)
             mask = None if mask is None else mask[..., None].expand_as(y)
-        there = torch.ones_like(y, dtype=torch.bool) if mask is None else mask
-        total += wide(torch.where(there, y, 0).flatten(0, -2)).sum(dim=0).cpu()
-        number += there.flatten(0, -2).sum(dim=0).cpu()
-    process_group.sum_(total)
-    process_group.sum_(number)
-    mean: Tensor = (total / number.clamp(min=1)).float().to(targets[0][0].device)
+        valid = torch.ones_like(y, dtype=torch.bool) if mask is None else mask
+        total += widest(torch.where(valid, y, 0).flatten(0, -2)).sum(dim=0).cpu()
+        count += valid.flatten(0, -2).sum(dim=0).cpu()
+    process_group.all_reduce_(total)
+    process_group.all_reduce_(count)
+    average: Tensor = (total / count.clamp(min=1)).float().to(targets[0][0].device)
     if loss == "mse":
-        return mean
-    share = mean.clamp(1e-6, 1 - 1e-6)
-    return torch.logit(share) if loss == "bce" else torch.log(share)
+        return average
+    probability = average.clamp(1e-6, 1 - 1e-6)
+    return torch.logit(probability) if loss == "bce" else torch.log(probability)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A score of a whole set: sums[k] of each batch are added up, and `value` turns the total into the score."""
+    """A metric of a whole split: the `sums` of all batches are added up; `compute` returns the metric of the total."""
 
     sums: Callable[[Tensor, Tensor, Mask], Tensor]
-    value: Callable[[Tensor], float]
+    compute: Callable[[Tensor], float]
 
 
-def widest(tensor: Tensor) -> torch.dtype:
-    """Double precision where the device of a tensor has it: Apple's has not."""
+def widest_dtype(tensor: Tensor) -> torch.dtype:
+    """float64, or float32 on Apple GPUs, which have no other."""
     return torch.float32 if tensor.device.type == "mps" else torch.float64
 
 
-def wide(tensor: Tensor) -> Tensor:
-    """In the widest precision."""
-    return tensor.to(widest(tensor))
+def widest(tensor: Tensor) -> Tensor:
+    """`tensor` in the widest floating-point type of its device."""
+    return tensor.to(widest_dtype(tensor))
 
 
-def mean_of(scores: Tensor, there: Mask) -> Tensor:
-    """The sums behind a mean over frames: total and number."""
-    total, number = masked_sum(scores, there)
-    return torch.stack([wide(total), wide(torch.as_tensor(number, device=total.device))])
+def mean_sums(values: Tensor, mask: Mask) -> Tensor:
+    """Total and count of `values`, for `mean`."""
+    total, count = masked_sum(values, mask)
+    return torch.stack([widest(total), widest(torch.as_tensor(count, device=total.device))])
 
 
-def frames_there(mask: Mask) -> Mask:
-    """Which frames are there, from a mask of their outputs."""
+def frame_mask(mask: Mask) -> Mask:
+    """False for frames of which all outputs are missing."""
     return None if mask is None else mask.any(dim=-1)
 
 
-def cosine_similarity(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
-    """Cosine of the angle between predicted and true vector, a frame."""
-    return mean_of(functional.cosine_similarity(logits, targets, dim=-1), frames_there(mask))
+def cosine_similarity_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
+    """Cosine of the angle between predicted and true vector, per frame."""
+    return mean_sums(functional.cosine_similarity(logits, targets, dim=-1), frame_mask(mask))
 
 
-def top_10_accuracy(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
-    """Share of the ten highest ranked outputs that are on in the target, a frame."""
-    ranked = logits.topk(10, dim=-1).indices
-    return mean_of(targets.gather(-1, ranked).mean(dim=-1), frames_there(mask))
+def top_10_accuracy_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
+    """Fraction of the ten highest outputs that are 1 in the target, per frame."""
+    top_10 = logits.topk(10, dim=-1).indices
+    return mean_sums(targets.gather(-1, top_10).mean(dim=-1), frame_mask(mask))
 
 
-def top_1_accuracy(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
-    """Whether the highest ranked class is the true one, or the most probable, a frame."""
+def top_1_accuracy_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
+    """Whether the highest output is that of the true, or most probable, class, per frame."""
     classes = targets.argmax(dim=-1) if targets.is_floating_point() else targets
-    return mean_of(wide(logits.argmax(dim=-1) == classes), mask)
+    return mean_sums(widest(logits.argmax(dim=-1) == classes), mask)
 
 
-def r2_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
-    """The sums behind R², an output: squared error, target, squared target, number."""
-    error, y = logits - targets, targets
-    there = torch.ones((), device=y.device).expand_as(y) if mask is None else mask
-    if mask is not None:
-        error, y = torch.where(mask, error, 0.0), torch.where(mask, y, 0.0)
-    sums = (error.square(), y, y.square(), there)
-    return torch.stack([part.flatten(0, -2).sum(dim=0, dtype=widest(y)) for part in sums])
-
-
-def r2(sums: Tensor) -> float:
-    """1 − squared error / squared deviation from each output's own mean, over all outputs process_group."""
-    error, y, y2, number = sums
-    deviation = (y2 - y**2 / number.clamp(min=1)).sum()
-    return float(1 - error.sum() / deviation)
-
-
-def ratio(sums: Tensor) -> float:
-    """Total over number."""
+def mean(sums: Tensor) -> float:
+    """Total / count."""
     return float(sums[0] / sums[1])
 
 
+def r2_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
+    """Per output: squared error, target, squared target, count."""
+    error, y = logits - targets, targets
+    valid = torch.ones((), device=y.device).expand_as(y) if mask is None else mask
+    if mask is not None:
+        error, y = torch.where(mask, error, 0.0), torch.where(mask, y, 0.0)
+    terms = (error.square(), y, y.square(), valid)
+    return torch.stack([term.flatten(0, -2).sum(dim=0, dtype=widest_dtype(y)) for term in terms])
+
+
+def r2(sums: Tensor) -> float:
+    """1 − squared error / squared deviation from each output's mean, both summed over all outputs."""
+    error, y, y2, count = sums
+    deviation = (y2 - y**2 / count.clamp(min=1)).sum()
+    return float(1 - error.sum() / deviation)
+
+
 METRICS = {
-    "cosine_similarity": Metric(cosine_similarity, ratio),
-    "top_10_accuracy": Metric(top_10_accuracy, ratio),
-    "top_1_accuracy": Metric(top_1_accuracy, ratio),
+    "cosine_similarity": Metric(cosine_similarity_sums, mean),
+    "top_10_accuracy": Metric(top_10_accuracy_sums, mean),
+    "top_1_accuracy": Metric(top_1_accuracy_sums, mean),
     "r2": Metric(r2_sums, r2),
 }

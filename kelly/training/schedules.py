@@ -1,6 +1,6 @@
-"""The learning rate from step to step: constant or falling to zero along a cosine, after a warm-up or at once.
+"""Learning rate schedules: constant or cosine, with an optional linear warm-up.
 
-A function of the number of the step and of nothing else, so that a resumed run has the rates of an unbroken one.
+The rate depends on the step number only, so that a resumed run has the rates of an uninterrupted one.
 """
 
 from collections.abc import Sized
@@ -14,10 +14,10 @@ from kelly.runtime.errors import KellyError
 
 @dataclass(frozen=True)
 class Schedule:
-    """What the learning rate is multiplied by at each step.
+    """The factor on the learning rate at each step.
 
-    It rises in equal parts over `warmup_steps`; then it stays (constant), or falls to 0 at `num_steps` as half a cosine
-    does (Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017, without the restarts).
+    It rises linearly over `warmup_steps`. Then it stays at 1 (constant), or falls to 0 at `num_steps` along half a
+    cosine (Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017, without the restarts).
     """
 
     kind: ScheduleKind = "constant"
@@ -25,25 +25,25 @@ class Schedule:
     num_steps: int = 0
 
     def __call__(self, step: int) -> float:
-        """The factor, 0..1, of a step, counted from 0."""
+        """The factor, 0..1, at a step counted from 0."""
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         if self.kind == "constant":
             return 1.0
-        share = (step - self.warmup_steps) / (self.num_steps - self.warmup_steps)
-        return (1.0 + cos(pi * min(1.0, share))) / 2.0
+        progress = (step - self.warmup_steps) / (self.num_steps - self.warmup_steps)
+        return (1.0 + cos(pi * min(1.0, progress))) / 2.0
 
 
 def over_epochs(kind: ScheduleKind, warmup_epochs: int, epochs: int, loader: Any) -> Schedule:
-    """The schedule of a training of at most `epochs` passes over `loader`.
+    """The schedule of at most `epochs` passes over `loader`.
 
-    Raises KellyError where it cannot be told how many steps these are, or nothing is left after the warm-up.
+    Raises KellyError if the loader has no length, unless the rate is constant, or if no epoch follows the warm-up.
     """
     if kind == "constant" and not warmup_epochs:
         return Schedule()
     if not isinstance(loader, Sized):
-        raise KellyError(f"a {type(loader).__name__} does not say how many batches it has, which a schedule of the "
-                         "learning rate goes by; give it a __len__, or keep the rate constant")  # fmt: skip
+        raise KellyError(f"a {type(loader).__name__} has no length, and a learning rate schedule needs the number of "
+                         "batches; give the loader a __len__, or use a constant learning rate")  # fmt: skip
     if warmup_epochs >= epochs:
         raise KellyError(f"warmup_epochs is {warmup_epochs}, expected fewer than epochs, {epochs}")
     return Schedule(kind, warmup_epochs * len(loader), epochs * len(loader) if kind == "cosine" else 0)

@@ -1,48 +1,57 @@
-"""The audition page as it is used, in a real browser: what is moved changes the music, what is wrong is shown."""
+"""The audition page in use, in a real browser: controls change the music, errors are shown."""
 
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
-from support.audition_page import FAULTS, FIRST, SECOND, faulty, notes_of, opened, set_slider, until
+from support.audition_page import (
+    BROKEN,
+    FIRST,
+    SECOND,
+    broken_experiment,
+    notes_on,
+    open_audition,
+    set_slider,
+    wait_until,
+)
 from support.browser import PHONE_WIDTH, needs_chromium
-from support.made_networks import write_all, written
+from support.random_networks import export_bytes, write_exports
 
 from kelly.audition.composing import compose
 from kelly.audition.midi_file import midi_file
 from kelly.audition.networks import Exports
-from kelly.audition.phrase import figures
+from kelly.audition.phrase import phrase_stats
 from kelly.sources.readers.midi import read_midi
 from kelly.tasks import TASKS
 
 pytestmark = needs_chromium
 
 
-def test_the_page_asks_no_network_for_anything_and_plays(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path, FIRST) as found:
-        assert found.page.locator("#fault").is_hidden()
-        found.page.click("#play")
-        until(found.page, "byId('play').textContent === 'Stop'")
-        until(found.page, "state.player.position > 200 && state.player.position < 4 * K.BAR")
-        at = found.page.evaluate("state.player.position")
-        set_slider(found.page, "valence", -0.5)  # while it plays, at the same place
-        assert found.page.evaluate("state.player.position") >= at
-        found.page.wait_for_selector("#hears", state="visible")
-        assert "synthetic spectra" in found.page.inner_text("#hears")
-        found.page.click("#play")
-        assert found.page.inner_text("#play") == "Play"
-        assert found.page.evaluate("state.player.instruments.sounding.size") == 0
-        assert found.is_quiet
+def test_the_page_plays_offline(browser: Browser, tmp_path: Path) -> None:
+    with open_audition(browser, tmp_path, FIRST) as opened:
+        assert opened.page.locator("#error").is_hidden()
+        opened.page.click("#play")
+        wait_until(opened.page, "byId('play').textContent === 'Stop'")
+        wait_until(opened.page, "state.player.position > 200 && state.player.position < 4 * K.BAR_TICKS")
+        position = opened.page.evaluate("state.player.position")
+        set_slider(opened.page, "valence", -0.5)  # while playing, which continues from the same position
+        assert opened.page.evaluate("state.player.position") >= position
+        opened.page.wait_for_selector("#recognized-note", state="visible")
+        assert "synthetic spectra" in opened.page.inner_text("#recognized-note")
+        opened.page.click("#play")
+        assert opened.page.inner_text("#play") == "Play"
+        assert opened.page.evaluate("state.player.instruments.active.size") == 0
+        assert opened.is_quiet
 
 
 def test_sliders_pad_seed_and_tempo_change_the_music(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path, FIRST) as found:
-        page = found.page
-        first = notes_of(page)
+    with open_audition(browser, tmp_path, FIRST) as opened:
+        page = opened.page
+        first = notes_on(page)
         assert first == [vars(note) for note in compose(FIRST.models, 0.5, 0.2, seed=42).notes]
         set_slider(page, "arousal", -0.7)
-        calm = notes_of(page)
+        calm = notes_on(page)
         assert calm == [vars(note) for note in compose(FIRST.models, 0.5, -0.7, seed=42).notes] != first
         box = page.locator("#pad").bounding_box()
         assert box is not None
@@ -50,41 +59,41 @@ def test_sliders_pad_seed_and_tempo_change_the_music(browser: Browser, tmp_path:
         page.mouse.down()
         page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.25 * box["height"])
         page.mouse.up()
-        until(page, "Math.abs(state.phrase.valence - 0.5) < 0.02 && Math.abs(state.phrase.arousal - 0.5) < 0.02")
-        page.locator("#valence").press("ArrowLeft")  # a keyboard does the same
-        until(page, "state.phrase.valence < 0.5")
-        before = notes_of(page)
+        wait_until(page, "Math.abs(state.phrase.valence - 0.5) < 0.02 && Math.abs(state.phrase.arousal - 0.5) < 0.02")
+        page.locator("#valence").press("ArrowLeft")  # from the keyboard
+        wait_until(page, "state.phrase.valence < 0.5")
+        before = notes_on(page)
         page.fill("#seed", "7")
-        until(page, "state.phrase.seed === 7")
-        assert notes_of(page) != before
-        page.uncheck("#usual-tempo")
+        wait_until(page, "state.phrase.seed === 7")
+        assert notes_on(page) != before
+        page.uncheck("#default-tempo")
         page.fill("#tempo", "60")
-        until(page, "state.phrase.bpm === 60")
+        wait_until(page, "state.phrase.bpm === 60")
         page.select_option("#bars", "4")
-        until(page, "state.phrase.bars === 4")
+        wait_until(page, "state.phrase.bars === 4")
         assert "Piano roll of 4 bars" in (page.get_attribute("#roll", "aria-label") or "")
-        assert found.is_quiet
+        assert opened.is_quiet
 
 
-def test_two_experiments_are_heard_in_turn_and_told_side_by_side(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path, FIRST, SECOND) as found:
-        page, expected = found.page, [compose(one.models, 0.5, 0.2, seed=42) for one in (FIRST, SECOND)]
-        assert notes_of(page) == [vars(note) for note in expected[0].notes]
+def test_two_experiments_can_be_switched_and_compared(browser: Browser, tmp_path: Path) -> None:
+    with open_audition(browser, tmp_path, FIRST, SECOND) as opened:
+        page, expected = opened.page, [compose(one.models, 0.5, 0.2, seed=42) for one in (FIRST, SECOND)]
+        assert notes_on(page) == [vars(note) for note in expected[0].notes]
         page.check("text=B: second")
-        until(page, "state.chosen === 1")
-        assert notes_of(page) == [vars(note) for note in expected[1].notes]
-        until(page, "!byId('figures').textContent.includes('…')")
-        rows = [row.split("\t") for row in page.inner_text("#figures tbody").splitlines()]
+        wait_until(page, "state.selected === 1")
+        assert notes_on(page) == [vars(note) for note in expected[1].notes]
+        wait_until(page, "!byId('statistics').textContent.includes('…')")
+        rows = [row.split("\t") for row in page.inner_text("#statistics tbody").splitlines()]
         assert [row[0] for row in rows] == ["A: first", "B: second"]
-        assert [row[2] for row in rows] == [f"{figures(phrase).mean_pitch:.1f}" for phrase in expected]
+        assert [row[2] for row in rows] == [f"{phrase_stats(phrase).mean_pitch:.1f}" for phrase in expected]
         assert page.locator("#networks tbody tr").count() == 10
 
 
-def test_the_saved_file_is_that_of_the_command_line(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path, FIRST) as found:
-        found.page.uncheck("[name=part][value=drums]")
-        with found.page.expect_download() as saving:
-            found.page.click("#save")
+def test_the_saved_file_equals_that_of_the_command_line(browser: Browser, tmp_path: Path) -> None:
+    with open_audition(browser, tmp_path, FIRST) as opened:
+        opened.page.uncheck("[name=part][value=drums]")
+        with opened.page.expect_download() as saving:
+            opened.page.click("#save")
         path = tmp_path / saving.value.suggested_filename
         saving.value.save_as(path)
         phrase = compose(FIRST.models, 0.5, 0.2, seed=42)
@@ -93,125 +102,125 @@ def test_the_saved_file_is_that_of_the_command_line(browser: Browser, tmp_path: 
         assert len(read_midi(path).notes) == sum(note.part != "drums" for note in phrase.notes)
 
 
-def test_an_export_with_an_unknown_layer_shows_a_message_instead_of_noise(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path, FIRST, faulty(FAULTS[0][0])) as found:
-        told = found.page.inner_text("#fault")
-        assert "Experiment B (broken) cannot be played:\nmelodytransformer.json: layer 2 (conv9d): unknown type" in told
-        assert found.page.locator("#fault").get_attribute("role") == "alert"
-        assert found.page.is_enabled("#play")  # the first can be heard
-        found.page.click("#play")
-        until(found.page, "state.player?.playing")
-        found.page.check("text=B: broken")
-        until(found.page, "state.chosen === 1")
-        assert found.page.is_disabled("#play")
-        assert found.page.is_disabled("#save")
-        assert found.page.evaluate("state.player.playing") is False
-        found.page.check("text=A: first")
-        until(found.page, "state.chosen === 0")
-        assert found.page.is_enabled("#play")
-        assert found.is_quiet
+def test_an_export_with_an_unknown_layer_cannot_be_played(browser: Browser, tmp_path: Path) -> None:
+    with open_audition(browser, tmp_path, FIRST, broken_experiment(BROKEN[0][0])) as opened:
+        error = opened.page.inner_text("#error")
+        assert (
+            "Experiment B (broken) cannot be played:\nmelodytransformer.json: layer 2 (conv9d): unknown type" in error
+        )
+        assert opened.page.locator("#error").get_attribute("role") == "alert"
+        assert opened.page.is_enabled("#play")  # the first is valid
+        opened.page.click("#play")
+        wait_until(opened.page, "state.player?.playing")
+        opened.page.check("text=B: broken")
+        wait_until(opened.page, "state.selected === 1")
+        assert opened.page.is_disabled("#play")
+        assert opened.page.is_disabled("#save")
+        assert opened.page.evaluate("state.player.playing") is False
+        opened.page.check("text=A: first")
+        wait_until(opened.page, "state.selected === 0")
+        assert opened.page.is_enabled("#play")
+        assert opened.is_quiet
 
 
-def test_a_broken_experiment_shows_no_notes_of_another(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path, FIRST, faulty(FAULTS[0][0])) as found:
-        inked = "[...byId('roll').getContext('2d').getImageData(0, 0, 500, 300).data].some((value) => value > 0)"
-        assert found.page.evaluate(inked)
-        found.page.check("text=B: broken")
-        until(found.page, "state.chosen === 1")
-        assert not found.page.evaluate(inked)
-        assert found.page.get_attribute("#roll", "aria-label") == "Piano roll: empty"
+def test_a_broken_experiment_has_an_empty_piano_roll(browser: Browser, tmp_path: Path) -> None:
+    with open_audition(browser, tmp_path, FIRST, broken_experiment(BROKEN[0][0])) as opened:
+        has_ink = "[...byId('roll').getContext('2d').getImageData(0, 0, 500, 300).data].some((value) => value > 0)"
+        assert opened.page.evaluate(has_ink)
+        opened.page.check("text=B: broken")
+        wait_until(opened.page, "state.selected === 1")
+        assert not opened.page.evaluate(has_ink)
+        assert opened.page.get_attribute("#roll", "aria-label") == "Piano roll: empty"
 
 
-def test_where_there_is_no_sound_the_page_says_so(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path, FIRST) as found:
-        found.page.evaluate(
+def test_without_a_sound_device_the_page_shows_an_error(browser: Browser, tmp_path: Path) -> None:
+    with open_audition(browser, tmp_path, FIRST) as opened:
+        opened.page.evaluate(
             "() => { window.AudioContext = class { constructor() { throw new Error('no device'); } }; }"
         )
-        found.page.click("#play")
-        until(found.page, "!byId('fault').hidden")
-        assert found.page.inner_text("#fault").startswith(
-            "No sound can be played here (no device); expected a sound device"
-        )
-        assert found.page.inner_text("#play") == "Play"
-        assert found.is_quiet
+        opened.page.click("#play")
+        wait_until(opened.page, "!byId('error').hidden")
+        assert "Sound cannot be played (no device)" in opened.page.inner_text("#error")
+        assert opened.page.inner_text("#play") == "Play"
+        assert opened.is_quiet
 
 
-def test_sound_that_is_taken_away_stops_the_phrase(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path, FIRST) as found:
-        found.page.click("#play")
-        until(found.page, "state.player?.playing")
-        found.page.evaluate("state.player.instruments.context.suspend()")
-        until(found.page, "byId('play').textContent === 'Play'")
-        assert not found.page.evaluate("state.player.playing")
-        found.page.click("#play")
-        until(found.page, "state.player.playing")
+def test_a_suspended_sound_device_stops_the_phrase(browser: Browser, tmp_path: Path) -> None:
+    with open_audition(browser, tmp_path, FIRST) as opened:
+        opened.page.click("#play")
+        wait_until(opened.page, "state.player?.playing")
+        opened.page.evaluate("state.player.instruments.context.suspend()")
+        wait_until(opened.page, "byId('play').textContent === 'Play'")
+        assert not opened.page.evaluate("state.player.playing")
+        opened.page.click("#play")
+        wait_until(opened.page, "state.player.playing")
 
 
-def test_a_number_that_is_being_typed_changes_nothing_until_it_is_one(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path, FIRST) as found:
-        found.page.uncheck("#usual-tempo")
-        for typed in ("", "1", "999"):
-            found.page.fill("#tempo", typed)
-            until(found.page, "!byId('tempo-range').hidden")
-            assert found.page.evaluate("state.phrase.bpm") == 120
-            assert found.page.get_attribute("#tempo", "aria-invalid") == "true"
-        found.page.fill("#tempo", "99")
-        until(found.page, "state.phrase.bpm === 99")
-        assert found.page.is_hidden("#tempo-range")
-        found.page.fill("#seed", "")
-        until(found.page, "!byId('seed-range').hidden")
-        assert found.page.evaluate("state.phrase.seed") == 42
+def test_an_invalid_number_is_marked_and_the_previous_one_kept(browser: Browser, tmp_path: Path) -> None:
+    with open_audition(browser, tmp_path, FIRST) as opened:
+        opened.page.uncheck("#default-tempo")
+        for text in ("", "1", "999"):
+            opened.page.fill("#tempo", text)
+            wait_until(opened.page, "!byId('tempo-range').hidden")
+            assert opened.page.evaluate("state.phrase.bpm") == 120
+            assert opened.page.get_attribute("#tempo", "aria-invalid") == "true"
+        opened.page.fill("#tempo", "99")
+        wait_until(opened.page, "state.phrase.bpm === 99")
+        assert opened.page.is_hidden("#tempo-range")
+        opened.page.fill("#seed", "")
+        wait_until(opened.page, "!byId('seed-range').hidden")
+        assert opened.page.evaluate("state.phrase.seed") == 42
 
 
-def test_what_listens_is_not_made_to_forget_by_a_move_of_the_point(browser: Browser, tmp_path: Path) -> None:
-    with opened(browser, tmp_path, FIRST) as found:
-        state = "Math.hypot(...experiments[0].networks.emotionrecognizer.layers[2].hidden)"
-        found.page.evaluate("experiments[0].networks.emotionrecognizer.step(new Float64Array(128).fill(0.5))")
-        before = found.page.evaluate(state)
-        set_slider(found.page, "valence", -0.3)
-        assert found.page.evaluate(state) == before > 0
+def test_moving_the_point_does_not_reset_the_recognizer(browser: Browser, tmp_path: Path) -> None:
+    with open_audition(browser, tmp_path, FIRST) as opened:
+        hidden_norm = "Math.hypot(...experiments[0].networks.emotionrecognizer.layers[2].hidden)"
+        opened.page.evaluate("experiments[0].networks.emotionrecognizer.step(new Float64Array(128).fill(0.5))")
+        before = opened.page.evaluate(hidden_norm)
+        set_slider(opened.page, "valence", -0.3)
+        assert opened.page.evaluate(hidden_norm) == before > 0
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_the_page_can_be_used_by_all(browser: Browser, tmp_path: Path, dark: bool) -> None:
-    with opened(browser, tmp_path, FIRST, SECOND, dark=dark) as found:
-        found.page.evaluate("byId('fault').hidden = false; byId('fault').textContent = 'x'")
-        assert [one["id"] for one in Axe().run(found.page).response["violations"]] == []
+def test_the_page_has_no_accessibility_violations(browser: Browser, tmp_path: Path, dark: bool) -> None:
+    with open_audition(browser, tmp_path, FIRST, SECOND, dark=dark) as opened:
+        opened.page.evaluate("byId('error').hidden = false; byId('error').textContent = 'x'")
+        assert [one["id"] for one in Axe().run(opened.page).response["violations"]] == []
 
 
-def test_files_of_ones_own_are_loaded_as_another_experiment(browser: Browser, tmp_path: Path) -> None:
-    folder = tmp_path / "mine"
+def test_files_can_be_loaded_as_another_experiment(browser: Browser, tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
     folder.mkdir()
-    write_all(folder, seed=1)
-    with opened(browser, tmp_path, FIRST) as found:
-        found.page.set_input_files("#files", sorted(folder.glob("*.json")))
-        until(found.page, "state.chosen === 1")
-        assert notes_of(found.page) == [vars(note) for note in compose(SECOND.models, 0.5, 0.2, seed=42).notes]
-        found.page.set_input_files("#files", [folder / "groovepredictor.json"])
-        until(found.page, "state.chosen === 2")
-        assert "emotionrecognizer.json: there is none" in found.page.inner_text("#fault")
-        assert found.is_quiet
+    write_exports(folder, seed=1)
+    with open_audition(browser, tmp_path, FIRST) as opened:
+        opened.page.set_input_files("#files", sorted(folder.glob("*.json")))
+        wait_until(opened.page, "state.selected === 1")
+        assert notes_on(opened.page) == [vars(note) for note in compose(SECOND.models, 0.5, 0.2, seed=42).notes]
+        opened.page.set_input_files("#files", [folder / "groovepredictor.json"])
+        wait_until(opened.page, "state.selected === 2")
+        assert "emotionrecognizer.json: is missing" in opened.page.inner_text("#error")
+        assert opened.is_quiet
 
 
-def test_beyond_what_was_learned_the_page_says_who_guesses(browser: Browser, tmp_path: Path) -> None:
+def test_the_page_names_the_networks_that_extrapolate(browser: Browser, tmp_path: Path) -> None:
     ranges = {"valence": [-0.4, 0.8], "arousal": [-0.2, 0.25]}
     everything = {"valence": [-1, 1], "arousal": [-1, 1]}
-    files = {name: written(task, emotion=ranges if name == "harmonypredictor" else everything)
+    files = {name: export_bytes(task, emotion=ranges if name == "harmonypredictor" else everything)
              for name, task in TASKS.items()}  # fmt: skip
-    with opened(browser, tmp_path, Exports("first", files, FIRST.models)) as found:
-        assert found.page.inner_text("#known").startswith("All networks learned from music of this emotion")
-        set_slider(found.page, "arousal", 0.7)
-        assert "learned from (dashed): HarmonyPredictor. What" in found.page.inner_text("#known")
-    with opened(browser, tmp_path, FIRST) as found:
-        assert found.page.inner_text("#known").startswith("From which emotions they learned is not told by EmotionRec")
+    with open_audition(browser, tmp_path, Exports("first", files, FIRST.models)) as opened:
+        assert opened.page.inner_text("#range-note").startswith("Within the training range of all networks")
+        set_slider(opened.page, "arousal", 0.7)
+        assert "Outside the training range (dashed): HarmonyPredictor." in opened.page.inner_text("#range-note")
+    with open_audition(browser, tmp_path, FIRST) as opened:
+        assert opened.page.inner_text("#range-note").startswith("Training range unknown: EmotionRec")
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_it_fits_a_phone_in_the_dark_as_well(browser: Browser, tmp_path: Path, dark: bool) -> None:
-    with opened(browser, tmp_path, FIRST, SECOND, width=PHONE_WIDTH, height=740, dark=dark) as found:
-        assert not found.scrolls_sideways
-        colours = found.page.evaluate(
+def test_the_page_fits_a_phone_in_light_and_dark(browser: Browser, tmp_path: Path, dark: bool) -> None:
+    with open_audition(browser, tmp_path, FIRST, SECOND, width=PHONE_WIDTH, height=740, dark=dark) as opened:
+        assert not opened.scrolls_sideways
+        colours = opened.page.evaluate(
             "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
         )
         assert [sum(map(int, colour[4:-1].split(","))) > 380 for colour in colours] == [not dark, dark]
-        assert found.is_quiet
+        assert opened.is_quiet

@@ -1,4 +1,4 @@
-"""The audition page computes what Python computes, in a real browser: networks, phrases, files, what is heard."""
+"""The audition page computes the same as Python, in a real browser: networks, phrases, MIDI files, log-mel frames."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,34 +7,34 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
-from support.audition_page import FAULTS, FIRST, SECOND, faulty, opened
+from support.audition_page import BROKEN, FIRST, SECOND, broken_experiment, open_audition
 from support.browser import needs_chromium
 
 from kelly.audition.composing import compose
 from kelly.audition.midi_file import midi_file
-from kelly.audition.phrase import PARTS, figures
+from kelly.audition.phrase import PARTS, phrase_stats
 from kelly.features.emotion import decode, embed
 from kelly.features.log_mel import FFT_SIZE, log_mel_frames
 
 pytestmark = needs_chromium
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture(scope="module")
 def shared(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A page with two experiments, for the tests that only compute in it."""
-    with opened(browser, tmp_path_factory.mktemp("page"), FIRST, SECOND) as found:
-        yield found.page
-        assert found.is_quiet
+    """A page with two experiments, for tests that do not change it."""
+    with open_audition(browser, tmp_path_factory.mktemp("page"), FIRST, SECOND) as opened:
+        yield opened.page
+        assert opened.is_quiet
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.json")))
 @pytest.mark.parametrize("kind", ["stateful", "reset"])
-def test_the_reader_computes_what_rtneural_computed(shared: Page, name: str, kind: str) -> None:
+def test_the_reader_computes_the_same_as_rtneural(shared: Page, name: str, kind: str) -> None:
     frames = np.loadtxt(GOLDEN / f"{name}_input.csv", delimiter=",")
     expected = np.loadtxt(GOLDEN / f"{name}_{kind}.csv", delimiter=",", ndmin=2)
-    found = shared.evaluate(
+    outputs = shared.evaluate(
         """([text, frames, resets]) => {
             const network = new Network(text);
             return frames.map((frame) => {
@@ -44,49 +44,49 @@ def test_the_reader_computes_what_rtneural_computed(shared: Page, name: str, kin
         }""",
         [(GOLDEN / f"{name}.json").read_text(), frames.tolist(), kind == "reset"],
     )
-    np.testing.assert_allclose(np.array(found), expected, atol=1e-12)
+    np.testing.assert_allclose(np.array(outputs), expected, atol=1e-12)
 
 
-def test_phrases_and_midi_files_are_those_of_the_command_line(shared: Page) -> None:
+def test_phrases_and_midi_files_equal_those_of_python(shared: Page) -> None:
     rng = np.random.default_rng(0)
     for i in range(25):
         valence, arousal = rng.uniform(-1, 1, 2).tolist() if i else (1.0, -1.0)
         seed, bars, bpm = i * 171_798_691, 1 + i % 9, None if i % 2 else 40 + 9 * i
         phrase = compose(FIRST.models, valence, arousal, seed=seed, bars=bars, bpm=bpm)
         parts = list(PARTS)[: 1 + i % 4]
-        found = shared.evaluate(
-            """([asked, parts]) => {
-                const phrase = compose(experiments[0].networks, asked);
-                return { ...phrase, figures: figures(phrase), file: [...midiFile(phrase, parts)] };
+        result = shared.evaluate(
+            """([request, parts]) => {
+                const phrase = compose(experiments[0].networks, request);
+                return { ...phrase, stats: phraseStats(phrase), file: [...midiFile(phrase, parts)] };
             }""",
             [{"valence": valence, "arousal": arousal, "seed": seed, "bars": bars, "bpm": bpm}, parts],
         )
-        assert found["notes"] == [vars(note) for note in phrase.notes]
-        assert (found["bpm"], tuple(found["chords"])) == (phrase.bpm, phrase.chords)
-        assert bytes(found["file"]) == midi_file(phrase, parts)
-        expected = figures(phrase)._asdict()
-        told = {name: np.nan if value is None else value for name, value in found["figures"].items()}
-        np.testing.assert_allclose([told[name] for name in expected], list(expected.values()), rtol=1e-12)
+        assert result["notes"] == [vars(note) for note in phrase.notes]
+        assert (result["bpm"], tuple(result["chords"])) == (phrase.bpm, phrase.chords)
+        assert bytes(result["file"]) == midi_file(phrase, parts)
+        expected = phrase_stats(phrase)._asdict()
+        stats = {name: np.nan if value is None else value for name, value in result["stats"].items()}
+        np.testing.assert_allclose([stats[name] for name in expected], list(expected.values()), rtol=1e-12)
 
 
-def test_what_the_recogniser_hears_is_the_frame_of_the_contract(shared: Page) -> None:
+def test_log_mel_frames_and_decoded_emotions_equal_those_of_python(shared: Page) -> None:
     rng = np.random.default_rng(1)
     for level in (1.0, 0.01, 0.0):
         samples = (level * np.sin(np.arange(FFT_SIZE) * 0.1) * rng.uniform(0, 1, FFT_SIZE)).astype(np.float32)
-        found = shared.evaluate("(samples) => [...logMelFrame(Float32Array.from(samples))]", samples.tolist())
-        np.testing.assert_allclose(found, log_mel_frames(samples, 1)[0], atol=1e-5)
+        frame = shared.evaluate("(samples) => [...logMelFrame(Float32Array.from(samples))]", samples.tolist())
+        np.testing.assert_allclose(frame, log_mel_frames(samples, 1)[0], atol=1e-5)
     embedding = embed(rng.uniform(-1, 1, 9)) * 0.99
-    heard = shared.evaluate("(embedding) => decodeEmotion(embedding)", embedding.tolist())
-    blocks = decode(embedding)[:2]
-    np.testing.assert_allclose([heard["valence"], heard["arousal"]], blocks, atol=1e-9)
+    emotion = shared.evaluate("(embedding) => decodeEmotion(embedding)", embedding.tolist())
+    np.testing.assert_allclose([emotion["valence"], emotion["arousal"]], decode(embedding)[:2], atol=1e-9)
 
 
-def test_the_sound_follows_the_notes(shared: Page) -> None:
+def test_the_sound_follows_note_times_and_velocities(shared: Page) -> None:
     loudness = shared.evaluate(
         """async () => {
             const render = async (notes, seconds) => {
-                const context = new OfflineAudioContext(1, 44100 * seconds, 44100), made = new Instruments(context);
-                for (const [note, start, duration] of notes) made.play(note, start, duration);
+                const context = new OfflineAudioContext(1, 44100 * seconds, 44100);
+                const instruments = new Instruments(context);
+                for (const [note, start, duration] of notes) instruments.play(note, start, duration);
                 const samples = (await context.startRendering()).getChannelData(0);
                 const level = (from, to) => Math.max(...samples.slice(44100 * from, 44100 * to).map(Math.abs));
                 return [level(0, 0.45), level(0.5, 1.0), level(1.9, 2)];
@@ -110,12 +110,12 @@ def test_the_sound_follows_the_notes(shared: Page) -> None:
     assert loudness[1][1] < 1.0  # twelve notes at full strength do not clip
 
 
-@pytest.mark.parametrize(("change", "message"), FAULTS, ids=[message for _, message in FAULTS])
-def test_a_broken_export_is_told_and_not_played(shared: Page, change: Any, message: str) -> None:
-    text = faulty(change).files["melodytransformer"].decode()
-    fault = shared.evaluate(
-        "([text, good]) => experiment('x', { ...good, melodytransformer: text }).fault",
+@pytest.mark.parametrize(("change", "message"), BROKEN, ids=[message for _, message in BROKEN])
+def test_a_broken_export_is_rejected_naming_the_file_and_the_layer(shared: Page, change: Any, message: str) -> None:
+    text = broken_experiment(change).files["melodytransformer"].decode()
+    error = shared.evaluate(
+        "([text, good]) => makeExperiment('x', { ...good, melodytransformer: text }).error",
         [text, {name: data.decode() for name, data in FIRST.files.items() if name != "melodytransformer"}],
     )
-    assert fault.startswith("melodytransformer.json: ")
-    assert message in fault
+    assert error.startswith("melodytransformer.json: ")
+    assert message in error

@@ -1,4 +1,4 @@
-"""Several networks made one: what members are, what is averaged, what is taught, and what the report says of it."""
+"""Ensembles: their members, the average of epochs, distillation, and the report."""
 
 import json
 import shutil
@@ -14,11 +14,9 @@ from torch.nn import functional
 
 from kelly.config.params import TaskConfig
 from kelly.data.loading import DATA, load_splits, open_splits
-from kelly.evaluation.metrics import Predicted, cost
-from kelly.experiments.ensemble import MOST_AVERAGED, Ensemble, average, distil, teach, together
-from kelly.experiments.ensemble_results import ensemble, least_by_luck, outcome, report
+from kelly.experiments.ensemble import MAX_AVERAGED, Ensemble, average, distil, distillation_data, loss_of, mean_outputs
+from kelly.experiments.ensemble_results import ensemble, outcome, report, seed_lower_bound
 from kelly.export.export_model import as_function, load_best
-from kelly.networks import Network
 from kelly.rtneural import reader as rtneural
 from kelly.runtime.errors import KellyError
 from kelly.training import TrainingMetrics
@@ -29,186 +27,170 @@ OUTPUT = Path("experiments")
 
 
 @pytest.fixture(params=["groovepredictor", "harmonypredictor"])
-def settings(
+def config(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> TaskConfig:
     monkeypatch.chdir(tmp_path)
     return prepared(project, request.param)
 
 
-def group(settings: TaskConfig, by: Any = "seeds") -> Ensemble:
-    made = Ensemble(settings, OUTPUT / settings.task.name, 3, by)
-    made.train(1)
-    return made
+def trained(config: TaskConfig, by: Any = "seeds") -> Ensemble:
+    group = Ensemble(config, OUTPUT / config.task.name, 3, by)
+    group.train(1)
+    return group
 
 
-def test_the_first_member_is_the_pipelines_own_network_and_the_others_are_not(settings: TaskConfig) -> None:
-    made = group(settings)
-    sides, data = open_splits(settings, DATA)
-    train_model(settings.task, settings.training, sides, data, Path("pipeline"))
-    own = load_best(settings.task, Path("pipeline/checkpoints"))[0].state_dict()
-    members = [load_best(settings.task, made.member(i) / "checkpoints")[0].state_dict() for i in range(3)]
-    assert all(torch.equal(own[name], members[0][name]) for name in own)
-    assert not any(torch.equal(members[1][name], members[2][name]) for name in own)
+def best_weights(config: TaskConfig, folder: Path) -> dict[str, torch.Tensor]:
+    return load_best(config.task, folder / "checkpoints")[0].state_dict()
 
 
-def test_members_are_trained_once(settings: TaskConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = group(settings)
+def test_the_first_member_equals_the_pipelines_network_and_the_others_differ(config: TaskConfig) -> None:
+    group = trained(config)
+    views, data = open_splits(config, DATA)
+    train_model(config.task, config.training, views, data, Path("pipeline"))
+    expected = best_weights(config, Path("pipeline"))
+    members = [best_weights(config, group.member(i)) for i in range(3)]
+    assert all(torch.equal(expected[name], members[0][name]) for name in expected)
+    assert not any(torch.equal(members[1][name], members[2][name]) for name in expected)
 
-    def trained(*_: Any, **__: Any) -> None:
+
+def test_members_are_trained_once(config: TaskConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = trained(config)
+
+    def fail(*_: Any, **__: Any) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(TrainingMetrics, "add", trained)
-    made.train(1)
+    monkeypatch.setattr(TrainingMetrics, "add", fail)
+    group.train(1)
 
 
-def test_what_was_learned_from_other_members_is_not_taken_for_current(settings: TaskConfig) -> None:
-    made = group(settings)
-    distil(made, OUTPUT / "distilled")
-    before = load_best(settings.task, OUTPUT / "distilled/checkpoints")[1]
-    longer = replace(settings, training=settings.training.model_copy(update={"epochs": 4}))
-    taught_more = replace(made, settings=longer)
-    taught_more.train(1)
-    distil(taught_more, OUTPUT / "distilled")
-    distil(taught_more, Path("afresh"))
-    after, afresh = (load_best(settings.task, at / "checkpoints")[1] for at in (OUTPUT / "distilled", Path("afresh")))
-    assert before["fingerprint"]["origin"] != after["fingerprint"]["origin"] == afresh["fingerprint"]["origin"]
-    weights = [checkpoint["model_state_dict"] for checkpoint in (after, afresh)]
+def test_members_by_folds_are_trained_on_different_pieces(config: TaskConfig) -> None:
+    group = trained(config, "folds")
+    data = [load_best(config.task, group.member(i) / "checkpoints")[1]["fingerprint"]["data"] for i in range(3)]
+    assert [fingerprint["fold"].partition(",")[0] for fingerprint in data] == ["1 of 3", "2 of 3", "3 of 3"]
+    assert group.single.is_dir()
+
+
+def test_the_targets_of_distillation_are_the_mean_outputs_of_the_members(config: TaskConfig) -> None:
+    group = trained(config)
+    members, rows = group.functions(), slice(3, 9)
+    view = open_splits(config, DATA)[0]["train"]
+    inputs = view.take(rows).inputs
+    outputs = [member(inputs) for member in members]
+    assert np.ptp(outputs, axis=0).max() > 1e-3
+    np.testing.assert_allclose(mean_outputs(members)(inputs), np.mean(outputs, axis=0), atol=1e-7)
+    sequences = distillation_data(group, view).take(rows)
+    np.testing.assert_allclose(sequences.targets, np.mean(outputs, axis=0), atol=1e-6)
+    np.testing.assert_array_equal(sequences.inputs, inputs)
+
+
+def test_distillation_starts_again_when_the_members_were_trained_further(config: TaskConfig) -> None:
+    group = trained(config)
+    distil(group, OUTPUT / "distilled")
+    before = load_best(config.task, OUTPUT / "distilled/checkpoints")[1]
+    longer = replace(group, config=replace(config, training=config.training.model_copy(update={"epochs": 4})))
+    longer.train(1)
+    distil(longer, OUTPUT / "distilled")
+    distil(longer, Path("new"))
+    after, new = (load_best(config.task, folder / "checkpoints")[1] for folder in (OUTPUT / "distilled", Path("new")))
+    assert before["fingerprint"]["origin"] != after["fingerprint"]["origin"] == new["fingerprint"]["origin"]
+    weights = [checkpoint["model_state_dict"] for checkpoint in (after, new)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_without_the_weights_of_epochs_there_is_no_average(settings: TaskConfig) -> None:
-    made = group(settings)
-    validation = load_splits(settings, DATA)["validation"]
-    next((made.single / "epochs").glob("*.pt")).write_bytes(b"broken")
-    with pytest.raises(KellyError, match="cannot be read as weights"):
-        average(made, validation)
-    shutil.rmtree(made.single / "epochs")
-    with pytest.raises(KellyError, match="holds no weights, expected those of the best epochs"):
-        average(made, validation)
-
-
-def test_members_by_folds_learned_from_other_pieces(settings: TaskConfig) -> None:
-    made = group(settings, "folds")
-    abouts = [load_best(settings.task, made.member(i) / "checkpoints")[1]["fingerprint"]["data"] for i in range(3)]
-    assert [about["fold"].partition(",")[0] for about in abouts] == ["1 of 3", "2 of 3", "3 of 3"]
-    assert made.single.is_dir()
-
-
-def test_an_ensemble_says_the_mean_of_what_its_members_say(settings: TaskConfig) -> None:
-    functions = group(settings).functions()
-    inputs = load_splits(settings, DATA)["test"].inputs
-    said = [member(inputs) for member in functions]
-    np.testing.assert_allclose(together(functions)(inputs), np.mean(said, axis=0), atol=1e-7)
-    assert np.ptp(said, axis=0).max() > 1e-3
-
-
-def test_what_is_taught_is_what_the_members_say_of_the_training_side(settings: TaskConfig) -> None:
-    made = group(settings)
-    side = open_splits(settings, DATA)[0]["train"]
-    taught = teach(made, side).take(slice(3, 9))
-    np.testing.assert_allclose(taught.targets, together(made.functions())(side.take(slice(3, 9)).inputs), atol=1e-6)
-    np.testing.assert_array_equal(taught.inputs, side.take(slice(3, 9)).inputs)
-
-
-def test_an_average_loses_no_more_on_the_validation_side_than_its_best_epoch(settings: TaskConfig) -> None:
-    longer = replace(settings, training=settings.training.model_copy(update={"epochs": 14}))
-    made = group(longer)
+def test_the_average_has_no_higher_validation_loss_than_the_best_epoch(config: TaskConfig) -> None:
+    longer = replace(config, training=config.training.model_copy(update={"epochs": 14}))
+    group = trained(longer)
     validation = load_splits(longer, DATA)["validation"]
-    network, epochs = average(made, validation)
-    kept = {int(path.stem) for path in (made.single / "epochs").glob("*.pt")}
-    assert len(kept) == MOST_AVERAGED
+    network, epochs = average(group, validation)
+    kept = {int(path.stem) for path in (group.single / "epochs").glob("*.pt")}
+    assert len(kept) == MAX_AVERAGED
     assert set(epochs) <= kept
-    weights = [torch.load(made.single / "epochs" / f"{epoch}.pt") for epoch in epochs]
+    weights = [torch.load(group.single / "epochs" / f"{epoch}.pt") for epoch in epochs]
     for name, weight in network.state_dict().items():
         torch.testing.assert_close(weight, torch.stack([w[name] for w in weights]).mean(dim=0))
-
-    def loss(one: Network) -> float:
-        return cost(longer.task.loss, Predicted(validation, as_function(one)(validation.inputs))).mean
-
-    best, checkpoint = load_best(longer.task, made.single / "checkpoints")
-    assert loss(network) <= loss(best)
+    best, checkpoint = load_best(longer.task, group.single / "checkpoints")
     assert checkpoint["epoch"] in epochs
+    losses = [loss_of(longer.task.loss, as_function(one), validation) for one in (network, best)]
+    assert losses[0] <= losses[1]
 
 
-def test_all_are_exported_proven_scored_and_told_apart(
-    settings: TaskConfig, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ensemble(settings, 3, "seeds", OUTPUT, 1)
-    name = settings.task.name
-    for kind, origin in (
-        ("average", "mean of the weights after the epochs"),
-        ("distilled", "distilled from 3 networks"),
-    ):
-        model = rtneural.read(OUTPUT / name / kind / f"{name}.json")
-        assert model.metadata["origin"].startswith(origin)
-        assert model.metadata["parity_error"] < 1e-5
-    scores = json.loads((OUTPUT / name / "scores.json").read_text())
-    parts = load_splits(settings, DATA)
-    distilled = rtneural.read(OUTPUT / name / "distilled" / f"{name}.json").run(parts["test"].inputs)
-    assert scores["distilled"]["loss"] == pytest.approx(
-        cost(settings.task.loss, Predicted(parts["test"], distilled)).mean
-    )
-    assert scores["distilled"]["gain"] == pytest.approx(scores["single"]["loss"] - scores["distilled"]["loss"])
-    assert scores["distilled"]["gain_low"] < scores["distilled"]["gain"] < scores["distilled"]["gain_high"]
+def test_missing_and_broken_weights_of_epochs_are_errors(config: TaskConfig) -> None:
+    group = trained(config)
+    validation = load_splits(config, DATA)["validation"]
+    next((group.single / "epochs").glob("*.pt")).write_bytes(b"broken")
+    with pytest.raises(KellyError, match="cannot be read as weights"):
+        average(group, validation)
+    shutil.rmtree(group.single / "epochs")
+    with pytest.raises(KellyError, match="contains no weights"):
+        average(group, validation)
+
+
+def test_the_command_exports_and_scores_both_networks(config: TaskConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    ensemble(config, 3, "seeds", OUTPUT, 1)
+    folder, task = OUTPUT / config.task.name, config.task
+    models = {kind: rtneural.read(folder / kind / f"{task.name}.json") for kind in ("average", "distilled")}
+    assert models["average"].metadata["origin"].startswith("mean of the weights after the epochs")
+    assert models["distilled"].metadata["origin"].startswith("distilled from 3 networks")
+    assert all(model.metadata["parity_error"] < 1e-5 for model in models.values())
+    scores = json.loads((folder / "scores.json").read_text())
+    test, distilled = load_splits(config, DATA)["test"], scores["distilled"]
+    assert distilled["loss"] == pytest.approx(loss_of(task.loss, models["distilled"].run, test))
+    assert distilled["gain"] == pytest.approx(scores["single"]["loss"] - distilled["loss"])
+    assert distilled["gain_low"] < distilled["gain"] < distilled["gain_high"]
+    assert len(scores["members"]) == 3
     printed = capsys.readouterr().out
     assert "ensemble of 3" in printed
-    assert "**Distilled**: it" in printed
+    assert "**Distilled**: " in printed
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "said"),
-    [
-        (0.6, 0.8, "it helps"),
-        (0.1, 0.2, "**not certain** to help"),
-        (-0.1, 0.2, "it does **not** help: it cannot"),
-        (-0.2, -0.1, "it does **not** help: more"),
-    ],
+    ("low", "high", "expected"),
+    [(0.6, 0.8, "better"), (0.1, 0.2, "within seeds"), (-0.1, 0.2, "no difference"), (-0.2, -0.1, "worse")],
 )
-def test_the_report_says_whether_it_helps(settings: TaskConfig, low: float, high: float, said: str) -> None:
-    one = {
-        "validation_loss": 1.0,
-        "loss": 1.0 - (low + high) / 2,
-        "skill": 0.5,
-        "gain": (low + high) / 2,
-        "gain_low": low,
-        "gain_high": high,
-    }
+def test_the_outcome_depends_on_the_interval_and_on_the_seeds(low: float, high: float, expected: str) -> None:
+    scores = {"loss": 1.0 - (low + high) / 2, "gain": (low + high) / 2, "gain_low": low, "gain_high": high}
+    assert outcome(scores, seed_lower_bound([1.0, 1.1, 0.9])) == expected
+    assert outcome(scores, None) == {"better": "seeds unknown", "within seeds": "seeds unknown"}.get(expected, expected)
+
+
+def test_without_an_interval_there_is_no_difference() -> None:
+    assert outcome({"gain": 1.0, "loss": 1.0}, 2.0) == "no difference"
+
+
+def test_the_report_has_a_row_per_network(config: TaskConfig) -> None:
+    one = {"validation_loss": 1.0, "loss": 0.3, "skill": 0.5, "gain": 0.7, "gain_low": 0.6, "gain_high": 0.8}
     scores = dict.fromkeys(("single", "ensemble", "average", "distilled"), one)
-    text = report(settings, Ensemble(settings, OUTPUT, 3, "seeds"), scores, [1.0, 1.1, 0.9], [3, 4])
-    assert f"**Distilled**: {said}" in text
+    for by, validation_loss in (("seeds", "1.000000"), ("folds", "–")):
+        text = report(Ensemble(config, OUTPUT, 3, by), scores, [1.0, 1.1, 0.9], [3, 4])  # type: ignore[arg-type]
+        assert f"| ensemble of 3 | 3 | {validation_loss} | 0.300000 |" in text
+        assert "| average of the epochs 3, 4 | 1 | 1.000000 | 0.300000 | 0.500 | 0.700 (0.600 to 0.800) |" in text
+        assert "**Distilled**: better than the single network" in text
 
 
-def test_another_seed_falls_below_the_limit_as_seldom_as_is_said() -> None:
-    rng = np.random.default_rng(5)
-    draws = rng.normal(size=(4000, 6))
-    below = np.mean([least_by_luck(list(row[:5])) > row[5] for row in draws])
+def test_the_lower_bound_covers_another_seed_as_often_as_stated() -> None:
+    samples = np.random.default_rng(5).normal(size=(4000, 6))
+    below = np.mean([seed_lower_bound(list(row[:5])) > row[5] for row in samples])
     assert below == pytest.approx(0.025, abs=0.008)  # one side of 95 %
-    assert outcome({"gain": 1.0, "gain_low": 0.5, "gain_high": 1.5, "loss": 1.0}, None) == "alone"
 
 
-def test_without_an_interval_nothing_is_claimed() -> None:
-    assert outcome({"gain": 1.0, "loss": 1.0}, 2.0) == "even"
-
-
-def test_a_single_member_is_no_ensemble(settings: TaskConfig) -> None:
+def test_a_single_member_is_rejected(config: TaskConfig) -> None:
     with pytest.raises(KellyError, match="--members 1: expected 2 or more"):
-        ensemble(settings, 1, "seeds", OUTPUT)
+        ensemble(config, 1, "seeds", OUTPUT)
     assert not OUTPUT.exists()
 
 
-def test_probabilities_may_stand_for_classes() -> None:
+def test_cross_entropy_accepts_probabilities_as_targets() -> None:
     generator = torch.Generator().manual_seed(1)
     logits = torch.randn(7, 64, generator=generator)
     classes = torch.randint(64, (7,), generator=generator)
-    certain, unsure = functional.one_hot(classes, 64).float(), torch.rand(7, 64, generator=generator).softmax(-1)
+    one_hot, soft = functional.one_hot(classes, 64).float(), torch.rand(7, 64, generator=generator).softmax(-1)
     loss = LOSSES["cross_entropy"]
-    torch.testing.assert_close(loss.costs(logits, certain), loss.costs(logits, classes))
-    gradients = [loss.gradient(logits, y, torch.empty_like(logits)) for y in (certain, classes)]
+    torch.testing.assert_close(loss.elementwise(logits, one_hot), loss.elementwise(logits, classes))
+    gradients = [loss.gradient(logits, y, torch.empty_like(logits)) for y in (one_hot, classes)]
     torch.testing.assert_close(*gradients)
-    of_autograd = logits.clone().requires_grad_()
-    functional.cross_entropy(of_autograd, unsure, reduction="sum").backward()  # type: ignore[no-untyped-call]
-    torch.testing.assert_close(loss.gradient(logits, unsure, torch.empty_like(logits)), of_autograd.grad)
-    torch.testing.assert_close(
-        loss.costs(logits, unsure).sum(), functional.cross_entropy(logits, unsure, reduction="sum")
-    )
+    reference = logits.clone().requires_grad_()
+    expected = functional.cross_entropy(reference, soft, reduction="sum")
+    expected.backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(loss.gradient(logits, soft, torch.empty_like(logits)), reference.grad)
+    torch.testing.assert_close(loss.elementwise(logits, soft).sum(), expected.detach())

@@ -69,7 +69,10 @@ def with_array(content: dict[str, Any], layer: int, part: int, array: Any) -> di
         (lambda c: with_array(c, 2, 0, np.ascontiguousarray(c["layers"][2]["weights"][0].T)), "differ by"),
         (lambda c: with_array(c, 1, 2, c["layers"][1]["weights"][2] * 0), "differ by"),
         (lambda c: with_array(c, 1, 1, np.ascontiguousarray(c["layers"][1]["weights"][1][:, ::-1])), "differ by"),
-        (lambda c: with_array(c, 0, 1, c["layers"][0]["weights"][1][:-1]), r"layer 0 \(dense\): weights\[1\] has shape"),
+        (
+            lambda c: with_array(c, 0, 1, c["layers"][0]["weights"][1][:-1]),
+            r"layer 0 \(dense\): weights\[1\] has shape",
+        ),
         (lambda c: c | {"layers": c["layers"][:3]}, "parameters, expected 640640"),
     ],
     ids=["not transposed", "bias lost", "gates reordered", "bias too short", "layer lost"],

@@ -1,4 +1,4 @@
-"""Any network of the layers that the reader knows computes the same after it was written and read."""
+"""A network of any supported layers computes the same after it was written and read."""
 
 import tempfile
 from pathlib import Path
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kelly.export.rtneural_file import TOLERANCE, document, write
+from kelly.export.rtneural_file import TOLERANCE, to_document, write
 from kelly.rtneural import reader as rtneural
 from kelly.tasks import ACTIVATIONS, LSTM, Dense
 
@@ -30,7 +30,7 @@ TORCH_ACTIVATIONS: dict[str, torch.nn.Module] = {
 
 @st.composite
 def networks(draw: st.DrawFn) -> tuple[int, list[Spec]]:
-    """A number of inputs and up to five layers, many of them square: there a missing transpose has the right shape."""
+    """A number of inputs and up to five layers, many square: a missing transpose would have the right shape."""
     num_inputs = size = draw(st.integers(1, 9))
     specs: list[Spec] = []
     for _ in range(draw(st.integers(1, 5))):
@@ -52,14 +52,14 @@ def torch_layer(num_inputs: int, kind: str, size: int) -> torch.nn.Module:
     return torch.nn.GRU(num_inputs, size, batch_first=True)
 
 
-def written(layer: torch.nn.Module, num_inputs: int, kind: str, size: int, activation: str) -> dict[str, Any]:
-    """A layer as docs/export-format.md says, by the project's own exporter where it knows the layer."""
+def layer_json(layer: torch.nn.Module, num_inputs: int, kind: str, size: int, activation: str) -> dict[str, Any]:
+    """A layer in the format of docs/export-format.md, from the project's exporter if it supports the layer."""
     weights = {name: parameter.detach().numpy() for name, parameter in layer.named_parameters()}
     if kind in ("dense", "lstm"):
-        own = Dense(size, activation) if kind == "dense" else LSTM(size)
-        content = document(num_inputs, [own], {f"layers.0.{name}": array for name, array in weights.items()})
-        described: dict[str, Any] = content["layers"][0]
-        return described
+        exported = Dense(size, activation) if kind == "dense" else LSTM(size)
+        content = to_document(num_inputs, [exported], {f"layers.0.{name}": array for name, array in weights.items()})
+        exported_json: dict[str, Any] = content["layers"][0]
+        return exported_json
     arrays: list[NDArray[np.float32]] = []
     if kind == "gru":
         swapped = {name: np.concatenate(np.split(a, 3)[1::-1] + np.split(a, 3)[2:]) for name, a in weights.items()}
@@ -78,9 +78,11 @@ def test_a_network_computes_the_same_after_it_was_written_and_read(network: tupl
     with torch.no_grad():
         for kind, out, activation in specs:
             layer = torch_layer(size, kind, out)
-            layers.append(written(layer, size, kind, out, activation))
-            after = TORCH_ACTIVATIONS[activation]
-            stateful, reset = (after(layer(x)[0] if kind in ("lstm", "gru") else layer(x)) for x in (stateful, reset))
+            layers.append(layer_json(layer, size, kind, out, activation))
+            activate = TORCH_ACTIVATIONS[activation]
+            stateful, reset = (
+                activate(layer(x)[0] if kind in ("lstm", "gru") else layer(x)) for x in (stateful, reset)
+            )
             size = out
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.json"

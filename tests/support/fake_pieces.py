@@ -19,12 +19,7 @@ from kelly.sources.layouts.manifest import Entry, Manifest
 from kelly.sources.skipped import NotApplicableError
 from kelly.tasks import TASKS
 
-MELODY: dict[str, Any] = {
-    "num_frames": 4,
-    "max_files": None,
-    "max_windows_per_piece": None,
-    "max_skipped_share": 0.5,
-}
+MELODY: dict[str, Any] = {"num_frames": 4, "max_files": None, "max_windows_per_piece": None, "max_skipped_share": 0.5}
 NAMES = [f"{work}/0" for work in "abcdefg"]  # four shards of two, the last of one
 
 

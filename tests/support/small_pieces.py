@@ -12,10 +12,7 @@ BAR = 4 * QUARTER
 DRUM_CHANNEL = 9  # the tenth
 ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 TONES = {"maj": (0, 4, 7), "min": (0, 3, 7), "7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11)}
-DEGREES = {
-    True: ((0, "maj"), (9, "min"), (5, "maj7"), (7, "7")),
-    False: ((0, "min"), (8, "maj"), (5, "min"), (7, "7")),
-}
+DEGREES = {True: ((0, "maj"), (9, "min"), (5, "maj7"), (7, "7")), False: ((0, "min"), (8, "maj"), (5, "min"), (7, "7"))}
 
 Note = tuple[int, int, int, int]  # onset and length in ticks, pitch, velocity
 

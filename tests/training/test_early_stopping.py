@@ -1,4 +1,4 @@
-"""Early stopping: best and patience stay apart."""
+"""Early stopping: the best epoch and patience are independent."""
 
 import math
 from typing import Any
@@ -14,25 +14,25 @@ losses = st.lists(st.floats(0, 1) | st.just(math.nan) | st.just(math.inf), max_s
 
 
 def stop_epoch(values: list[float], patience: int, min_delta: float) -> int | None:
-    """Early stopping as one would say it: the epoch when `patience` epochs in a row brought no progress."""
-    reference, waited = None, 0
+    """The epoch at which `patience` epochs in a row brought no progress."""
+    reference, counter = None, 0
     for epoch, value in enumerate(values, start=1):
         progress = math.isfinite(value) and (reference is None or value < reference - min_delta)
-        reference, waited = (value, 0) if progress else (reference, waited + 1)
-        if waited == patience:
+        reference, counter = (value, 0) if progress else (reference, counter + 1)
+        if counter == patience:
             return epoch
     return None
 
 
 @given(losses, st.integers(1, 6), st.floats(0, 0.2))
-def test_early_stopping_stops_when_patience_runs_out(values: list[float], patience: int, min_delta: float) -> None:
+def test_training_stops_when_patience_runs_out(values: list[float], patience: int, min_delta: float) -> None:
     stopper = EarlyStopping(patience, min_delta)
     stopped = next((epoch for epoch, value in enumerate(values, start=1) if stopper(value)), None)
     assert stopped == stop_epoch(values, patience, min_delta)
 
 
 @given(losses)
-def test_best_is_the_lowest_finite_value_whatever_min_delta_says(values: list[float]) -> None:
+def test_best_is_the_lowest_finite_value_regardless_of_min_delta(values: list[float]) -> None:
     stopper = EarlyStopping(patience=100, min_delta=0.5)
     for value in values:
         stopper(value)
@@ -42,38 +42,30 @@ def test_best_is_the_lowest_finite_value_whatever_min_delta_says(values: list[fl
 
 
 @given(losses, st.integers(1, 6), st.integers(1, 6))
-def test_raising_patience_and_going_on_equals_that_patience_from_the_start(
+def test_raising_patience_and_resuming_equals_that_patience_from_the_start(
     values: list[float], patience: int, more: int
 ) -> None:
-    short, long = EarlyStopping(patience), EarlyStopping(patience + more)
-    seen = []
-    for value in values:
-        seen.append(value)
-        if short(value):
-            break
-    for value in seen:
+    short, long, resumed = EarlyStopping(patience), EarlyStopping(patience + more), EarlyStopping(patience + more)
+    for value in values[: stop_epoch(values, patience, short.min_delta)]:
+        short(value)
         long(value)
-    resumed = EarlyStopping(patience + more)
     resumed.load_state_dict(short.state_dict())
-    assert (resumed.counter, resumed.best_value, resumed.should_stop) == (
-        long.counter,
-        long.best_value,
-        long.should_stop,
-    )
+    for name in ("counter", "best_value", "should_stop"):
+        assert getattr(resumed, name) == getattr(long, name)
 
 
-def test_a_maximum_is_sought_in_mode_max() -> None:
+def test_mode_max_monitors_a_maximum() -> None:
     stopper = EarlyStopping(patience=2, min_delta=0.0, mode="max")
     assert [stopper(value) for value in (0.1, 0.5, 0.4, 0.5)] == [False, False, False, True]
     assert (stopper.best_value, stopper.best_epoch) == (0.5, 2)
 
 
-def test_a_relative_min_delta_is_a_share_of_the_value() -> None:
+def test_a_relative_min_delta_is_a_fraction_of_the_value() -> None:
     stopper = EarlyStopping(patience=1, min_delta=0.1, min_delta_mode="rel")
     assert [stopper(value) for value in (0.01, 0.0089, 0.0081)] == [False, False, True]
 
 
-def test_restore_gives_the_best_weights_back() -> None:
+def test_restore_loads_the_best_weights() -> None:
     model, stopper = DynamicsEngine(), EarlyStopping()
     best = {name: weight.clone() for name, weight in model.state_dict().items()}
     stopper(1.0, model)
@@ -86,8 +78,8 @@ def test_restore_gives_the_best_weights_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"patience": 0}, {"min_delta": -1}, {"min_delta": math.nan}, {"mode": "low"}, {"min_delta_mode": "x"}]
+    "invalid", [{"patience": 0}, {"min_delta": -1}, {"min_delta": math.nan}, {"mode": "low"}, {"min_delta_mode": "x"}]
 )
-def test_bad_arguments_are_refused(bad: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(bad))):
-        EarlyStopping(**bad)
+def test_invalid_arguments_are_rejected(invalid: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(invalid))):
+        EarlyStopping(**invalid)

@@ -1,22 +1,22 @@
 // A phrase as a Standard MIDI File: the bytes that kelly/audition/midi_file.py writes.
 
 function midiFile(phrase, parts = Object.keys(K.PARTS)) {
-  const made = madeOf(phrase);
+  const text = describePhrase(phrase);
   const head = [
-    [0, 0xff, 0x01, ...variableLength(made.length), ...ascii(made)],
-    [0, 0xff, 0x51, 3, ...bigEndian(rounded(60e6 / phrase.bpm), 3)],
+    [0, 0xff, 0x01, ...variableLength(text.length), ...ascii(text)],
+    [0, 0xff, 0x51, 3, ...bigEndian(roundHalfUp(60e6 / phrase.bpm), 3)],
     [0, 0xff, 0x58, 4, 4, 2, 24, 8],
   ];
-  const chosen = Object.keys(K.PARTS).filter((name) => parts.includes(name));
-  const tracks = [head, ...chosen.map((name) => partEvents(phrase, name))].map(trackChunk);
+  const selected = Object.keys(K.PARTS).filter((name) => parts.includes(name));
+  const tracks = [head, ...selected.map((name) => partEvents(phrase, name))].map(trackChunk);
   const header = [...ascii("MThd"), 0, 0, 0, 6, 0, 1, ...bigEndian(tracks.length, 2), ...bigEndian(K.TICKS_PER_QUARTER, 2)];
   return Uint8Array.from([...header, ...tracks.flat()]);
 }
 
-// What a phrase was made of, as it stands in the file.
-function madeOf({ valence, arousal, seed, bars }) {
-  const [v, a] = [valence, arousal].map((value) => (rounded(value * 1e4) / 1e4).toFixed(4));
-  return `${K.MADE_BY}: valence ${v}, arousal ${a}, seed ${seed}, ${bars} bars`;
+// The text event of the file: what the phrase was composed from.
+function describePhrase({ valence, arousal, seed, bars }) {
+  const [v, a] = [valence, arousal].map((value) => (roundHalfUp(value * 1e4) / 1e4).toFixed(4));
+  return `${K.CREATOR}: valence ${v}, arousal ${a}, seed ${seed}, ${bars} bars`;
 }
 
 const ascii = (text) => [...text].map((letter) => letter.charCodeAt(0));
@@ -39,14 +39,14 @@ function partEvents(phrase, name) {
     .flatMap(({ onset, duration, pitch, velocity }) => [[onset, 1, pitch, velocity], [onset + duration, 0, pitch, 0]]);
   changes.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
   let now = 0;
-  for (const [tick, begins, pitch, velocity] of changes) {
-    events.push([tick - now, (begins ? 0x90 : 0x80) | channel, pitch, velocity]);
+  for (const [tick, isOnset, pitch, velocity] of changes) {
+    events.push([tick - now, (isOnset ? 0x90 : 0x80) | channel, pitch, velocity]);
     now = tick;
   }
   return events;
 }
 
-// A status byte stands only where it differs from the one before (running status).
+// A status byte is written only where it changes (running status).
 function trackChunk(events) {
   const bytes = [];
   let running = null;

@@ -1,8 +1,8 @@
-// A reader of RTNeural's JSON that computes what RTNeural computes, in double precision: kelly/rtneural/reader.py in JavaScript.
-// Like it, it refuses what RTNeural would misread without a word, naming the layer; only a key that stands twice in an
-// object it does not see, since JSON.parse does not tell.
+// A reader of RTNeural's JSON that computes the same in double precision: kelly/rtneural/reader.py in JavaScript.
+// Like that one it rejects what RTNeural would silently misread, and names the layer. It cannot detect duplicate keys,
+// since JSON.parse ignores them.
 
-const FLOAT_OVERFLOW = 2 ** 128 - 2 ** 103; // from here on a number rounds to infinity in float32
+const FLOAT_OVERFLOW = 2 ** 128 - 2 ** 103; // the smallest number that rounds to infinity in float32
 const MAX_WIDTH = 65536;
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
@@ -21,15 +21,15 @@ const ACTIVATIONS = {
   },
 };
 
-// An array or a matrix of exactly this shape as one Float64Array, row after row.
-function numbers(given, shape, where) {
-  const wrong = (found) => new Error(`${where}: weights have ${found}, expected shape (${shape.join(", ")})`);
-  const rows = shape.length === 2 ? given : [given];
+// An array or a matrix of exactly this shape as one Float64Array in row-major order.
+function numbers(values, shape, where) {
+  const shapeError = (found) => new Error(`${where}: weights have ${found}, expected shape (${shape.join(", ")})`);
+  const rows = shape.length === 2 ? values : [values];
   const [count, width] = shape.length === 2 ? shape : [1, shape[0]];
-  if (!Array.isArray(rows) || rows.length !== count) throw wrong(`${Array.isArray(rows) ? rows.length : "no"} rows`);
+  if (!Array.isArray(rows) || rows.length !== count) throw shapeError(`${Array.isArray(rows) ? rows.length : "no"} rows`);
   const flat = new Float64Array(count * width);
   rows.forEach((row, i) => {
-    if (!Array.isArray(row) || row.length !== width) throw wrong(`${Array.isArray(row) ? row.length : "no"} columns`);
+    if (!Array.isArray(row) || row.length !== width) throw shapeError(`${Array.isArray(row) ? row.length : "no"} columns`);
     row.forEach((value, j) => {
       if (typeof value !== "number" || !(Math.abs(value) < FLOAT_OVERFLOW))
         throw new Error(`${where}: weights hold ${JSON.stringify(value)}, expected numbers that float32 can hold`);
@@ -39,7 +39,7 @@ function numbers(given, shape, where) {
   return flat;
 }
 
-// The last of three elements, the one that counts; four would mean a convolution over pictures.
+// The last of three elements; four would mean a 2-D convolution.
 function width(shape, where) {
   const size = Array.isArray(shape) && shape.length === 3 ? shape[2] : undefined;
   if (!Number.isInteger(size) || size < 1 || size > MAX_WIDTH)
@@ -47,34 +47,34 @@ function width(shape, where) {
   return size;
 }
 
-// The largest sum of a column's absolute weights, each row's times `bound`, and of its biases.
+// The largest column sum of `bound` times the absolute weights, plus the absolute biases.
 function largestSum(bound, weight, biases) {
   const size = biases[0].length, sums = new Float64Array(size);
   for (const bias of biases) bias.forEach((value, j) => { sums[j] += Math.abs(value); });
-  weight.forEach((value, at) => { sums[at % size] += bound * Math.abs(value); });
+  weight.forEach((value, i) => { sums[i % size] += bound * Math.abs(value); });
   return Math.max(...sums);
 }
 
-// sums += x · matrix, of which each input has a row.
+// sums += x · matrix, a row per input.
 function addProduct(sums, x, matrix) {
   const size = sums.length;
-  for (let i = 0, at = 0; i < x.length; i++, at += size) {
+  for (let i = 0, row = 0; i < x.length; i++, row += size) {
     const value = x[i];
-    if (value !== 0) for (let j = 0; j < size; j++) sums[j] += value * matrix[at + j];
+    if (value !== 0) for (let j = 0; j < size; j++) sums[j] += value * matrix[row + j];
   }
 }
 
 class Dense {
-  constructor(described, inputs, outputs, where) {
-    const [weight, bias] = arrays(described, 2, where);
+  constructor(spec, inputs, outputs, where) {
+    const [weight, bias] = arrays(spec, 2, where);
     this.weight = numbers(weight, [inputs, outputs], where);
     this.bias = numbers(bias, [outputs], where);
-    this.activate = activation(described, ACTIVATIONS, where);
-    this.isBounded = BOUNDED.includes(described.activation);
+    this.activate = activation(spec, ACTIVATIONS, where);
+    this.isBounded = BOUNDED.includes(spec.activation);
   }
 
-  // How far from 0 the sums and the outputs can come on inputs that come no further than `bound`.
-  reach(bound) {
+  // Bounds of |sums| and |outputs| for inputs of at most `bound`.
+  bounds(bound) {
     const sums = largestSum(bound, this.weight, [this.bias]);
     return [sums, this.isBounded ? 1 : Math.max(sums, 1)];
   }
@@ -90,16 +90,16 @@ class Dense {
 }
 
 class Activation {
-  constructor(described, inputs, outputs, where) {
-    arrays(described, 0, where);
-    // RTNeural adds no layer for an activation of its own that is empty.
-    const { "": _, ...known } = ACTIVATIONS;
-    this.activate = activation(described, known, where);
-    if (inputs !== outputs) throw new Error(`${where}: ${outputs} outputs, expected ${inputs}, those of the layer before`);
-    this.isBounded = BOUNDED.includes(described.activation);
+  constructor(spec, inputs, outputs, where) {
+    arrays(spec, 0, where);
+    // RTNeural adds no layer for an empty activation.
+    const { "": _, ...supported } = ACTIVATIONS;
+    this.activate = activation(spec, supported, where);
+    if (inputs !== outputs) throw new Error(`${where}: ${outputs} outputs, expected ${inputs} as the previous layer`);
+    this.isBounded = BOUNDED.includes(spec.activation);
   }
 
-  reach(bound) {
+  bounds(bound) {
     return [bound, this.isBounded ? 1 : Math.max(bound, 1)];
   }
 
@@ -113,23 +113,23 @@ class Activation {
 }
 
 class Recurrent {
-  constructor(described, inputs, outputs, where) {
-    this.isLstm = described.type === "lstm";
+  constructor(spec, inputs, outputs, where) {
+    this.isLstm = spec.type === "lstm";
     this.size = outputs;
     const gates = (this.isLstm ? 4 : 3) * outputs;
-    const [kernel, recurrent, bias] = arrays(described, 3, where);
+    const [kernel, recurrent, bias] = arrays(spec, 3, where);
     this.kernel = numbers(kernel, [inputs, gates], where);
     this.recurrent = numbers(recurrent, [outputs, gates], where);
     this.bias = numbers(bias, this.isLstm ? [gates] : [2, gates], where);
     this.reset();
   }
 
-  reach(bound) {
+  bounds(bound) {
     const gates = this.isLstm ? this.bias.length : this.bias.length / 2;
     const biases = this.isLstm ? [this.bias] : [this.bias.slice(0, gates), this.bias.slice(gates)];
-    const kept = Float64Array.from({ length: gates }, () => 0);
-    this.recurrent.forEach((value, at) => { kept[at % gates] += Math.abs(value); });
-    return [largestSum(bound, this.kernel, [...biases, kept]), 1];
+    const feedback = new Float64Array(gates); // hidden states are at most 1
+    this.recurrent.forEach((value, i) => { feedback[i % gates] += Math.abs(value); });
+    return [largestSum(bound, this.kernel, [...biases, feedback]), 1];
   }
 
   reset() {
@@ -154,15 +154,15 @@ class Recurrent {
     return hidden;
   }
 
-  // Gates z, r, n; the reset gate acts on the product with the state.
+  // Gates z, r, n; the reset gate is applied after the product with the state.
   gru(x) {
     const n = this.size, hidden = new Float64Array(n);
-    const driven = this.bias.slice(0, 3 * n), kept = this.bias.slice(3 * n);
-    addProduct(driven, x, this.kernel);
-    addProduct(kept, this.hidden, this.recurrent);
+    const input = this.bias.slice(0, 3 * n), state = this.bias.slice(3 * n);
+    addProduct(input, x, this.kernel);
+    addProduct(state, this.hidden, this.recurrent);
     for (let j = 0; j < n; j++) {
-      const z = sigmoid(driven[j] + kept[j]), r = sigmoid(driven[n + j] + kept[n + j]);
-      hidden[j] = (1 - z) * Math.tanh(driven[2 * n + j] + r * kept[2 * n + j]) + z * this.hidden[j];
+      const z = sigmoid(input[j] + state[j]), r = sigmoid(input[n + j] + state[n + j]);
+      hidden[j] = (1 - z) * Math.tanh(input[2 * n + j] + r * state[2 * n + j]) + z * this.hidden[j];
     }
     return hidden;
   }
@@ -171,21 +171,21 @@ class Recurrent {
 const BOUNDED = ["tanh", "sigmoid", "softmax"];
 const LAYERS = { dense: Dense, lstm: Recurrent, gru: Recurrent, activation: Activation };
 
-function arrays(described, count, where) {
-  const { weights } = described;
+function arrays(spec, count, where) {
+  const { weights } = spec;
   if (!Array.isArray(weights) || weights.length !== count)
     throw new Error(`${where}: weights are ${Array.isArray(weights) ? weights.length : "no"} arrays, expected ${count}`);
   return weights;
 }
 
-function activation(described, known, where) {
-  if (!Object.hasOwn(known, described.activation))
-    throw new Error(`${where}: activation ${JSON.stringify(described.activation)}, expected one of ` +
-      Object.keys(known).map((name) => JSON.stringify(name)).join(", "));
-  return known[described.activation];
+function activation(spec, supported, where) {
+  if (!Object.hasOwn(supported, spec.activation))
+    throw new Error(`${where}: activation ${JSON.stringify(spec.activation)}, expected one of ` +
+      Object.keys(supported).map((name) => JSON.stringify(name)).join(", "));
+  return supported[spec.activation];
 }
 
-// A network from the text of an export. Throws an Error that says what is wrong with it.
+// A network from the text of an export. Throws an Error where it is invalid.
 class Network {
   constructor(text) {
     let content;
@@ -195,31 +195,31 @@ class Network {
       throw new Error(`is not JSON (${error.message})`);
     }
     if (!Array.isArray(content?.layers) || !content.layers.length)
-      throw new Error("there is no network, expected an object with in_shape and a list of layers");
+      throw new Error("contains no network, expected an object with in_shape and a list of layers");
     this.metadata = content.metadata ?? {};
     let bound = 1, sums; // inputs lie in -1..1
     let size = (this.numInputs = width(content.in_shape, "in_shape"));
-    this.layers = content.layers.map((described, i) => {
-      const where = `layer ${i} (${described?.type})`;
-      if (!Object.hasOwn(LAYERS, described?.type))
+    this.layers = content.layers.map((spec, i) => {
+      const where = `layer ${i} (${spec?.type})`;
+      if (!Object.hasOwn(LAYERS, spec?.type))
         throw new Error(`${where}: unknown type, expected ${Object.keys(LAYERS).join(", ")}`);
-      const outputs = width(described.shape, where);
-      const layer = new LAYERS[described.type](described, size, outputs, where);
+      const outputs = width(spec.shape, where);
+      const layer = new LAYERS[spec.type](spec, size, outputs, where);
       size = outputs;
-      [sums, bound] = layer.reach(bound);
+      [sums, bound] = layer.bounds(bound);
       if (sums >= FLOAT_OVERFLOW)
-        throw new Error(`${where}: sums of up to ${sums.toPrecision(3)} on inputs in -1..1, expected what float32 can hold`);
+        throw new Error(`${where}: sums of up to ${sums.toPrecision(3)} on inputs in -1..1, more than float32 can hold`);
       return layer;
     });
     this.numOutputs = size;
   }
 
-  // Forget all that was heard: mandatory before the first frame of something new.
+  // Clear the state; required before the first frame of a new sequence.
   reset() {
     for (const layer of this.layers) layer.reset();
   }
 
-  // The outputs of one frame; the state is kept for the next.
+  // The outputs for one frame; the state is kept for the next.
   step(frame) {
     if (frame.length !== this.numInputs) throw new Error(`${frame.length} inputs, expected ${this.numInputs}`);
     return this.layers.reduce((x, layer) => layer.step(x), frame);

@@ -1,12 +1,12 @@
-// The phrase as sound: four plain instruments of the Web Audio API, and a player that repeats a phrase while it changes.
+// The phrase as sound: four simple instruments in the Web Audio API, and a player that loops a phrase while it changes.
 
-const LOOK_AHEAD_S = 0.3; // notes are handed over this long before they sound: composing 64 bars takes half of it
+const LOOK_AHEAD_S = 0.3; // notes are scheduled this long before they sound: composing 64 bars takes half of it
 const TIMER_MS = 30;
 
 const secondsPerTick = (bpm) => 60 / (bpm * K.TICKS_PER_QUARTER);
 const frequency = (pitch) => 440 * 2 ** ((pitch - 69) / 12);
 
-// Connects instruments to an audio context, on-line or off-line: play(note, start in s, duration in s).
+// Instruments in an audio context, real-time or offline: play(note, start in s, duration in s).
 class Instruments {
   constructor(context) {
     this.context = context;
@@ -17,13 +17,13 @@ class Instruments {
     this.noise = new AudioBuffer({ length: context.sampleRate, sampleRate: context.sampleRate });
     const samples = this.noise.getChannelData(0);
     for (let n = 0; n < samples.length; n++) samples[n] = 2 * uniform(n) - 1;
-    this.sounding = new Set();
+    this.active = new Set();
   }
 
   play({ part, pitch, velocity }, start, duration) {
     const level = (velocity / 127) ** 1.5;
     if (part === "drums") return this.strike(pitch, start, level);
-    const voice = { // partials of the tone as [ratio, share], and how it begins, fades, ends and is dampened
+    const voice = { // partials as [ratio, gain]; attack and fade in s; brightness of the low-pass filter
       melody: { type: "triangle", partials: [[1, 0.5], [2, 0.12]], attack: 0.012, fade: 0.9, bright: 6 },
       chords: { type: "triangle", partials: [[1, 0.22], [2, 0.05]], attack: 0.01, fade: 0.5, bright: 4 },
       bass: { type: "triangle", partials: [[1, 0.55], [2, 0.1]], attack: 0.008, fade: 0.6, bright: 3 },
@@ -34,9 +34,9 @@ class Instruments {
     envelope.gain.setTargetAtTime(level * 0.3, start + voice.attack, voice.fade);
     envelope.gain.setTargetAtTime(0, Math.max(end, start + voice.attack), 0.05);
     filter.connect(envelope);
-    for (const [ratio, share] of voice.partials) {
+    for (const [ratio, gain] of voice.partials) {
       const tone = new OscillatorNode(this.context, { type: voice.type, frequency: hz * ratio });
-      tone.connect(new GainNode(this.context, { gain: share })).connect(filter);
+      tone.connect(new GainNode(this.context, { gain })).connect(filter);
       this.run(tone, start, end + 0.4);
     }
   }
@@ -52,9 +52,9 @@ class Instruments {
     }
     const [type, hz, fade] = pitch === K.SNARE ? ["bandpass", 1900, 0.06] : ["highpass", 8000, 0.02];
     envelope.gain.setTargetAtTime(0, start + 0.003, fade);
-    const share = new GainNode(this.context, { gain: pitch === K.SNARE ? 0.7 : 0.3 });
+    const drumGain = new GainNode(this.context, { gain: pitch === K.SNARE ? 0.7 : 0.3 });
     const source = new AudioBufferSourceNode(this.context, { buffer: this.noise });
-    source.connect(new BiquadFilterNode(this.context, { type, frequency: hz })).connect(share).connect(envelope);
+    source.connect(new BiquadFilterNode(this.context, { type, frequency: hz })).connect(drumGain).connect(envelope);
     this.run(source, start, start + 8 * fade);
   }
 
@@ -69,17 +69,17 @@ class Instruments {
   run(source, start, end) {
     source.start(start);
     source.stop(end);
-    this.sounding.add(source);
-    source.onended = () => this.sounding.delete(source);
+    this.active.add(source);
+    source.onended = () => this.active.delete(source);
   }
 
   silence() {
-    for (const source of this.sounding) source.stop();
-    this.sounding.clear();
+    for (const source of this.active) source.stop();
+    this.active.clear();
   }
 }
 
-// Plays a phrase again and again; a new one takes over at the same place.
+// Plays a phrase in a loop; a new one continues at the same position.
 class Player {
   constructor(instruments) {
     this.instruments = instruments;
@@ -93,21 +93,21 @@ class Player {
   }
 
   get length() {
-    return this.phrase.bars * K.BAR;
+    return this.phrase.bars * K.BAR_TICKS;
   }
 
-  // Where it is, in ticks from the phrase's beginning.
+  // In ticks from the beginning of the phrase.
   get position() {
-    const late = (this.time - this.instruments.context.currentTime) / secondsPerTick(this.phrase.bpm);
-    return (((this.tick - late) % this.length) + this.length) % this.length;
+    const scheduled = (this.time - this.instruments.context.currentTime) / secondsPerTick(this.phrase.bpm);
+    return (((this.tick - scheduled) % this.length) + this.length) % this.length;
   }
 
   start(phrase) {
     this.phrase = phrase;
-    this.tick = 0; // all before it is handed over; it sounds at `time`
+    this.tick = 0; // notes before it are scheduled; it sounds at `time`
     this.time = this.instruments.context.currentTime + 0.05;
-    this.timer = setInterval(() => this.handOver(), TIMER_MS);
-    this.handOver();
+    this.timer = setInterval(() => this.schedule(), TIMER_MS);
+    this.schedule();
   }
 
   change(phrase) {
@@ -121,9 +121,9 @@ class Player {
     this.instruments.silence();
   }
 
-  handOver() {
+  schedule() {
     const { context } = this.instruments, now = context.currentTime;
-    if (this.time < now) this.time = now; // after a pause of the whole page
+    if (this.time < now) this.time = now; // after the page was suspended
     while (this.time < now + LOOK_AHEAD_S) {
       const perTick = secondsPerTick(this.phrase.bpm);
       const until = Math.min(this.tick + Math.ceil((now + LOOK_AHEAD_S - this.time) / perTick), this.length);

@@ -42,12 +42,7 @@ def single_frames(inputs: NDArray[np.floating], targets: NDArray[np.floating], v
     previous = np.full_like(targets, np.nan)
     previous[1:] = np.where(last[:-1] < 0, np.nan, np.take_along_axis(targets, last[:-1].clip(min=0), axis=0))
     inputs, targets, previous = (a[valid][:, None].astype(np.float32) for a in (inputs, targets, previous))
-    return {
-        "inputs": inputs,
-        "targets": np.nan_to_num(targets),
-        "mask": np.isfinite(targets),
-        "previous": previous,
-    }
+    return {"inputs": inputs, "targets": np.nan_to_num(targets), "mask": np.isfinite(targets), "previous": previous}
 
 
 def limit_windows(examples: Examples, max_windows: int | None) -> Examples:

@@ -84,12 +84,7 @@ _LAYOUTS = (
         options=("ratings",),
         licence="for research, not for commercial use",
     ),
-    Layout(
-        name="midi",
-        title="a folder of MIDI files",
-        list_pieces=midi_folder.list_pieces,
-        markers=("*",),
-    ),
+    Layout(name="midi", title="a folder of MIDI files", list_pieces=midi_folder.list_pieces, markers=("*",)),
 )
 
 LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _LAYOUTS}

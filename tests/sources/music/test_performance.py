@@ -5,13 +5,7 @@ import pytest
 
 from kelly.features.emotion import COORDINATES
 from kelly.features.vocabulary import DRUM_DYNAMICS, DYNAMICS
-from kelly.sources.music.performance import (
-    articulations,
-    coordinates_of,
-    drum_dynamics_of,
-    dynamics_of,
-    groove_of,
-)
+from kelly.sources.music.performance import articulations, coordinates_of, drum_dynamics_of, dynamics_of, groove_of
 from kelly.sources.readers.midi import Notes
 
 

@@ -82,10 +82,7 @@ def test_a_truncated_file_is_read_correctly_or_rejected(reader: str) -> None:
         (smf(track(b"\0\xf8", NOTE, END)), True),  # a clock tick is invalid in a file; both ignore it
         (smf(track(b"\0\xa0\x3c\xc8", NOTE, END)), False),  # data above 127
         (smf(track(b"\0\x90\x3c\xc8", LATE, END)), False),  # a velocity of 200 was clipped
-        (
-            smf(track(b"\0\xb0\7\xc8", b"\x10\xff\x60\1a", NOTE, END)),
-            False,
-        ),  # and an unknown event's time lost
+        (smf(track(b"\0\xb0\7\xc8", b"\x10\xff\x60\1a", NOTE, END)), False),  # and an unknown event's time lost
         (smf(track(b"\x80\x80\x80\x80\0\x90\x3c\x40", LATE, END)), False),  # a number of five bytes
         (smf(track(b"\0\xff\x90\1a", NOTE, END)), True),  # an invalid kind of meta event; both ignore it
         (smf(track(beats(*range(1, 40)), b"\x3c\xff\x58\4\4\2\x18\x08", END)), True),  # a bar begins within a bar

@@ -1,8 +1,9 @@
-// What EmotionRecognizer hears: samples → log-mel frame (kelly/features/log_mel.py) → embedding → coordinates (kelly/features/emotion.py).
+// The recognizer's input and output: samples → log-mel frame (kelly/features/log_mel.py), and embedding → valence and
+// arousal (kelly/features/emotion.py).
 
 const hannWindow = Float64Array.from({ length: K.FFT_SIZE }, (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / K.FFT_SIZE));
 
-// The power |X|² of each bin 0 … FFT_SIZE / 2 of the windowed samples: the transform of Cooley & Tukey (1965), radix 2.
+// The power |X|² of the bins 0 … FFT_SIZE / 2 of the windowed samples: radix-2 FFT (Cooley & Tukey 1965).
 function powerSpectrum(samples) {
   const size = K.FFT_SIZE, bits = Math.log2(size), re = new Float64Array(size), im = new Float64Array(size);
   for (let n = 0; n < size; n++) {
@@ -28,27 +29,27 @@ function powerSpectrum(samples) {
 function logMelFrame(samples) {
   const power = powerSpectrum(samples);
   return Float64Array.from(K.MEL_FILTERS, ([first, weights]) => {
-    const energy = added(weights.map((weight, i) => weight * power[first + i]));
-    return clipped(10 * Math.log10(Math.max(energy, 1e-8)), K.MIN_LEVEL_DB, 0) / 40 + 1;
+    const energy = sequentialSum(weights.map((weight, i) => weight * power[first + i]));
+    return clip(10 * Math.log10(Math.max(energy, 1e-8)), K.MIN_LEVEL_DB, 0) / 40 + 1;
   });
 }
 
-// Valence and arousal of an embedding: readings from both blocks, each weighted by how far its units are from saturation.
+// Valence and arousal of an embedding: estimates from both blocks, weighted by how far the units are from saturation.
 function decodeEmotion(embedding) {
   const total = [0, 0], weight = [0, 0];
-  for (const own of [0, 1])
+  for (const block of [0, 1])
     K.CENTRES.forEach((centre, pair) => {
-      const at = own * K.BLOCK_SIZE + 2 * pair;
-      const units = [embedding[at], embedding[at + 1]].map((unit) => clipped(unit, -1 + 1e-9, 1 - 1e-9));
+      const index = block * K.BLOCK_SIZE + 2 * pair;
+      const units = [embedding[index], embedding[index + 1]].map((unit) => clip(unit, -1 + 1e-9, 1 - 1e-9));
       const certainty = 1 - Math.max(units[0] ** 2, units[1] ** 2), [up, down] = units.map(Math.atanh);
-      total[own] += ((up + down) / (2 * K.GAIN) + centre) * certainty;
-      weight[own] += certainty;
-      const other = K.LEANS_WITH[own][pair];
+      total[block] += ((up + down) / (2 * K.GAIN) + centre) * certainty;
+      weight[block] += certainty;
+      const other = K.LEANS_WITH[block][pair];
       if (other < 2) {
         total[other] += ((up - down) / (2 * K.LEAN)) * certainty;
         weight[other] += certainty;
       }
     });
-  const [valence, arousal] = total.map((sum, i) => clipped(sum / weight[i], -1, 1));
+  const [valence, arousal] = total.map((sum, i) => clip(sum / weight[i], -1, 1));
   return { valence, arousal };
 }
