@@ -6,10 +6,9 @@ from kelly.evaluation.baselines import mean_target
 from kelly.evaluation.evaluate import evaluate
 from kelly.evaluation.metrics import Predictions
 from kelly.evaluation.results import read_history, write_metrics
-from kelly.plots.curves import plot_curves
+from kelly.plots.curves import plot_curves, reference_lines
 from kelly.plots.plot_inputs import PlotInputs
 from kelly.plots.predictions import plot_predictions
-from kelly.plots.reference_lines import reference_lines
 from kelly.rtneural.reader import Model, read
 from kelly.runtime.errors import KellyError
 from kelly.tasks import Task

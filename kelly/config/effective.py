@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kelly.config.sources import DATA_CONFIGS, source_config
+from kelly.config.sources import SOURCE_CONFIGS, StrictModel
 
 # Keys without an effect on results, an anchor, and the training seed, which runs are compared by separately.
 EXCLUDED = ("models", "search", "extraction", "as_shared", "training_seed")
@@ -26,7 +26,7 @@ def settings(params: Mapping[str, Any], model: str) -> dict[str, Setting]:
     data = overrides.get("data", {})
     source = data.get("source")
     own = dict(flatten({**overrides, "data": {"source": source}}))
-    if source in DATA_CONFIGS[model].model_fields:
+    if source in SOURCE_CONFIGS[model]:
         own |= flatten(source_defaults(model, source), f"data.{source}.")
     own |= flatten(data.get(source) or {}, f"data.{source}.")
     for key, value in own.items():
@@ -37,12 +37,10 @@ def settings(params: Mapping[str, Any], model: str) -> dict[str, Setting]:
 
 def source_defaults(model: str, source: str) -> dict[str, Any]:
     """The defaults of the settings of one source of a network, nested as in params.yaml."""
-    config = DATA_CONFIGS[model].model_fields[source]
-    if not config.is_required():
-        defaults: dict[str, Any] = config.default.model_dump()
-        return defaults
-    fields = source_config(model, source).model_fields
-    return {name: field.default for name, field in fields.items() if not field.is_required()}
+    settings = SOURCE_CONFIGS[model][source]
+    if isinstance(settings, StrictModel):
+        return settings.model_dump()
+    return {name: field.default for name, field in settings.model_fields.items() if not field.is_required()}
 
 
 def flatten(block: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

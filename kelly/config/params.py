@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, create_model, field_validator
 
@@ -17,21 +17,6 @@ PARAMS_FILE = Path("params.yaml")
 ScheduleKind = Literal["constant", "cosine"]
 MAX_COUNT = 10_000_000  # of epochs or sequences: beyond any use, and far from where integers overflow
 DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
-class Overrides(StrictModel):
-    """What one network may set for itself; None: the shared value."""
-
-    epochs: int | None = Field(default=None, ge=1, le=MAX_COUNT)
-    batch_size: int | None = Field(default=None, ge=1, le=MAX_COUNT)
-    learning_rate: float | None = Field(default=None, gt=0, le=1000)
-    early_stopping_patience: int | None = Field(default=None, ge=1, le=MAX_COUNT)
-    early_stopping_min_delta: float | None = Field(default=None, ge=0)
-    early_stopping_min_delta_mode: Literal["abs", "rel"] | None = None
-    weight_decay: float | None = Field(default=None, ge=0, le=1000)
-    max_gradient_norm: float | None = Field(default=None, ge=0)
-    learning_rate_schedule: ScheduleKind | None = None
-    warmup_epochs: int | None = Field(default=None, ge=0, le=MAX_COUNT)
 
 
 class TrainingConfig(StrictModel):
@@ -50,6 +35,18 @@ class TrainingConfig(StrictModel):
     warmup_epochs: int = Field(ge=0, le=MAX_COUNT)
     device: Literal["auto", "cpu", "cuda", "mps"]
     num_threads: int = Field(ge=1, le=256)
+
+
+# What one network may set for itself; None: the shared value.
+Overrides = create_model(
+    "Overrides",
+    __base__=StrictModel,
+    **{
+        name: (Annotated[field.annotation, field] | None, None)
+        for name, field in TrainingConfig.model_fields.items()
+        if name not in ("seed", "device", "num_threads")
+    },
+)  # type: ignore[call-overload]
 
 
 class SplitConfig(StrictModel):

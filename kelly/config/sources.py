@@ -6,7 +6,7 @@ A setting with a default may be left out of params.yaml. docs/settings.md lists 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 SOUNDFONT = "/usr/share/sounds/sf2/FluidR3_GM.sf2"  # where Debian's fluid-soundfont-gm puts it
 
@@ -153,69 +153,55 @@ class DataConfig(StrictModel):
         return content | {n: d | content[n] for n, d in defaults.items() if isinstance(content.get(n), dict)}
 
 
-class EmotionData(DataConfig):
-    """EmotionRecognizer's data."""
-
-    source: Literal["synthetic", "deam", "vgmidi", "midi"]
-    synthetic: SyntheticSequences
-    deam: DeamFolder = DeamFolder(path=DEAM)
-    vgmidi: RenderedFolder = RenderedFolder(path=VGMIDI)
-    midi: RenderedFolder = RenderedFolder(path=MIDI)
-
-
-class MelodyData(DataConfig):
-    """MelodyTransformer's data."""
-
-    source: Literal["corpus", "synthetic", "midi", "lakh", "pop909", "vgmidi"]
-    corpus: MelodyCorpus
-    synthetic: SyntheticSequences
-    midi: MelodyFolder = MelodyFolder(path=MIDI)
-    lakh: MelodyFolder = MelodyFolder(path=LAKH)
-    pop909: MelodyFolder = MelodyFolder(path=POP909)
-    vgmidi: MelodyFolder = MelodyFolder(path=VGMIDI)
-
-
-class HarmonyData(DataConfig):
-    """HarmonyPredictor's data."""
-
-    source: Literal["corpus", "synthetic", "midi", "lakh", "pop909", "vgmidi"]
-    corpus: HarmonyCorpus
-    synthetic: SyntheticRows
-    midi: Folder = Folder(path=MIDI)
-    lakh: Folder = Folder(path=LAKH)
-    pop909: Folder = Folder(path=POP909)
-    vgmidi: Folder = Folder(path=VGMIDI)
-
-
-class DynamicsData(DataConfig):
-    """DynamicsEngine's data."""
-
-    source: Literal["synthetic", "midi", "groove", "maestro", "lakh", "pop909"]
-    synthetic: SyntheticRows
-    midi: DynamicsFolder = DynamicsFolder(path=MIDI)
-    groove: DrumDynamicsFolder = DrumDynamicsFolder(path=GROOVE)
-    maestro: DynamicsFolder = DynamicsFolder(path=MAESTRO, window_s=4.0)
-    lakh: DynamicsFolder = DynamicsFolder(path=LAKH)
-    pop909: BeatDynamicsFolder = BeatDynamicsFolder(path=POP909)
-
-
-class GrooveData(DataConfig):
-    """GroovePredictor's data."""
-
-    source: Literal["synthetic", "midi", "groove", "lakh"]
-    synthetic: SyntheticRows
-    midi: GrooveFolder = GrooveFolder(path=MIDI)
-    groove: DrumGrooveFolder = DrumGrooveFolder(path=GROOVE)
-    lakh: GrooveFolder = GrooveFolder(path=LAKH)
-
-
-DATA_CONFIGS: Mapping[str, type[DataConfig]] = {
-    "emotionrecognizer": EmotionData,
-    "melodytransformer": MelodyData,
-    "harmonypredictor": HarmonyData,
-    "dynamicsengine": DynamicsData,
-    "groovepredictor": GrooveData,
+# The sources of each network, the usual one first: a class where params.yaml must contain its settings, else defaults.
+SOURCE_CONFIGS: Mapping[str, Mapping[str, StrictModel | type[StrictModel]]] = {
+    "emotionrecognizer": {
+        "synthetic": SyntheticSequences,
+        "deam": DeamFolder(path=DEAM),
+        "vgmidi": RenderedFolder(path=VGMIDI),
+        "midi": RenderedFolder(path=MIDI),
+    },
+    "melodytransformer": {
+        "corpus": MelodyCorpus,
+        "synthetic": SyntheticSequences,
+        "midi": MelodyFolder(path=MIDI),
+        "lakh": MelodyFolder(path=LAKH),
+        "pop909": MelodyFolder(path=POP909),
+        "vgmidi": MelodyFolder(path=VGMIDI),
+    },
+    "harmonypredictor": {
+        "corpus": HarmonyCorpus,
+        "synthetic": SyntheticRows,
+        "midi": Folder(path=MIDI),
+        "lakh": Folder(path=LAKH),
+        "pop909": Folder(path=POP909),
+        "vgmidi": Folder(path=VGMIDI),
+    },
+    "dynamicsengine": {
+        "synthetic": SyntheticRows,
+        "midi": DynamicsFolder(path=MIDI),
+        "groove": DrumDynamicsFolder(path=GROOVE),
+        "maestro": DynamicsFolder(path=MAESTRO, window_s=4.0),
+        "lakh": DynamicsFolder(path=LAKH),
+        "pop909": BeatDynamicsFolder(path=POP909),
+    },
+    "groovepredictor": {
+        "synthetic": SyntheticRows,
+        "midi": GrooveFolder(path=MIDI),
+        "groove": DrumGrooveFolder(path=GROOVE),
+        "lakh": GrooveFolder(path=LAKH),
+    },
 }
+
+
+def _data_config(name: str, sources: Mapping[str, StrictModel | type[StrictModel]]) -> type[DataConfig]:
+    """The class of `models.NAME.data`: the chosen source, and the settings of each."""
+    fields: Any = {s: (kind, ...) if isinstance(kind, type) else (type(kind), kind) for s, kind in sources.items()}
+    chosen: Any = Literal[tuple(sources)]
+    return create_model(f"{name}_data", __base__=DataConfig, source=(chosen, ...), **fields)
+
+
+DATA_CONFIGS = {name: _data_config(name, sources) for name, sources in SOURCE_CONFIGS.items()}
 
 # Why a source serves no other networks than it does; follows the source's title.
 UNSUPPORTED: Mapping[str, str] = {
@@ -230,11 +216,10 @@ UNSUPPORTED: Mapping[str, str] = {
 
 def source_names(model: str) -> list[str]:
     """The sources that a network can learn from, the usual one first."""
-    return [name for name in DATA_CONFIGS[model].model_fields if name != "source"]
+    return list(SOURCE_CONFIGS[model])
 
 
 def source_config(model: str, source: str) -> type[StrictModel]:
     """The class of the settings of one source of a network."""
-    annotation: Any = DATA_CONFIGS[model].model_fields[source].annotation
-    config: type[StrictModel] = annotation
-    return config
+    settings = SOURCE_CONFIGS[model][source]
+    return settings if isinstance(settings, type) else type(settings)

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import orjson
@@ -63,16 +63,19 @@ class Sequences:
         arrays = {}
         for f in fields(cls):
             path = folder / f"{f.name}.npy"
-            if path.exists():
-                try:
-                    arrays[f.name] = np.load(path, mmap_mode="r", allow_pickle=False)
-                except (ValueError, OSError, EOFError) as error:
-                    raise KellyError(
-                        f"{path} is not a readable .npy array ({error}); delete it and prepare the data again"
-                    ) from None
-            elif f.name in ("inputs", "targets", "groups"):
-                raise KellyError(f"{path} is missing; prepare the data first: dvc repro generate")
+            if path.exists() or f.name in ("inputs", "targets", "groups"):
+                arrays[f.name] = load_array(path, "generate", mmap_mode="r")
         return cls(**arrays)
+
+
+def load_array(path: Path, stage: str, mmap_mode: Literal["r"] | None = None) -> Any:
+    """Read an array. stage: the DVC stage that writes it. Raises KellyError where it is missing or is not an array."""
+    try:
+        return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except FileNotFoundError:
+        raise KellyError(f"{path} is missing; run dvc repro {stage}") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise KellyError(f"{path}: delete it and run dvc repro {stage}; not a readable .npy array ({error})") from None
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from kelly.config.params import SplitConfig, TaskConfig
+from kelly.data import splits
 from kelly.data.dataset import Dataset, Sequences, read_metadata
-from kelly.data.splits import (
-    SPLITS,
-    Indices,
-    SplitView,
-    load_indices,
-    save_indices,
-    split_dataset,
-    take_splits,
-    view_splits,
-)  # fmt: skip
+from kelly.data.splits import Indices, SplitView
 from kelly.runtime.errors import KellyError
 
 DATA = Path("data")
@@ -40,7 +32,7 @@ def open_splits(config: TaskConfig, root: Path) -> tuple[dict[str, SplitView], d
     folder, indices = _folder_and_indices(config, root)
     full = Dataset.load(folder).sequences
     dataset = Dataset(Sequences(full.inputs, full.targets, full.groups, full.mask))
-    views = view_splits(dataset, indices, config.splitting.shuffle_seed)
+    views = splits.view_splits(dataset, indices, config.splitting.shuffle_seed)
     return views, data_fingerprint(folder, indices, config.splitting)
 
 
@@ -51,21 +43,21 @@ def load_splits(config: TaskConfig, root: Path) -> dict[str, Sequences]:
 
 def load_with_indices(folder: Path, indices: Mapping[str, Indices], splitting: SplitConfig) -> dict[str, Sequences]:
     """The data set in `folder`, split by `indices`, in memory."""
-    return take_splits(Dataset.load(folder), indices, splitting.shuffle_seed)
+    return splits.take_splits(Dataset.load(folder), indices, splitting.shuffle_seed)
 
 
 def split_data(config: TaskConfig, root: Path) -> dict[str, Indices]:
     """Split one network's data set and write the indices; returns them. Raises as `split_dataset` does."""
     name, splitting = config.task.name, config.splitting
     dataset = Dataset.load(datasets_folder(root, name))
-    indices = split_dataset(dataset, splitting.seed, splitting.validation_split, splitting.test_split)
-    save_indices(splits_folder(root, name), indices)
+    indices = splits.split_dataset(dataset, splitting.seed, splitting.validation_split, splitting.test_split)
+    splits.save_indices(splits_folder(root, name), indices)
     return indices
 
 
 def _folder_and_indices(config: TaskConfig, root: Path) -> tuple[Path, dict[str, Indices]]:
     name = config.task.name
-    folder, indices = datasets_folder(root, name), load_indices(splits_folder(root, name))
+    folder, indices = datasets_folder(root, name), splits.load_indices(splits_folder(root, name))
     last, size = max(int(rows.max(initial=-1)) for rows in indices.values()), len(Dataset.load(folder).sequences)
     if last >= size:
         raise KellyError(f"{splits_folder(root, name)} splits at least {last + 1:,} sequences, but {folder} has "
@@ -76,5 +68,5 @@ def _folder_and_indices(config: TaskConfig, root: Path) -> tuple[Path, dict[str,
 def data_fingerprint(folder: Path, indices: Mapping[str, Indices], splitting: SplitConfig) -> dict[str, Any]:
     """What identifies the data of a run: source, settings, hash, how it was split, and the sizes of the splits."""
     metadata = {key: value for key, value in read_metadata(folder).items() if key not in ("model", "facts")}
-    counts = {f"num_{split}": len(indices[split]) for split in SPLITS}
+    counts = {f"num_{split}": len(indices[split]) for split in splits.SPLITS}
     return metadata | {"splitting": splitting.model_dump()} | counts

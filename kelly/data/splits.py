@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.data.dataset import Dataset, Sequences
+from kelly.data.dataset import Dataset, Sequences, load_array
 from kelly.runtime.atomic import replacing
 from kelly.runtime.errors import KellyError
 
@@ -23,27 +23,11 @@ def split_dataset(dataset: Dataset, seed: int, validation_split: float, test_spl
     replaces either.
     Raises KellyError where a split would be empty, or a piece would be in two.
     """
-    sequences = dataset.sequences
-    names = assign_splits(sequences.groups, sequences.predefined_split, seed, validation_split, test_split)
-    if sequences.augmented is not None:  # variations of a test piece would be no further evidence
-        names[(names != "train") & sequences.augmented] = ""
-    indices = {split: np.flatnonzero(names == split) for split in SPLITS}
-    check_no_leak(sequences, indices)
-    return indices
-
-
-def assign_splits(
-    groups: NDArray[np.str_],
-    predefined_split: NDArray[np.str_] | None,
-    seed: int,
-    validation_split: float,
-    test_split: float,
-) -> NDArray[np.str_]:
-    """The split of each sequence, str[num_sequences]; sequences of one group share a split."""
-    if predefined_split is None:
+    sequences, groups = dataset.sequences, dataset.sequences.groups
+    if sequences.predefined_split is None:
         names = np.full(len(groups), "train", dtype="<U10")
     else:
-        names = np.array(predefined_split, dtype="<U10")
+        names = np.array(sequences.predefined_split, dtype="<U10")
     rng = np.random.default_rng(seed)
     for split, share in (("test", test_split), ("validation", validation_split)):
         if (names == split).any():
@@ -57,7 +41,11 @@ def assign_splits(
             )
         chosen = rng.permutation(pieces)[:count]
         names[(names == "train") & np.isin(groups, chosen)] = split
-    return names
+    if sequences.augmented is not None:  # variations of a test piece would be no further evidence
+        names[(names != "train") & sequences.augmented] = ""
+    indices = {split: np.flatnonzero(names == split) for split in SPLITS}
+    check_no_leak(sequences, indices)
+    return indices
 
 
 def check_no_leak(sequences: Sequences, indices: Mapping[str, Indices]) -> None:
@@ -91,18 +79,7 @@ def save_indices(folder: Path, indices: Mapping[str, Indices]) -> None:
 
 def load_indices(folder: Path) -> dict[str, Indices]:
     """Read what `save_indices` wrote. Raises KellyError where a split is missing."""
-    indices = {}
-    for split in SPLITS:
-        path = folder / f"{split}.npy"
-        if not path.exists():
-            raise KellyError(f"{path} is missing; split the data first: dvc repro split@{folder.name}")
-        try:
-            indices[split] = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise KellyError(
-                f"{path} is not a readable .npy array ({error}); split again: dvc repro -f split@{folder.name}"
-            ) from None
-    return indices
+    return {split: load_array(folder / f"{split}.npy", f"split@{folder.name}") for split in SPLITS}
 
 
 @dataclass(frozen=True)

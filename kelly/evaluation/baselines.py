@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 from kelly.data.dataset import Sequences
 from kelly.evaluation import ngrams
-from kelly.evaluation.metrics import Predictions, mean_loss, row_blocks
+from kelly.evaluation.metrics import Floats, Predictions, mean_loss, row_blocks
 from kelly.tasks import Task
-
-Floats = NDArray[np.float64]
 
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 MEMORY = 16  # frames that ridge sees

@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from kelly.evaluation.metrics import LossSums, Scores
-
-Floats = NDArray[np.float64]
+from kelly.evaluation.metrics import Floats, LossSums, Scores
 
 LEVEL = 0.95
 MIN_PIECES = 10
@@ -48,21 +46,13 @@ def intervals(
     rows = [network.counts, network.sums, baseline.sums, floor_sums, *(other.sums for other in others.values())]
     # Percentiles, as BCa is not defined where a network equals its baseline.
     interval = bootstrap(
-        tuple(sum_by_piece([row[has_targets] for row in rows], pieces[has_targets])),
-        skill_and_gaps,
-        n_resamples=NUM_RESAMPLES,
-        batch=BATCH,
-        vectorized=True,
-        paired=True,
-        axis=-1,
-        confidence_level=expanded_level(num_pieces),
-        method="percentile",
-        rng=np.random.default_rng(SEED),
-    ).confidence_interval
+        tuple(sum_by_piece([row[has_targets] for row in rows], pieces[has_targets])), skill_and_gaps, paired=True,
+        n_resamples=NUM_RESAMPLES, batch=BATCH, vectorized=True, axis=-1, method="percentile",
+        confidence_level=expanded_level(num_pieces), rng=np.random.default_rng(SEED),
+    ).confidence_interval  # fmt: skip
     limits: Scores = {}
-    for name, low, high in zip(
-        ["skill", *(f"{name}_gap" for name in others)], interval.low, interval.high, strict=True
-    ):
+    names = ["skill", *(f"{name}_gap" for name in others)]
+    for name, low, high in zip(names, interval.low, interval.high, strict=True):
         limits |= {f"{name}_low": float(low), f"{name}_high": float(high)}
     return limits
 

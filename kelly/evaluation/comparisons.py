@@ -1,7 +1,7 @@
 """Scores of a network compared with those of its baselines, in words."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from kelly.evaluation.baselines import TASK_BASELINES
@@ -93,3 +93,10 @@ def significant(value: float) -> str:
     """A number of any size with three significant digits."""
     decimals = 2 - math.floor(math.log10(abs(value))) if value else 0
     return f"{value:.{max(0, decimals)}f}".replace("-", "−")
+
+
+def with_interval(scores: Scores, name: str, text: Callable[[float], str]) -> str:
+    """A score with its interval in brackets if it has one. text: formats a number"""
+    if f"{name}_low" not in scores:
+        return text(scores[name])
+    return f"{text(scores[name])} ({text(scores[f'{name}_low'])} to {text(scores[f'{name}_high'])})"

@@ -40,15 +40,9 @@ def write_metrics(folder: Path, task: Task, scores: Scores, metadata: Mapping[st
     metadata: of the export. Raises KellyError where it lacks one of them.
     """
     try:
-        run = {
-            "num_train": metadata["data"]["num_train"],
-            "num_validation": metadata["data"]["num_validation"],
-            "num_test": metadata["data"]["num_test"],
-            "epochs": epochs,
-            "best_epoch": metadata["checkpoint"]["epoch"],
-            "num_parameters": metadata["num_parameters"],
-            "parity_error": metadata["parity_error"],
-        }
+        run = {name: metadata["data"][name] for name in ("num_train", "num_validation", "num_test")}
+        run |= {"epochs": epochs, "best_epoch": metadata["checkpoint"]["epoch"]}
+        run |= {name: metadata[name] for name in ("num_parameters", "parity_error")}
     except (KeyError, TypeError) as error:
         raise KellyError(f"{task.name}.json: its metadata lacks {error}; export it again: dvc repro export") from None
     text = orjson.dumps({task.name: scores | run}, option=orjson.OPT_INDENT_2).decode()
@@ -59,7 +53,6 @@ def read_metrics(folder: Path, model: str) -> dict[str, Any]:
     """The scores in `{folder}/{model}.json`. Raises KellyError where there are none."""
     path = folder / f"{model}.json"
     try:
-        scores: dict[str, Any] = orjson.loads(path.read_bytes())[model]
+        return dict(orjson.loads(path.read_bytes())[model])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KellyError(f"{path} contains no scores ({error!r}); run: dvc repro evaluate@{model}") from None
-    return scores

@@ -14,9 +14,9 @@ Layout = dict[str, list[dict[str, Any]]]
 Settings = Mapping[str, Any]  # of the data source that a network was trained on
 
 
-def part(start: int, stop: int, low: float, high: float, meaning: str, **more: Any) -> dict[str, Any]:
+def part(positions: list[int], values: list[float], meaning: str, **more: Any) -> dict[str, Any]:
     """A range of a vector with one meaning."""
-    return {"positions": [start, stop], "values": [low, high], "meaning": meaning, **more}
+    return {"positions": positions, "values": values, "meaning": meaning, **more}
 
 
 def embedding(num_blocks: int = 2) -> list[dict[str, Any]]:
@@ -25,10 +25,8 @@ def embedding(num_blocks: int = 2) -> list[dict[str, Any]]:
     formula = "pair p: tanh(gain*(x - centre[p]) + lean*q[p]), tanh(gain*(x - centre[p]) - lean*q[p])"
     return [
         part(
-            own * emotion.BLOCK_SIZE,
-            (own + 1) * emotion.BLOCK_SIZE,
-            -1,
-            1,
+            [own * emotion.BLOCK_SIZE, (own + 1) * emotion.BLOCK_SIZE],
+            [-1, 1],
             f"emotion embedding, {name} block: {formula}, x = {name}",
             gain=emotion.GAIN,
             lean=emotion.LEAN,
@@ -42,10 +40,8 @@ def embedding(num_blocks: int = 2) -> list[dict[str, Any]]:
 def emotionrecognizer(_settings: Settings) -> Layout:
     """Audio frame → emotion embedding."""
     frame = part(
-        0,
-        log_mel.NUM_BANDS,
-        -1,
-        1,
+        [0, log_mel.NUM_BANDS],
+        [-1, 1],
         "log-mel energies of one audio frame: clip(dB re full scale, -80, 0) / 40 + 1",
         sample_rate_hz=log_mel.SAMPLE_RATE_HZ,
         fft_size=log_mel.FFT_SIZE,
@@ -63,10 +59,8 @@ def emotionrecognizer(_settings: Settings) -> Layout:
 def melodytransformer(_settings: Settings) -> Layout:
     """Emotion embedding → notes."""
     notes = part(
-        0,
-        128,
-        0,
-        1,
+        [0, 128],
+        [0, 1],
         "probability that the MIDI pitch sounds in the coming bar; the tonic is C, and the piece is shifted by octaves "
         "so that its median pitch lies near 67",
     )
@@ -76,27 +70,22 @@ def melodytransformer(_settings: Settings) -> Layout:
 def harmonypredictor(_settings: Settings) -> Layout:
     """Emotion embedding and chords so far → next chord."""
     context = part(
-        64,
-        128,
-        0,
-        1,
+        [64, 128],
+        [0, 1],
         "chords so far: the last adds 1 at its position in the vocabulary, the one before 0.5, then 0.25 ..., the sum "
         "clipped to 1; all zero at the start",
         vocabulary=list(CHORDS),
     )
-    chords = part(
-        0, 64, 0, 1, "probability that the chord comes next; roots above the tonic, called C", vocabulary=list(CHORDS)
-    )
+    meaning = "probability that the chord comes next; roots above the tonic, called C"
+    chords = part([0, 64], [0, 1], meaning, vocabulary=list(CHORDS))
     return {"inputs": [*embedding(), context], "outputs": [chords]}
 
 
 def dynamicsengine(_settings: Settings) -> Layout:
     """Valence block → expression."""
     expression = part(
-        0,
-        16,
-        0,
-        1,
+        [0, 16],
+        [0, 1],
         "expression of the passage",
         names=[name for name, _ in DYNAMICS],
         units=[unit for _, unit in DYNAMICS],
@@ -108,15 +97,15 @@ def dynamicsengine(_settings: Settings) -> Layout:
 
 def groovepredictor(settings: Settings) -> Layout:
     """Emotion embedding → timing and accents of a bar."""
-    timing = part(
-        0, 16, -1, 1, "timing of each sixteenth in half sixteenths, late is positive: 60 * value ticks at 480 PPQ"
-    )
-    accents = part(16, 32, -1, 1, "accent of each sixteenth relative to the bar's mean velocity: velocity / mean - 1")
+    in_ticks = "timing of each sixteenth in half sixteenths, late is positive: 60 * value ticks at 480 PPQ"
+    timing = part([0, 16], [-1, 1], in_ticks)
+    relative = "accent of each sixteenth relative to the bar's mean velocity: velocity / mean - 1"
+    accents = part([16, 32], [-1, 1], relative)
     if settings.get("context") != "previous":
         return {"inputs": embedding(), "outputs": [timing, accents]}
     mean = "the mean over the earlier bars in which it was played, each weighted by decay to the power of its age, or 0"
     previous = [
-        part(start, start + 16, -1, 1, f"{name} of each sixteenth so far, as in the outputs: {mean}", decay=DECAY)
+        part([start, start + 16], [-1, 1], f"{name} of each sixteenth so far, as in the outputs: {mean}", decay=DECAY)
         for start, name in ((0, "timing"), (16, "accents"))
     ]
     return {"inputs": [*previous, embedding()[1]], "outputs": [timing, accents]}

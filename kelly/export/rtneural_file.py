@@ -23,8 +23,6 @@ TOLERANCE = 1e-5  # largest absolute difference between the outputs of the train
 MAX_LOGIT = 80.0  # RTNeural's softmax subtracts no maximum and overflows in float32 above 88.7
 PROOF_FRAMES = 1_000
 
-Weights = Mapping[str, NDArray[np.float32]]
-
 
 @dataclass(frozen=True)
 class Reference:
@@ -42,7 +40,7 @@ class Reference:
     seed: int
 
 
-def to_document(num_inputs: int, layers: Sequence[Layer], weights: Weights) -> dict[str, Any]:
+def to_document(num_inputs: int, layers: Sequence[Layer], weights: Mapping[str, Any]) -> dict[str, Any]:
     """The network in RTNeural's format, its weights still arrays.
 
     weights: PyTorch's, `layers.{i}.weight` and `.bias` of a dense layer, `layers.{i}.weight_ih_l0`, `.weight_hh_l0`,
@@ -52,15 +50,12 @@ def to_document(num_inputs: int, layers: Sequence[Layer], weights: Weights) -> d
     """
     documents = []
     for i, layer in enumerate(layers):
-
-        def weight(name: str, i: int = i) -> NDArray[np.float32]:
-            return weights[f"layers.{i}.{name}"]
-
         if isinstance(layer, LSTM):
-            kind, bias = "lstm", weight("bias_ih_l0") + weight("bias_hh_l0")
-            tensors = [weight("weight_ih_l0").T, weight("weight_hh_l0").T, bias]
+            names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+            kernel, recurrent, first, second = (weights[f"layers.{i}.{name}"] for name in names)
+            kind, tensors = "lstm", [kernel.T, recurrent.T, first + second]
         else:
-            kind, tensors = "dense", [weight("weight").T, weight("bias")]
+            kind, tensors = "dense", [weights[f"layers.{i}.weight"].T, weights[f"layers.{i}.bias"]]
         arrays = [np.ascontiguousarray(tensor, dtype=np.float32) for tensor in tensors]
         if not all(np.isfinite(array).all() for array in arrays):
             raise KellyError(f"layer {i} ({kind}) has values that are not finite; train with a lower learning_rate")

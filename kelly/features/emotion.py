@@ -62,10 +62,8 @@ def decode(embedding: ArrayLike) -> NDArray[np.float64]:
     e = np.asarray(embedding, dtype=np.float64)
     if e.shape[-1:] != (EMBEDDING_SIZE,):
         raise ValueError(f"embedding has shape {e.shape}, expected (..., {EMBEDDING_SIZE})")
-    (total_v, weight_v), (total_a, weight_a) = (
-        decode_block(e[..., :BLOCK_SIZE], 0),
-        decode_block(e[..., BLOCK_SIZE:], 1),
-    )
+    total_v, weight_v = decode_block(e[..., :BLOCK_SIZE], 0)
+    total_a, weight_a = decode_block(e[..., BLOCK_SIZE:], 1)
     return np.clip((total_v + total_a) / (weight_v + weight_a), -1.0, 1.0)
 
 

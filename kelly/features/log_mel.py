@@ -17,6 +17,9 @@ MIN_FREQUENCY_HZ = 20.0
 MAX_FREQUENCY_HZ = 20_000.0
 MIN_LEVEL_DB = -80.0
 
+# Periodic Hann window; its sum is FFT_SIZE / 2.
+HANN: NDArray[np.float64] = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(FFT_SIZE) / FFT_SIZE)
+
 BLOCK_FRAMES = 256  # transformed at once: 4 MB of windows, however long the audio
 
 
@@ -36,11 +39,6 @@ def level_to_frame(level_db: ArrayLike) -> NDArray[np.float64]:
     return np.clip(np.asarray(level_db, dtype=np.float64), MIN_LEVEL_DB, 0.0) / 40.0 + 1.0
 
 
-def hann() -> NDArray[np.float64]:
-    """Periodic Hann window float64[FFT_SIZE], `0.5 − 0.5 cos(2πn / FFT_SIZE)`; its sum is FFT_SIZE / 2."""
-    return 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(FFT_SIZE) / FFT_SIZE)
-
-
 @cache
 def mel_filters() -> NDArray[np.float64]:
     """Weights float64[NUM_BANDS, FFT_SIZE / 2 + 1] from |FFT of the windowed samples|² to the power of each band.
@@ -56,7 +54,7 @@ def mel_filters() -> NDArray[np.float64]:
     centres_hz = 700.0 * (10.0 ** ((low + centres / NUM_BANDS * (high - low)) / 2595.0) - 1.0)
     # The bins below half the rate hold e^{iωt} / 2 of a sine. Without its mirror image the phase has no influence.
     rotation = np.exp(2j * np.pi * centres_hz[:, None] * np.arange(FFT_SIZE) / SAMPLE_RATE_HZ) / 2.0
-    spread = np.abs(np.fft.fft(rotation * hann())[:, : len(bins_hz)]) ** 2
+    spread = np.abs(np.fft.fft(rotation * HANN)[:, : len(bins_hz)]) ** 2
     weights: NDArray[np.float64] = triangles / (triangles * spread).sum(axis=1, keepdims=True)
     return weights
 
@@ -77,7 +75,7 @@ def log_mel_frames(samples: NDArray[np.floating], hop_length: int) -> NDArray[np
     frames = np.empty((len(windows), NUM_BANDS), dtype=np.float32)
     for start in range(0, len(windows), BLOCK_FRAMES):
         block = windows[start : start + BLOCK_FRAMES]
-        power = np.abs(np.fft.rfft(block * hann())) ** 2 @ mel_filters().T
+        power = np.abs(np.fft.rfft(block * HANN)) ** 2 @ mel_filters().T
         level_db = 10.0 * np.log10(np.maximum(power, 10.0 ** (MIN_LEVEL_DB / 10.0)))
         frames[start : start + BLOCK_FRAMES] = level_to_frame(level_db)
     return frames

@@ -60,7 +60,15 @@ def inspect_folder(path: Path, layout_name: str | None, max_files: int | None) -
     layout = LAYOUTS[layout_name] if layout_name else layout_of(path)
     manifest, settings, options = _list_pieces(path, layout)
     entries = [manifest.entries[i] for i in evenly_spaced(len(manifest.entries), max_files)]
-    surveys, sums = _survey(entries, layout.name, settings)
+    chunks = [entries[start : start + CHUNK_FILES] for start in range(0, len(entries), CHUNK_FILES)]
+    survey = joblib.delayed(survey_all)
+    results = joblib.Parallel(return_as="generator")(survey(chunk, layout.name, settings) for chunk in chunks)
+    surveys, sums = [], Sums()
+    with tqdm(total=len(entries), desc="inspect", unit="file", disable=None) as progress:
+        for chunk_surveys, chunk_sums in results:
+            surveys += chunk_surveys
+            sums.add(chunk_sums)
+            progress.update(len(chunk_surveys))
     return MusicFolder(path, layout, manifest, entries, surveys, sums, options)
 
 
@@ -73,25 +81,13 @@ def _list_pieces(path: Path, layout: Layout) -> tuple[Manifest, dict[str, dict[s
         settings[name] = {key: own[key] for key in own.keys() - options.keys() - NOT_OF_EXAMPLES}
         if "context" in own:
             settings[name]["context"] = "embedding"  # it contains the nine coordinates
-    if options.get("test_split") == "test":
-        try:
-            return layout.list_pieces(path, **options), settings, {}
-        except KellyError:  # a copy without its test files
-            options["test_split"] = "validation"
-            return layout.list_pieces(path, **options), settings, options
-    return layout.list_pieces(path, **options), settings, {}
-
-
-def _survey(entries: Sequence[Entry], source: str, settings: dict[str, dict[str, Any]]) -> tuple[list[Survey], Sums]:
-    chunks = [entries[start : start + CHUNK_FILES] for start in range(0, len(entries), CHUNK_FILES)]
-    results = joblib.Parallel(return_as="generator")(joblib.delayed(survey_all)(c, source, settings) for c in chunks)
-    surveys, sums = [], Sums()
-    with tqdm(total=len(entries), desc="inspect", unit="file", disable=None) as progress:
-        for chunk_surveys, chunk_sums in results:
-            surveys += chunk_surveys
-            sums.add(chunk_sums)
-            progress.update(len(chunk_surveys))
-    return surveys, sums
+    try:
+        return layout.list_pieces(path, **options), settings, {}
+    except KellyError:
+        if options.get("test_split") != "test":
+            raise
+        options["test_split"] = "validation"  # a copy without its test files
+        return layout.list_pieces(path, **options), settings, options
 
 
 def report(music: MusicFolder) -> Iterator[str]:

@@ -13,9 +13,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NoReturn
@@ -92,7 +92,7 @@ def run_chains(names: Sequence[str], jobs: int) -> list[str]:
     def chain(name: str) -> int:
         position = positions.get()
         try:
-            with Output(TASKS[name].label, position, pipeline) as output, started(name, output, jobs) as process:
+            with Output(TASKS[name].label, position, pipeline) as output, start(name, output, jobs) as process:
                 running.add(process)
                 output.follow()
             running.discard(process)
@@ -179,20 +179,15 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": f"{folder}{os.pathsep}{path}"}
 
 
-@contextmanager
-def started(name: str, output: Output, jobs: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The chain of one network, in its own process group, so that it can be interrupted as a whole.
+def start(name: str, output: Output, jobs: int) -> subprocess.Popen[bytes]:
+    """Start the chain of one network, in its own process group, so that it can be interrupted as a whole.
 
     Its share of the cores limits the processes that read music.
     """
     process = subprocess.Popen(
         [*DVC, "--wait-for-lock", "repro", f"evaluate@{name}"],
-        stdin=subprocess.DEVNULL,
-        stdout=output.write_fd,
-        stderr=output.write_fd,
-        start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=output.write_fd, stderr=output.write_fd, start_new_session=True,
         env=environment() | {"LOKY_MAX_CPU_COUNT": str(max(1, cpu_count() // jobs))},
-    )
+    )  # fmt: skip
     os.close(output.write_fd)
-    with process:
-        yield process
+    return process

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from kelly.data.dataset import Sequences
+from kelly.evaluation.baselines import constant_predictions, mean_target
+from kelly.evaluation.metrics import HISTORY_METRICS, Predictions, mean_loss
 from kelly.evaluation.results import best_row
 from kelly.plots import style
 from kelly.plots.labels import LOSS_NAMES, metric_name
@@ -22,35 +25,34 @@ LINES: Mapping[str, tuple[str, str, Any]] = {
     "baseline": ("baseline (best constant, validation)", style.VERMILION, "-."),
     "floor": ("floor (best possible, validation)", style.GREEN, (0, (6, 2))),
 }
+Lines = Mapping[str, float]  # values of reference lines, by the keys of LINES
 
 
-@dataclass(frozen=True)
-class ReferenceLines:
-    """Values to compare the curves with, all on the validation split.
+def reference_lines(task: Task, splits: Mapping[str, Sequences]) -> dict[str, Lines]:
+    """The reference lines of 'loss' and 'metric' on the validation split, from 'train' and 'validation'.
 
-    baseline_loss, baseline_metric: of the training mean
-    floor_loss: of the best possible prediction, None if it is not known
+    The baseline is the training mean; the floor is the loss of the oracle, where the data has one.
     """
-
-    baseline_loss: float
-    floor_loss: float | None
-    baseline_metric: float
+    validation = splits["validation"]
+    baseline = constant_predictions(validation, mean_target(task, splits["train"]))
+    loss = {"baseline": mean_loss(task.loss, baseline)}
+    if validation.oracle is not None:
+        loss["floor"] = mean_loss(task.loss, Predictions(validation, np.asarray(validation.oracle, np.float64)))
+    # A history measures R² against the mean of its own split.
+    mean = constant_predictions(validation, mean_target(task, validation))
+    return {"loss": loss, "metric": {"baseline": HISTORY_METRICS[task.metric](baseline, mean)}}
 
 
 def plot_curves(
-    task: Task, history: Mapping[str, list[Any]], folder: Path, training: Mapping[str, Any], lines: ReferenceLines
+    task: Task, history: Mapping[str, list[Any]], folder: Path, training: Mapping[str, Any], lines: Mapping[str, Lines]
 ) -> None:
     """Write `{model}_loss.png` and `{model}_metric.png`, each as SVG too, from the columns of a history.
 
-    training: its settings
+    training: its settings; lines: those of `reference_lines`
     """
     subtitle = stop_reason(history["epoch"][-1], training["epochs"], training["early_stopping_patience"])
-    loss = {"baseline": lines.baseline_loss, "floor": lines.floor_loss}
-    for kind, name, values in (
-        ("loss", LOSS_NAMES[task.loss], {line: value for line, value in loss.items() if value is not None}),
-        ("metric", metric_name(task.metric), {"baseline": lines.baseline_metric}),
-    ):
-        figure = curves(history, kind, name, values)
+    for kind, name in (("loss", LOSS_NAMES[task.loss]), ("metric", metric_name(task.metric))):
+        figure = curves(history, kind, name, lines[kind])
         figure.set_label(f"{task.name}-{kind}")
         style.title(figure, f"{task.title}: {name} by epoch", subtitle)
         style.save_both(figure, folder / f"{task.name}_{kind}.png")
@@ -63,11 +65,8 @@ def stop_reason(last: int, epochs: int, patience: int) -> str:
     return f"stopped early after epoch {last} of {epochs}: no improvement for {patience} epochs"
 
 
-def curves(history: Mapping[str, list[Any]], kind: str, name: str, lines: Mapping[str, float]) -> Figure:
-    """The curves of 'loss' or 'metric'.
-
-    name: label of the y axis; lines: values of reference lines, by the keys of LINES
-    """
+def curves(history: Mapping[str, list[Any]], kind: str, name: str, lines: Lines) -> Figure:
+    """The curves of 'loss' or 'metric'. name: label of the y axis."""
     figure = style.figure(7.0, 4.4)
     axes = figure.subplots()
     epochs, best = history["epoch"], best_row(history)
@@ -82,7 +81,10 @@ def curves(history: Mapping[str, list[Any]], kind: str, name: str, lines: Mappin
     finite = [value for value in (*train, *validation) if math.isfinite(value)] or [0.0]
     values = [*finite, *lines.values()]
     if kind == "loss" and max(values) > LOG_RATIO * min(values) > 0:
-        use_log_scale(axes)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     draw_lines(axes, lines, finite)
     axes.set(xlabel="epoch", ylabel=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
@@ -93,15 +95,7 @@ def curves(history: Mapping[str, list[Any]], kind: str, name: str, lines: Mappin
     return figure
 
 
-def use_log_scale(axes: Axes) -> None:
-    """Make the y axis logarithmic, with plain numbers."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-def draw_lines(axes: Axes, lines: Mapping[str, float], curve: Sequence[float]) -> None:
+def draw_lines(axes: Axes, lines: Lines, curve: Sequence[float]) -> None:
     """Draw horizontal reference lines; one that is far from the values of `curve` only gets an entry in the legend."""
     scale = math.log if axes.get_yscale() == "log" else float
     low, high = scale(min(curve)), scale(max(curve))

@@ -17,7 +17,8 @@ MIN_VALUES = 5  # true values that R² needs
 
 def draw(inputs: PlotInputs) -> Figure:
     """A density for each parameter, and below the profiles of the four quadrants of the emotion plane."""
-    names = [name.replace("_", " ") for name in inputs.output_labels(label_key(inputs))]
+    key = "names_on_drums" if inputs.settings.get("part") == "drums" else "names"  # drums have three of their own
+    names = [name.replace("_", " ") for name in inputs.output_labels(key)]
     rows = -(-len(names) // COLUMNS)
     figure = style.figure(9.0, 2.2 * rows + 3.4)
     grid = figure.add_gridspec(rows + 1, COLUMNS, height_ratios=[1] * rows + [1.25])
@@ -29,10 +30,8 @@ def draw(inputs: PlotInputs) -> Figure:
         density(axes, true, predicted, 0, 1)
         axes.set_title(f"{name}\n{score}", fontsize="medium")
         axes.set(xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
-        if i % COLUMNS == 0:
-            axes.set_ylabel("predicted")
-        if i // COLUMNS == rows - 1:
-            axes.set_xlabel("true (0..1)")
+        axes.set_ylabel("predicted" if i % COLUMNS == 0 else "")
+        axes.set_xlabel("true (0..1)" if i // COLUMNS == rows - 1 else "")
     profiles(figure.add_subplot(grid[rows, :]), inputs, names)
     style.title(
         figure,
@@ -40,11 +39,6 @@ def draw(inputs: PlotInputs) -> Figure:
         f"{inputs.test_split}; dashed line: predicted = true; R² above 0: better than the baseline",
     )
     return figure
-
-
-def label_key(inputs: PlotInputs) -> str:
-    """The key under which the export lists the names of the parameters: drums have three of their own."""
-    return "names_on_drums" if inputs.settings.get("part") == "drums" else "names"
 
 
 def profiles(axes: Axes, inputs: PlotInputs, names: list[str]) -> None:

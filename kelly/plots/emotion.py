@@ -3,19 +3,17 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from kelly.evaluation.metrics import r2
+from kelly.evaluation.metrics import Floats, r2
 from kelly.features.emotion import COORDINATES, decode
 from kelly.plots import style
 from kelly.plots.density import density
 from kelly.plots.labels import hundredths
 from kelly.plots.plot_inputs import QUADRANTS, PlotInputs
 
-Floats = NDArray[np.float64]
-
 NUM_CELLS = 8  # along each axis of the plane
 MIN_FRAMES = 5  # in a cell, for a mean
+TICKS = (-1, -0.5, 0, 0.5, 1)
 
 
 def draw(inputs: PlotInputs) -> Figure:
@@ -64,8 +62,5 @@ def plane(axes: Axes, true: Floats, predicted: Floats, baseline: Floats) -> None
             horizontalalignment="right" if valence > 0 else "left",
             verticalalignment="top" if arousal > 0 else "bottom",
         )  # fmt: skip
-    axes.set(xlim=(-1.0, 1.0), ylim=(-1.0, 1.0), aspect="equal")
-    axes.set_xlabel("valence: unpleasant (−1) to pleasant (1)")
-    axes.set_ylabel("arousal: quiet (−1) to excited (1)")
-    axes.set_xticks((-1, -0.5, 0, 0.5, 1))
-    axes.set_yticks((-1, -0.5, 0, 0.5, 1))
+    axes.set(xlim=(-1.0, 1.0), ylim=(-1.0, 1.0), xticks=TICKS, yticks=TICKS, aspect="equal")
+    axes.set(xlabel="valence: unpleasant (−1) to pleasant (1)", ylabel="arousal: quiet (−1) to excited (1)")

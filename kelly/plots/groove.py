@@ -3,19 +3,16 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from kelly.evaluation.metrics import ACCENTS, TIMING, r2
+from kelly.evaluation.metrics import ACCENTS, TIMING, Floats, r2
 from kelly.features.emotion import BLOCK_SIZE
 from kelly.plots import style
 from kelly.plots.density import density
 from kelly.plots.labels import hundredths
 from kelly.plots.plot_inputs import MARKERS, QUADRANTS, PlotInputs
 
-Floats = NDArray[np.float64]
-
 SIXTEENTHS = 16
-COUNTED = tuple(f"{beat}" if part == 0 else ("e", "+", "a")[part - 1] for beat in range(1, 5) for part in range(4))
+COUNTED = ["1", "e", "+", "a", "2", "e", "+", "a", "3", "e", "+", "a", "4", "e", "+", "a"]
 # The two halves of the outputs: name, unit, columns.
 HALVES = (
     ("timing", "timing (half sixteenths, late above 0)", TIMING),
@@ -28,15 +25,22 @@ def draw(inputs: PlotInputs) -> Figure:
     figure = style.figure(12.0, 6.4)
     rows = figure.subplots(2, 3, width_ratios=(1.35, 1.35, 1))
     quadrants = inputs.at_quadrants(lambda embedding: inputs_of(inputs, embedding))
-    valid, targets = inputs.predictions.valid, np.asarray(inputs.predictions.sequences.targets, np.float64)
+    valid, targets = inputs.predictions.valid, inputs.predictions.sequences.targets
     for (left, middle, right), (name, unit, half) in zip(rows, HALVES, strict=True):
         baseline = inputs.baseline[half]
-        padded = (np.where(valid, values, np.nan)[..., half] for values in (targets, inputs.predictions.outputs))
-        true, predicted = (values.reshape(-1, SIXTEENTHS) for values in padded)
-        bar(left, true, predicted, baseline)
+        true_bars, predicted_bars = (
+            np.ma.array(values, np.float64, mask=~valid)[..., half].reshape(-1, SIXTEENTHS)
+            for values in (targets, inputs.predictions.outputs)
+        )
+        mean_and_spread(left, true_bars, style.TRUE, "s", "true")
+        mean_and_spread(left, predicted_bars, style.PREDICTED, "o", "predicted")
         left.set(title=f"{name}: mean and spread, test split", ylabel=unit)
-        in_emotions(middle, {quadrant: values[half] for quadrant, values in quadrants.items()}, baseline)
+        for quadrant, values in quadrants.items():
+            colour = QUADRANTS[quadrant][2]
+            middle.plot(values[half], marker=MARKERS[quadrant], markersize=4, color=colour, linewidth=1, label=quadrant)
         middle.set_title(f"{name}: predictions for four emotions")
+        for axes in (left, middle):
+            format_bar(axes, baseline)
         true, predicted = inputs.predictions.values(half)
         density(right, true, predicted, -1, 1)
         score = r2(true, predicted, np.broadcast_to(baseline, valid[..., half].shape)[valid[..., half]])
@@ -59,32 +63,16 @@ def inputs_of(inputs: PlotInputs, embedding: Floats) -> Floats:
     return np.concatenate([np.zeros_like(embedding[:, :BLOCK_SIZE]), embedding[:, BLOCK_SIZE:]], axis=1)
 
 
-def bar(axes: Axes, true: Floats, predicted: Floats, baseline: Floats) -> None:
-    """Mean and spread of each sixteenth, from float64[n, 16] with nan where nothing was played."""
-    x = np.arange(SIXTEENTHS)
-    for values, colour, marker, label in (
-        (true, style.TRUE, "s", "true"), (predicted, style.PREDICTED, "o", "predicted")
-    ):  # fmt: skip
-        valid = np.isfinite(values)
-        count = np.maximum(1, valid.sum(axis=0))
-        mean = np.where(valid, values, 0.0).sum(axis=0) / count
-        deviation = np.sqrt(np.where(valid, (values - mean) ** 2, 0.0).sum(axis=0) / count)
-        axes.fill_between(x, mean - deviation, mean + deviation, color=colour, alpha=0.15, linewidth=0)
-        axes.plot(x, mean, marker=marker, markersize=4, color=colour, linewidth=1, label=label)
-    format_bar(axes, baseline)
-
-
-def in_emotions(axes: Axes, quadrants: dict[str, Floats], baseline: Floats) -> None:
-    """The bar in each of four emotions."""
-    for name, values in quadrants.items():
-        axes.plot(range(SIXTEENTHS), values, marker=MARKERS[name], markersize=4, linewidth=1,
-                  color=QUADRANTS[name][2], label=name)  # fmt: skip
-    format_bar(axes, baseline)
+def mean_and_spread(axes: Axes, bars: Floats, colour: str, marker: str, label: str) -> None:
+    """Mean and spread of each sixteenth, from a masked array [n, 16]; 0 where none was played."""
+    mean, deviation = (np.ma.filled(values, 0.0) for values in (bars.mean(axis=0), bars.std(axis=0)))
+    axes.fill_between(range(SIXTEENTHS), mean - deviation, mean + deviation, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(mean, marker=marker, markersize=4, color=colour, linewidth=1, label=label)
 
 
 def format_bar(axes: Axes, baseline: Floats) -> None:
     """Label the axis as musicians count a bar, and draw the training mean."""
-    axes.plot(range(SIXTEENTHS), baseline, ":", color=style.BLUE, linewidth=1.5, label="baseline")
+    axes.plot(baseline, ":", color=style.BLUE, linewidth=1.5, label="baseline")
     axes.set_xticks(range(SIXTEENTHS), COUNTED)
     axes.set(ylim=(-1, 1), xlim=(-0.4, SIXTEENTHS - 0.6), xlabel="sixteenth of the bar", yticks=(-1, -0.5, 0, 0.5, 1))
     style.grid(axes, "both")

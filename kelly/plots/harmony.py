@@ -3,33 +3,30 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from numpy.typing import NDArray
 
+from kelly.evaluation.metrics import Floats
+from kelly.evaluation.ngrams import last_chords
 from kelly.features.emotion import EMBEDDING_SIZE
 from kelly.plots import style
 from kelly.plots.plot_inputs import PlotInputs
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
 NUM_SHOWN = 16
 MIN_TOP = 0.01  # smallest probability that the darkest shade may stand for
-BEGIN = -1  # last chord of a passage that has none yet
 QUALITIES = {":maj7": "maj7", ":min7": "m7", ":maj": "", ":min": "m", ":7": "7"}  # as in chord symbols
 
 
 def draw(inputs: PlotInputs) -> Figure:
     """Heat maps of observed and predicted transitions, and below how often each chord comes."""
     sequences, valid = inputs.predictions.sequences, inputs.predictions.valid
-    last, following = last_chords(sequences.inputs[valid]), np.asarray(sequences.targets[valid], np.int64)
+    last = last_chords(sequences.inputs[valid][:, EMBEDDING_SIZE:])
+    following = np.asarray(sequences.targets[valid], np.int64)
     probabilities = inputs.predictions.outputs[valid]
     one_hot = np.eye(probabilities.shape[1])[following]
     observed, predicted = one_hot.mean(axis=0), probabilities.mean(axis=0)
     common = np.argsort(-observed, kind="stable")[:NUM_SHOWN]
     common = common[observed[common] > 0]
     names = [symbol(inputs.output_labels("vocabulary")[chord]) for chord in common]
-    rows, labels = [BEGIN, *common], ["(begin)", *names]
+    rows, labels = [-1, *common], ["(begin)", *names]
     counts = [int((last == row).sum()) for row in rows]
     maps = [np.stack([mean(values[last == row]) for row in rows])[:, common] for values in (one_hot, probabilities)]
     figure = style.figure(11.0, 7.6)
@@ -37,9 +34,10 @@ def draw(inputs: PlotInputs) -> Figure:
     top = float(np.nan_to_num(maps).max(initial=MIN_TOP))
     left, right = (figure.add_subplot(grid[0, i]) for i in (0, 1))
     for axes, title, shares in zip((left, right), ("observed", "predicted"), maps, strict=True):
-        image = heat_map(axes, shares, names, top)
-        axes.set_title(f"{title}: probability of the next chord, given the last")
-        axes.set_xlabel("next chord")
+        image = axes.imshow(shares, cmap=style.SHADES, vmin=0, vmax=top, aspect="auto", interpolation="nearest")
+        axes.set(title=f"{title}: probability of the next chord, given the last", xlabel="next chord")
+        axes.set_xticks(range(len(names)), names, rotation=60)
+        style.frameless(axes)
     left.set_yticks(range(len(rows)), [f"{label} ({n:,})" for label, n in zip(labels, counts, strict=True)])
     right.set_yticks(range(len(rows)), labels)
     left.set_ylabel("last chord (count)")
@@ -59,27 +57,10 @@ def mean(shares: Floats) -> Floats:
     return shares.mean(axis=0) if len(shares) else np.full(shares.shape[1], np.nan)
 
 
-def last_chords(inputs: Floats | NDArray[np.float32]) -> Ints:
-    """The last chord of each frame, int64[n], from inputs[n, 128]; BEGIN where there is none.
-
-    Of the previous chords the last weighs 1 and all others less (docs/contract.md).
-    """
-    context = inputs[:, EMBEDDING_SIZE:]
-    return np.where(context.max(axis=1) > 0, context.argmax(axis=1), BEGIN)
-
-
 def symbol(chord: str) -> str:
     """The usual symbol of a chord of the vocabulary: 'A:min7' → 'Am7'."""
     root, colon, quality = chord.partition(":")
     return f"{root.replace('#', '♯')}{QUALITIES[colon + quality]}" if colon else {"N": "none"}.get(chord, chord)
-
-
-def heat_map(axes: Axes, shares: Floats, names: list[str], top: float) -> AxesImage:
-    """Shares [rows, columns]; darker is more frequent."""
-    image = axes.imshow(shares, cmap=style.SHADES, vmin=0, vmax=top, aspect="auto", interpolation="nearest")
-    axes.set_xticks(range(len(names)), names, rotation=60)
-    style.frameless(axes)
-    return image
 
 
 def frequencies(axes: Axes, names: list[str], observed: Floats, predicted: Floats, baseline: Floats) -> None:

@@ -8,7 +8,6 @@ from kelly.features.emotion import COORDINATES
 from kelly.features.vocabulary import CHORDS
 from kelly.inspection.survey import BINS, Sums
 from kelly.plots import style
-from kelly.plots.style import BLUE, VERMILION
 
 
 def draw(path: Path, title: str, sums: Sums) -> None:
@@ -21,13 +20,13 @@ def draw(path: Path, title: str, sums: Sums) -> None:
     for i, name in enumerate(COORDINATES):
         axes = figure.add_subplot(grid[i // 3, i % 3])
         share = context[i] / max(1, context[i].sum())
-        axes.bar(middles, share, width=BINS[1] - BINS[0], color=BLUE)
-        axes.axvline(float((share * middles).sum()), color=VERMILION, linewidth=1)
+        axes.bar(middles, share, width=BINS[1] - BINS[0], color=style.BLUE)
+        axes.axvline(float((share * middles).sum()), color=style.VERMILION, linewidth=1)
         axes.set(title=name, xlim=(-1, 1), yticks=[])
         axes.spines["left"].set_visible(False)
     if has_chords:
         axes = figure.add_subplot(grid[3, :])
-        axes.bar(np.arange(len(CHORDS)), chords / chords.sum(), color=BLUE)
+        axes.bar(np.arange(len(CHORDS)), chords / chords.sum(), color=style.BLUE)
         axes.set(title="chords, with the tonic as C", xlim=(-1, len(CHORDS)), ylabel="share")
         axes.set_xticks(np.arange(len(CHORDS)), CHORDS, rotation=90, fontsize=6)
     # A $ in a folder's name does not start a formula.

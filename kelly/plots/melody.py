@@ -3,13 +3,11 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from kelly.evaluation.metrics import Floats
 from kelly.features.emotion import embed, usual_coordinates
 from kelly.plots import style
 from kelly.plots.plot_inputs import PlotInputs
-
-Floats = NDArray[np.float64]
 
 NUM_ANGLES = 72
 NUM_FRAMES = 24  # of one emotion, after which the predictions hardly change any more
@@ -35,9 +33,8 @@ def draw(inputs: PlotInputs) -> Figure:
     left, middle, right = figure.subplots(1, 3, width_ratios=(2.6, 0.9, 1.35))
     image = left.pcolormesh(angles, np.arange(len(roll)), roll, cmap=style.SHADES, vmin=0, rasterized=True)
     left.set(title="probability that a pitch sounds, by emotion", xlim=(0, 360), ylim=(low - 0.5, high + 0.5))
+    left.set(xlabel="around the circle of valence V and arousal A", ylabel="pitch, the tonic is C")
     left.set_xticks(np.arange(0, 361, 45), AROUND)
-    left.set_xlabel("around the circle of valence V and arousal A")
-    left.set_ylabel("pitch, the tonic is C")
     style.frameless(left)
     figure.colorbar(image, ax=left, pad=0.01, aspect=40, label="probability").outline.set_visible(False)
     frequencies(middle, observed, predicted, inputs.baseline)
@@ -86,9 +83,9 @@ def calibration(axes: Axes, targets: Floats, outputs: Floats) -> None:
         np.bincount(bins, values.ravel(), NUM_BINS + 2)[1:-1] / np.maximum(1, counts) for values in (outputs, targets)
     )
     enough = (counts >= MIN_PREDICTIONS) & (observed > 0)
-    axes.plot([MIN_PROBABILITY, 1], [MIN_PROBABILITY, 1], "--", color=style.INK, linewidth=0.9, label="perfect")
-    axes.plot(predicted[enough], observed[enough], "o-", color=style.PREDICTED, label="network")
     limits, ticks = (MIN_PROBABILITY, 1), (0.01, 0.1, 1)
+    axes.plot(limits, limits, "--", color=style.INK, linewidth=0.9, label="perfect")
+    axes.plot(predicted[enough], observed[enough], "o-", color=style.PREDICTED, label="network")
     axes.set(xscale="log", yscale="log", xlim=limits, ylim=limits, aspect="equal")
     axes.set_xticks(ticks, map(str, ticks))
     axes.set_yticks(ticks, map(str, ticks))

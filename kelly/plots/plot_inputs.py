@@ -4,14 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from kelly.evaluation.metrics import Predictions
+from kelly.evaluation.metrics import Floats, Predictions
 from kelly.features.emotion import embed, usual_coordinates
 from kelly.plots import style
-
-Floats = NDArray[np.float64]
 
 # One emotion in each quadrant of the valence-arousal plane: valence, arousal, colour.
 QUADRANTS = {

@@ -37,52 +37,30 @@ RASTER_DPI = 150  # of rasterized parts of an SVG
 # From nearly white to dark blue; perceptually even, in grey too.
 SHADES = LinearSegmentedColormap.from_list("shades", ["#f4f7fb", "#9ecae9", "#3182bd", "#08306b"])
 
-mpl.rcParams.update(
-    {
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],  # only the first comes with matplotlib
-        "font.size": 9.0,
-        "axes.titlesize": 10.0,
-        "axes.titleweight": "bold",
-        "axes.titlelocation": "left",
-        "figure.titlesize": TITLE_SIZE,
-        "figure.titleweight": "bold",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": QUIET,
-        "axes.labelcolor": INK,
-        "axes.axisbelow": True,
-        "axes.titlecolor": INK,
-        "text.color": INK,
-        "xtick.color": QUIET,
-        "ytick.color": QUIET,
-        "xtick.labelcolor": INK,
-        "ytick.labelcolor": INK,
-        "grid.color": FAINT,
-        "grid.linewidth": 0.8,
-        "legend.frameon": False,
-        "figure.facecolor": PAPER,
-        "axes.facecolor": PAPER,
-        "savefig.facecolor": PAPER,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "kelly",
-        "svg.image_inline": True,
-    }
-)
+mpl.rc("font", family="sans-serif", size=9.0)
+mpl.rc("font", **{"sans-serif": ["DejaVu Sans", "Verdana", "Arial"]})  # only the first comes with matplotlib
+mpl.rc("text", color=INK)
+mpl.rc("axes", titlesize=10.0, titleweight="bold", titlelocation="left", titlecolor=INK)
+mpl.rc("axes", edgecolor=QUIET, labelcolor=INK, facecolor=PAPER, axisbelow=True)
+mpl.rc("axes.spines", top=False, right=False)
+mpl.rc("xtick", color=QUIET, labelcolor=INK)
+mpl.rc("ytick", color=QUIET, labelcolor=INK)
+mpl.rc("grid", color=FAINT, linewidth=0.8)
+mpl.rc("legend", frameon=False)
+mpl.rc("figure", titlesize=TITLE_SIZE, titleweight="bold", facecolor=PAPER)
+mpl.rc("savefig", facecolor=PAPER)
+mpl.rc("svg", fonttype="none", hashsalt="kelly", image_inline=True)
 
 
-def figure(width: float = 7.0, height: float = 4.0) -> Figure:
+def figure(width: float, height: float) -> Figure:
     """An empty figure, sizes in inches; without pyplot, which looks for a display."""
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=PAD_INCHES, w_pad=PAD_INCHES))
 
 
 def title(fig: Figure, text: str, subtitle: str = "") -> None:
     """Put a title and a quieter subtitle above a figure."""
-    if not subtitle:
-        fig.suptitle(text, x=LEFT, horizontalalignment="left")
-        return
     # A text has one weight, and the layout reserves space for the title alone: an empty second line makes space.
-    above = fig.suptitle(f"{text}\n ", x=LEFT, horizontalalignment="left")
+    above = fig.suptitle(f"{text}\n " if subtitle else text, x=LEFT, horizontalalignment="left")
     lower = above.get_position()[1] - LINE * TITLE_SIZE / 72 / fig.get_figheight()
     fig.text(LEFT, lower, subtitle, verticalalignment="top", color=QUIET)
 
@@ -122,17 +100,9 @@ def svg(fig: Figure) -> str:
                                                                   "Type": None})  # fmt: skip
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    return with_variables(with_id_prefix(text, str(fig.get_label()) or "figure"))
-
-
-def with_id_prefix(text: str, prefix: str) -> str:
-    """Prefix all ids of an SVG: two on one page must not share them."""
-    text = re.sub(r'\bid="', f'id="{prefix}-', text)
-    return re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}-", text)
-
-
-def with_variables(text: str) -> str:
-    """Replace colours by CSS variables; the default becomes the ink instead of black."""
+    # Two SVGs on one page must not share ids.
+    prefix = str(fig.get_label()) or "figure"
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
     variables = {colour.lower(): name for colour, name in VARIABLES.items()}
     text = re.sub(r"#[0-9a-f]{6}\b", lambda m: f"var(--{variables[m[0]]}, {m[0]})" if m[0] in variables else m[0], text)
-    return text.replace("<svg ", f'<svg style="fill: var(--ink, {INK})" ', 1)
+    return text.replace("<svg ", f'<svg style="fill: var(--ink, {INK})" ', 1)  # the default is the ink, not black

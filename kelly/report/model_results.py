@@ -37,8 +37,7 @@ class ModelResults:
     @property
     def skipped(self) -> Sequence[Mapping[str, str]]:
         """The files that its source could not use, each with the reason."""
-        skipped: Sequence[Mapping[str, str]] = self.dataset["facts"].get("skipped", ())
-        return skipped
+        return list(self.dataset["facts"].get("skipped", ()))
 
     @property
     def best_row(self) -> int:

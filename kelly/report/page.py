@@ -12,7 +12,7 @@ from kelly.config.effective import flatten
 from kelly.evaluation.comparisons import fixed, paragraph
 from kelly.report.model_results import ModelResults, read_plot
 from kelly.report.reproduction import hydra_value, reproduce, reproduce_all
-from kelly.report.table import LEGEND, LOSS_UNITS
+from kelly.report.table import LEGEND, LOSS_UNITS, spaced
 from kelly.report.warnings import find_shared_warnings, find_warnings
 from kelly.runtime.atomic import write_text
 from kelly.runtime.errors import KellyError
@@ -46,13 +46,9 @@ def write_page(folder: Path, results: Mapping[str, ModelResults], plots: Path) -
 def render(results: Mapping[str, ModelResults], plots: Mapping[str, Plots]) -> str:
     """The page. Names of files are escaped; plots are trusted."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
     environment.filters |= {"number": number, "fixed": fixed, "spaced": spaced}
     lowest = min(0.0, *(r.scores.get("skill_low", r.scores["skill"]) for r in results.values()))
     return environment.get_template("page.html.j2").render(
@@ -128,8 +124,3 @@ def number(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(number(item) for item in value)
     return str(value)
-
-
-def spaced(name: str) -> str:
-    """A key as words."""
-    return name.replace("_", " ").replace("r2", "R²")

@@ -81,7 +81,7 @@ def full_table(results: Mapping[str, ModelResults]) -> str:
             "Ridge": f"{s['ridge_loss']:.4f}",
             "Floor": f"{s['floor_loss']:.4f}" if "floor_loss" in s else "unknown",
             "Skill": f"{fixed(s['skill'])}{stateful}",
-            "Primary metric": f"{metric.replace('_', ' ').replace('r2', 'R²')} {fixed(s[metric])}",
+            "Primary metric": f"{spaced(metric)} {fixed(s[metric])}",
             "Parity": f"{s['parity_error']:.1e}",
             "Parameters": f"{s['num_parameters']:,}",
         })  # fmt: skip
@@ -92,6 +92,11 @@ def markdown_table(rows: list[dict[str, str]]) -> str:
     """A Markdown table of rows with the same keys."""
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def spaced(name: str) -> str:
+    """A key as words."""
+    return name.replace("_", " ").replace("r2", "R²")
 
 
 def skipped_files(results: ModelResults) -> str:

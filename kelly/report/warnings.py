@@ -1,6 +1,6 @@
 """Warnings about results that are not reliable or could be better: one rule per function."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from kelly.evaluation.comparisons import baseline_titles, compare_with, significant
 from kelly.export.rtneural_file import TOLERANCE
@@ -10,8 +10,6 @@ OVERFIT_RATIO = 1.2  # of the validation loss to the training loss
 MANY_SKIPPED = 0.05  # as a fraction of a source's files
 FEW_PIECES = 30  # test pieces, below which their choice decides much
 PARITY_LIMIT = 0.1 * TOLERANCE
-
-Rule = Callable[[ModelResults], Iterator[str]]
 
 
 def shuffled_inputs(r: ModelResults) -> Iterator[str]:
@@ -103,7 +101,7 @@ def origin(r: ModelResults) -> Iterator[str]:
 
 
 # The most serious first.
-RULES: tuple[Rule, ...] = (
+RULES = (
     shuffled_inputs, no_skill, independent_of_inputs, weak_against_baselines, overfit, best_epoch_is_last, few_pieces,
     skipped_files, parity, origin,
 )  # fmt: skip

@@ -30,8 +30,10 @@ from kelly.sources.skipped import Skipped
 RUN_LENGTH = 8
 MIN_SHARED_RUNS = 0.3
 
-NEUTRAL = "loudness, spread, push, swing and beat are 0: a score does not contain how it was played"
-TEMPO = f"{tonality.MEAN_BPM:.1f} bpm, neutral in arousal: a score does not contain the tempo"
+UNITS = CONTEXT_UNITS | {
+    "tempo": f"{tonality.MEAN_BPM:.1f} bpm, neutral in arousal: a score does not contain the tempo",
+    "neutral": "loudness, spread, push, swing and beat are 0: a score does not contain how it was played",
+}
 
 
 def melody(
@@ -94,7 +96,7 @@ def _dataset(
         "pieces_per_collection": dict(Counter(piece.collection for piece in pieces)),
         "sequences": len(sequences),
         "frames": int(mask.sum()),
-        "units": CONTEXT_UNITS | {"tempo": TEMPO, "neutral": NEUTRAL},
+        "units": UNITS,
         "skipped": skipped,
     }
     return Dataset(sequences, facts=facts)
@@ -112,21 +114,20 @@ def music_of(entry: Entry, piece: Piece) -> Music:
     order = np.lexsort((notes[:, 2], notes[:, 0]))
     score, is_melody = notes[order], (np.arange(len(notes)) < len(piece.melody))[order]
     quarter_s = 60.0 / (tonality.MEAN_BPM * piece.beat)
-    duration = score[:, 1] - score[:, 0]
+    onset, end, pitch = score.T
     zeros = np.zeros(len(score), dtype=np.int64)
     played = Notes(
-        onset_quarters=score[:, 0],
-        duration_quarters=duration,
-        onset_s=score[:, 0] * quarter_s,
-        duration_s=duration * quarter_s,
-        pitch=score[:, 2].astype(np.int64),
+        onset_quarters=onset,
+        duration_quarters=end - onset,
+        onset_s=onset * quarter_s,
+        duration_s=(end - onset) * quarter_s,
+        pitch=pitch.astype(np.int64),
         velocity=zeros,
         is_drum=zeros.astype(np.bool_),
         track=zeros,
         channel=zeros,
     )
-    num_bars = len(piece.bars) - 1
-    bars_s = piece.bars * quarter_s
+    num_bars, bars_s = len(piece.bars) - 1, piece.bars * quarter_s
     bars = (piece.bars, bars_s, bars_s, np.full(num_bars, tonality.MEAN_BPM))
     return build_music(entry, played, is_melody, score, bars, np.full((num_bars, 2 * SIXTEENTHS), np.nan))
 
@@ -149,8 +150,7 @@ def same_melody_groups(pieces: Sequence[Piece]) -> list[str]:
     for (first, second), count in num_shared.items():
         if count >= MIN_SHARED_RUNS * min(len(runs[first]), len(runs[second])):
             groups.merge(first, second)
-    first_of = {index: min(group) for group in groups.subsets() for index in group}
-    return [pieces[first_of[index]].name for index in range(len(pieces))]
+    return [pieces[min(groups.subset(index))].name for index in range(len(pieces))]
 
 
 def _runs(pitches: NDArray[np.float64]) -> set[bytes]:

@@ -1,7 +1,7 @@
 """Generates the data set of one network from a source and its settings, checks it and writes it to disk."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def generate(task: Task, source: str, settings: Mapping[str, Any], folder: Path)
     workspace = folder.with_name(f".{folder.name}.partial-files")
     data = _open(task, source, settings)
     # Before the files are read, so that a file that changes meanwhile counts as changed.
-    fingerprint = data.files_fingerprint() if isinstance(data, FolderDataset) else ""
+    fingerprint = data.job.files_fingerprint() if isinstance(data, FolderDataset) else ""
     _fingerprint_file(folder).unlink(missing_ok=True)
     with replacing_folder(folder) as temporary:
         facts = data.save(temporary, workspace) if isinstance(data, FolderDataset) else data.save(temporary)
@@ -63,7 +63,7 @@ def is_current(task: Task, source: str, settings: Mapping[str, Any], folder: Pat
     """Whether `folder` contains the data of this source and settings, undamaged, and no source file changed since."""
     if not _has_origin(task, source, settings, folder) or read_metadata(folder)["sha256"] != hash_arrays(folder):
         return False
-    return isinstance(SOURCES[task.name][source], GeneratedSource) or not is_outdated(task, source, settings, folder)
+    return not is_outdated(task, source, settings, folder)
 
 
 def is_outdated(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:
@@ -78,7 +78,7 @@ def is_outdated(task: Task, source: str, settings: Mapping[str, Any], folder: Pa
     if sha256 != read_metadata(folder)["sha256"]:
         return False
     data = _open(task, source, settings)
-    return isinstance(data, FolderDataset) and data.files_fingerprint() != fingerprint
+    return isinstance(data, FolderDataset) and data.job.files_fingerprint() != fingerprint
 
 
 def _has_origin(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:
@@ -93,42 +93,32 @@ def _fingerprint_file(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.files")
 
 
-def _blocks(sequences: Sequences) -> Iterator[Sequences]:
-    """Yield the sequences BLOCK_BYTES at a time, for data sets that are larger than memory."""
-    num_rows = max(1, BLOCK_BYTES * len(sequences) // max(1, sequences.inputs.nbytes))
-    for start in range(0, len(sequences), num_rows):
-        yield sequences.take(np.arange(start, min(start + num_rows, len(sequences))))
-
-
 def check(task: Task, sequences: Sequences) -> None:
     """Raise KellyError where shapes are not the task's, values are not finite, or all inputs or targets are equal."""
     inputs, targets, mask = sequences.inputs, sequences.targets, sequences.mask
     n, num_frames = inputs.shape[:2]
     is_class = task.loss == "cross_entropy"
-    expected = (n, num_frames) if is_class else (n, num_frames, task.num_outputs)
-    if inputs.shape != (n, num_frames, task.num_inputs) or targets.shape != expected:
+    num_outputs = () if is_class else (task.num_outputs,)
+    if inputs.shape[2:] != (task.num_inputs,) or targets.shape != (n, num_frames, *num_outputs):
         raise KellyError(
-            f"{task.title}: inputs {inputs.shape} and targets {targets.shape}, expected (n, num_frames, "
-            f"{task.num_inputs}) and {('n', 'num_frames') if is_class else ('n', 'num_frames', task.num_outputs)}"
+            f"{task.title}: inputs {inputs.shape} and targets {targets.shape}, expected "
+            f"{('n', 'num_frames', task.num_inputs)} and {('n', 'num_frames', *num_outputs)}"
         )
     if mask is not None and mask.shape != targets.shape:
         raise KellyError(f"{task.title}: mask {mask.shape}, expected the shape of the targets, {targets.shape}")
     if not n:
         raise KellyError(f"{task.title}: no sequences, expected at least one; check the source's settings")
-    low = {"inputs": np.inf, "targets": np.inf}
-    high = {"inputs": -np.inf, "targets": -np.inf}
-    for block in _blocks(sequences):
-        for name, array in (("inputs", block.inputs), ("targets", block.targets)):
-            values = array if block.mask is None or name == "inputs" else array[block.mask]
+    num_rows = max(1, BLOCK_BYTES * n // max(1, inputs.nbytes))  # at once: data sets may be larger than memory
+    for name, array in (("inputs", inputs), ("targets", targets)):
+        low, high = np.inf, -np.inf
+        for start in range(0, n, num_rows):
+            rows = slice(start, start + num_rows)
+            values = array[rows] if mask is None or name == "inputs" else array[rows][mask[rows]]
             if not np.isfinite(values).all():
                 raise KellyError(f"{task.title}: {name} are not all finite; repair or remove the files they come from")
             if values.size:
-                low[name] = min(low[name], values.min())
-                high[name] = max(high[name], values.max())
-    for name, value in low.items():
-        if value == high[name]:
-            raise KellyError(f"{task.title}: all {name} are {value}, so there is nothing to learn; use other data")
-    if is_class and not 0 <= low["targets"] <= high["targets"] < task.num_outputs:
-        raise KellyError(
-            f"{task.title}: classes {low['targets']}..{high['targets']}, expected 0..{task.num_outputs - 1}"
-        )
+                low, high = min(low, values.min()), max(high, values.max())
+        if low == high:
+            raise KellyError(f"{task.title}: all {name} are {low}, so there is nothing to learn; use other data")
+    if is_class and not 0 <= low <= high < task.num_outputs:
+        raise KellyError(f"{task.title}: classes {low}..{high}, expected 0..{task.num_outputs - 1}")

@@ -11,36 +11,30 @@ from kelly.sources.synthetic import groove as synthetic_groove
 from kelly.sources.synthetic import harmony as synthetic_harmony
 from kelly.sources.synthetic import melody as synthetic_melody
 
-RATED_AUDIO = AudioSource(emotion.from_audio, emotion.UNITS)
-RATED_MIDI = AudioSource(emotion.from_midi, emotion.UNITS)
-MELODIES = MidiSource(melody.extract_examples, melody.UNITS)
-CHORDS = MidiSource(harmony.extract_examples, harmony.UNITS)
-EXPRESSION = MidiSource(dynamics.extract_examples, dynamics.UNITS)
-GROOVES = MidiSource(groove.extract_examples, groove.UNITS)
-
 SOURCES: Mapping[str, dict[str, Source]] = {
     "emotionrecognizer": {
         "synthetic": GeneratedSource(synthetic_emotion.generate),
-        "deam": RATED_AUDIO,
-        "vgmidi": RATED_MIDI,
-        "midi": RATED_MIDI,
+        "deam": AudioSource(emotion.from_audio, emotion.UNITS),
+        **dict.fromkeys(("vgmidi", "midi"), AudioSource(emotion.from_midi, emotion.UNITS)),
     },
     "melodytransformer": {
         "corpus": GeneratedSource(corpus.melody),
         "synthetic": GeneratedSource(synthetic_melody.generate),
-        **dict.fromkeys(("midi", "lakh", "pop909", "vgmidi"), MELODIES),
+        **dict.fromkeys(("midi", "lakh", "pop909", "vgmidi"), MidiSource(melody.extract_examples, melody.UNITS)),
     },
     "harmonypredictor": {
         "corpus": GeneratedSource(corpus.harmony),
         "synthetic": GeneratedSource(synthetic_harmony.generate),
-        **dict.fromkeys(("midi", "lakh", "pop909", "vgmidi"), CHORDS),
+        **dict.fromkeys(("midi", "lakh", "pop909", "vgmidi"), MidiSource(harmony.extract_examples, harmony.UNITS)),
     },
     "dynamicsengine": {
         "synthetic": GeneratedSource(synthetic_dynamics.generate),
-        **dict.fromkeys(("midi", "groove", "maestro", "lakh", "pop909"), EXPRESSION),
+        **dict.fromkeys(
+            ("midi", "groove", "maestro", "lakh", "pop909"), MidiSource(dynamics.extract_examples, dynamics.UNITS)
+        ),
     },
     "groovepredictor": {
         "synthetic": GeneratedSource(synthetic_groove.generate),
-        **dict.fromkeys(("midi", "groove", "lakh"), GROOVES),
+        **dict.fromkeys(("midi", "groove", "lakh"), MidiSource(groove.extract_examples, groove.UNITS)),
     },
 }

@@ -9,19 +9,15 @@ from kelly.sources.extraction.file_examples import ExtractExamples, FileExamples
 
 @dataclass(frozen=True)
 class GeneratedSource:
-    """A source without files of the user's: a synthetic process, or the scores that a package contains.
-
-    make: (**settings) → the data set
-    """
+    """A synthetic process, or the scores that a package contains: `make(**settings)` returns the data set."""
 
     make: Callable[..., Dataset]
 
 
 @dataclass(frozen=True)
 class MidiSource:
-    """A folder of MIDI files in a layout of kelly.sources.layouts.
+    """A folder of MIDI files: `extract(entry, midi, **settings)` returns the examples of a file, and its category.
 
-    extract: (entry, midi, **settings) → the examples of one file, and its category
     units: the meaning of a frame and of its values
     """
 
@@ -31,11 +27,7 @@ class MidiSource:
 
 @dataclass(frozen=True)
 class AudioSource:
-    """A folder of rated audio, or of rated MIDI files that are rendered, in a layout of kelly.sources.layouts.
-
-    extract: (entry, **settings) → the examples of one file
-    units: the meaning of a frame and of its values
-    """
+    """A folder of rated audio, or of rated MIDI files to render: `extract(entry, **settings)` returns the examples."""
 
     extract: Callable[..., FileExamples]
     units: Mapping[str, str]

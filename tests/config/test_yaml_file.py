@@ -51,23 +51,20 @@ def test_a_merged_key_is_overridden_and_a_duplicate_key_refused() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (None, r"params\.yaml is missing"),
         (b"", "contains nothing"),
         (b"- a\n- b\n", "contains a list"),
         (b"epochs: [1,\n", "cannot be read as YAML"),
         (b"epochs: \xff\xfe\n", "cannot be read as YAML in UTF-8"),
         (b"epochs: 50\nepochs: 60\n", "found duplicate key 'epochs'"),
         (b"seed: !!python/object/apply:os.system [id]\n", "could not determine a constructor for the tag"),
-        (b"[" * 5_000, "nested too deeply"),
+        (b"[" * 2_000, "nested too deeply"),
     ],
 )
-def test_a_broken_or_hostile_file_is_one_message(tmp_path: Path, content: bytes, message: str) -> None:
-    (tmp_path / "params.yaml").write_bytes(content)
+def test_a_broken_or_hostile_file_is_one_message(tmp_path: Path, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "params.yaml").write_bytes(content)
     with pytest.raises(KellyError, match=message):
-        read_yaml(tmp_path / "params.yaml")
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(KellyError, match=r"params\.yaml is missing"):
         read_yaml(tmp_path / "params.yaml")
 
 

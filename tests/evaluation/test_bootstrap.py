@@ -15,14 +15,12 @@ def as_loss(sums: NDArray[np.float64], counts: NDArray[np.int64]) -> LossSums:
     return LossSums(float(sums.sum() / counts.sum()), sums, counts)
 
 
-def random_losses(
-    num_pieces: int, gap: float, spread: float = 0.05
-) -> tuple[LossSums, LossSums, LossSums, NDArray[np.intp]]:
-    """Network, baseline, ridge and pieces: 1 to 5 rows a piece, whose losses vary together by `spread`."""
+def random_losses(num_pieces: int, gap: float) -> tuple[LossSums, LossSums, LossSums, NDArray[np.intp]]:
+    """Network, baseline, ridge and pieces: 1 to 5 rows a piece, whose losses vary together."""
     pieces = np.repeat(np.arange(num_pieces), RNG.integers(1, 6, num_pieces))
     counts = RNG.integers(1, 4, len(pieces))
     network = 0.5 + 0.1 * RNG.exponential(1, num_pieces)[pieces] + 0.02 * RNG.standard_normal(len(pieces))
-    ridge = network + gap + spread * RNG.standard_normal(num_pieces)[pieces]
+    ridge = network + gap + 0.05 * RNG.standard_normal(num_pieces)[pieces]
     baseline = np.ones(len(pieces))
     first, second, third = (as_loss(loss * counts, counts) for loss in (network, baseline, ridge))
     return first, second, third, pieces
@@ -34,10 +32,8 @@ def test_intervals_cover_the_true_skill_and_the_true_gap_in_95_percent(monkeypat
     for _ in range(200):
         network, baseline, ridge, pieces = random_losses(30, gap=0.03)
         scores = intervals(network, baseline, None, {"ridge": ridge}, pieces)
-        covered += (
-            scores["ridge_gap_low"] < 0.03 < scores["ridge_gap_high"],
-            scores["skill_low"] < 0.4 < scores["skill_high"],
-        )
+        gap_is_covered = scores["ridge_gap_low"] < 0.03 < scores["ridge_gap_high"]
+        covered += (gap_is_covered, scores["skill_low"] < 0.4 < scores["skill_high"])
     assert (covered / 200 > 0.88).all()
     assert (covered / 200 < 0.99).all()
 
@@ -61,13 +57,9 @@ def test_intervals_by_piece_are_wider_than_by_row_where_the_rows_of_a_piece_are_
     assert widths[0] > 2 * widths[1]
 
 
-def test_skill_is_relative_to_the_floor() -> None:
-    network, baseline, _, pieces = random_losses(20, 0.0)
-    assert intervals(network, baseline, network, {}, pieces) == {"skill_low": 1.0, "skill_high": 1.0}
-
-
-def test_the_same_data_gives_the_same_floats() -> None:
+def test_skill_is_relative_to_the_floor_and_the_same_data_gives_the_same_floats() -> None:
     network, baseline, ridge, pieces = random_losses(25, 0.01)
+    assert intervals(network, baseline, network, {}, pieces) == {"skill_low": 1.0, "skill_high": 1.0}
     first, second = (intervals(network, baseline, None, {"ridge": ridge}, pieces) for _ in range(2))
     assert first == second
     assert all(type(value) is float for value in first.values())
@@ -83,11 +75,12 @@ def test_few_pieces_with_targets_have_no_interval() -> None:
 
 def test_very_many_pieces_are_pooled_without_changing_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
     network, baseline, ridge, pieces = random_losses(4_000, 0.0)
-    scores = [intervals(network, baseline, None, {"ridge": ridge}, pieces)]
-    monkeypatch.setattr(bootstrap, "MAX_UNITS", 500)
-    sums = sum_by_piece([network.sums], pieces)
-    assert sums.shape == (1, 500)
-    assert sums.sum() == pytest.approx(network.sums.sum())
-    scores.append(intervals(network, baseline, None, {"ridge": ridge}, pieces))
-    widths = [s["ridge_gap_high"] - s["ridge_gap_low"] for s in scores]
+    widths = []
+    for units in (4_000, 500):
+        monkeypatch.setattr(bootstrap, "MAX_UNITS", units)
+        sums = sum_by_piece([network.sums], pieces)
+        assert sums.shape == (1, units)
+        assert sums.sum() == pytest.approx(network.sums.sum())
+        scores = intervals(network, baseline, None, {"ridge": ridge}, pieces)
+        widths.append(scores["ridge_gap_high"] - scores["ridge_gap_low"])
     assert widths[1] == pytest.approx(widths[0], rel=0.25)

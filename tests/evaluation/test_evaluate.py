@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,13 +28,16 @@ def test_skill_is_one_at_the_floor_and_zero_at_the_baseline() -> None:
 
 def test_scores_include_every_baseline_the_floor_and_intervals() -> None:
     weights = RNG.standard_normal((32, 16)) / 8
+
+    def network(x: Any) -> Any:
+        return np.tanh(x @ weights) / 2 + 0.5
+
     splits = {}
     for name, n in (("train", 200), ("validation", 60), ("test", 60)):
         inputs = RNG.uniform(-1, 1, (n, 1, 32)).astype(np.float32)
-        clean = np.tanh(inputs @ weights) / 2 + 0.5
-        noisy = clean + 0.05 * RNG.standard_normal(clean.shape)
-        splits[name] = sequences(noisy, inputs, oracle=clean, previous=RNG.random(clean.shape))
-    scores = evaluate(TASK, lambda x: np.tanh(x @ weights) / 2 + 0.5, splits)
+        noisy = network(inputs) + 0.05 * RNG.standard_normal((n, 1, 16))
+        splits[name] = sequences(noisy, inputs, oracle=network(inputs), previous=RNG.random(noisy.shape))
+    scores = evaluate(TASK, network, splits)
     assert scores["loss"] == pytest.approx(scores["floor_loss"], rel=1e-6)
     assert scores["skill"] == pytest.approx(1, abs=1e-6)
     assert scores["floor_loss"] < scores["ridge_loss"] < scores["baseline_loss"]
@@ -44,7 +48,7 @@ def test_scores_include_every_baseline_the_floor_and_intervals() -> None:
     assert scores["num_test_pieces"] == 60
     assert scores["r2"] > 0.9
     assert len([name for name in scores if name.removeprefix("r2_").isdigit()]) == 16
-    assert core_scores(TASK, lambda x: np.tanh(x @ weights) / 2 + 0.5, splits)["loss"] == scores["loss"]
+    assert core_scores(TASK, network, splits)["loss"] == scores["loss"]
     assert all(isinstance(value, float | int) and math.isfinite(value) for value in scores.values())
 
 

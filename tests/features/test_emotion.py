@@ -13,12 +13,9 @@ coordinates = arrays(np.float64, 9, elements=st.floats(-1, 1))
 
 
 @given(coordinates)
-def test_decode_is_the_exact_inverse_of_embed(c: np.ndarray) -> None:
+def test_decode_is_the_inverse_of_embed_which_stays_in_range(c: np.ndarray) -> None:
+    assert np.abs(embed(c)).max() < 1
     np.testing.assert_allclose(decode(embed(c)), c, rtol=0, atol=1e-12)
-
-
-@given(coordinates)
-def test_decode_tolerates_single_precision(c: np.ndarray) -> None:
     np.testing.assert_allclose(decode(embed(c).astype(np.float32)), c, rtol=0, atol=1e-4)
 
 
@@ -28,23 +25,16 @@ def test_either_half_encodes_all_nine_coordinates(c: np.ndarray, block: int) -> 
     np.testing.assert_allclose(total / weight, c, rtol=0, atol=1e-12)
 
 
-@given(coordinates)
-def test_an_embedding_stays_in_range(c: np.ndarray) -> None:
-    assert np.abs(embed(c)).max() < 1
-
-
-def test_the_mean_of_a_block_rises_with_its_main_coordinate() -> None:
-    grid = np.zeros((21, 9))
-    for block in (0, 1):
-        grid[:, :] = 0.3
-        grid[:, block] = np.linspace(-1, 1, 21)
-        means = embed(grid)[:, 32 * block : 32 * block + 32].mean(axis=1)
-        assert (np.diff(means) > 0).all()
+@pytest.mark.parametrize("block", [0, 1])
+def test_the_mean_of_a_block_rises_with_its_main_coordinate(block: int) -> None:
+    grid = np.full((21, 9), 0.3)
+    grid[:, block] = np.linspace(-1, 1, 21)
+    means = embed(grid)[:, 32 * block : 32 * block + 32].mean(axis=1)
+    assert (np.diff(means) > 0).all()
 
 
 def test_an_embedding_of_saturated_units_decodes_to_finite_coordinates() -> None:
-    assert np.isfinite(decode(np.ones(64))).all()
-    assert np.isfinite(decode(np.zeros(64))).all()
+    assert np.isfinite(decode([np.ones(64), np.zeros(64)])).all()
 
 
 def test_wrong_sizes_are_rejected() -> None:
@@ -57,10 +47,7 @@ def test_wrong_sizes_are_rejected() -> None:
 def test_usual_coordinates_follow_the_signs_of_the_literature() -> None:
     lively, calm = usual_coordinates(0.0, 1.0), usual_coordinates(0.0, -1.0)
     rise = dict(zip(COORDINATES, lively - calm, strict=True))
-    assert rise["loudness"] > 0
-    assert rise["spread"] > 0
-    assert rise["beat"] > 0
-    assert rise["articulation"] < 0
+    assert min(rise["loudness"], rise["spread"], rise["beat"]) > 0 > rise["articulation"]
 
 
 @pytest.mark.parametrize(("decay", "expected"), [(0.5, [0, 1, 0.5 / 1.5, 0.25 / 0.75]), (1.0, [0, 1, 0.5, 0.5])])

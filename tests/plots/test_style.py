@@ -2,10 +2,12 @@
 
 import re
 import xml.etree.ElementTree as ET
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -26,19 +28,22 @@ def small_figure(label: str = "one") -> Figure:
     return figure
 
 
-def test_an_svg_is_well_formed_and_keeps_its_text_as_text() -> None:
-    root = ET.fromstring(style.svg(small_figure()))
-    texts = {"".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")}
+@pytest.fixture(scope="module")
+def svg() -> str:
+    return style.svg(small_figure())
+
+
+def test_an_svg_is_well_formed_and_keeps_its_text_as_text(svg: str) -> None:
+    texts = {"".join(element.itertext()) for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
     assert {"a line & <more>", "a text", "the title", "the subtitle"} <= texts
 
 
-def test_all_colours_of_an_svg_are_variables_of_the_page() -> None:
-    text = style.svg(small_figure())
-    assert text.startswith('<svg style="fill: var(--ink, #222222)"')
-    colours = set(re.findall(r"(?<!, )#[0-9a-f]{3,6}\b(?![-\w])", re.sub(r'(href|xlink:href|id)="[^"]*"', "", text)))
+def test_all_colours_of_an_svg_are_variables_of_the_page(svg: str) -> None:
+    assert svg.startswith('<svg style="fill: var(--ink, #222222)"')
+    colours = set(re.findall(r"(?<!, )#[0-9a-f]{3,6}\b(?![-\w])", re.sub(r'(href|xlink:href|id)="[^"]*"', "", svg)))
     assert colours == set()
-    assert not re.search(r"(fill|stroke): *black", text)
-    assert {"ink", "quiet", "faint", "paper", "blue"} <= set(re.findall(r"var\(--(\w+),", text))
+    assert not re.search(r"(fill|stroke): *black", svg)
+    assert {"ink", "quiet", "faint", "paper", "blue"} <= set(re.findall(r"var\(--(\w+),", svg))
 
 
 def test_the_page_defines_every_colour_for_light_dark_and_print(project: Path) -> None:
@@ -47,19 +52,16 @@ def test_the_page_defines_every_colour_for_light_dark_and_print(project: Path) -
         assert len(re.findall(rf"--{name}: #", sheet)) == 3, name
 
 
-def test_two_svgs_on_one_page_share_no_ids() -> None:
-    first, second = (set(re.findall(r'\bid="([^"]+)"', style.svg(small_figure(name)))) for name in ("one", "two"))
+def test_two_svgs_on_one_page_share_no_ids(svg: str) -> None:
+    first, second = (set(re.findall(r'\bid="([^"]+)"', text)) for text in (svg, style.svg(small_figure("two"))))
     assert first
     assert not first & second
-    text = style.svg(small_figure())
-    used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', text))
-    assert used <= set(re.findall(r'\bid="([^"]+)"', text))
+    assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg)) <= first
 
 
-def test_dense_parts_of_an_svg_are_images_and_not_thousands_of_paths() -> None:
-    text = style.svg(small_figure())
-    assert "data:image/png;base64," in text
-    assert len(text) < 40_000
+def test_dense_parts_of_an_svg_are_images_and_not_thousands_of_paths(svg: str) -> None:
+    assert "data:image/png;base64," in svg
+    assert len(svg) < 40_000
 
 
 def test_the_same_plot_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -80,15 +82,9 @@ def test_colours_differ_with_any_colour_vision(kind: str) -> None:
         "deutan": np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]]),
         "tritan": np.array([[1, 0.14461, -0.14461], [0, 0.85924, 0.14076], [0, 0.85924, 0.14076]]),
     }[kind]
-    colours = [style.INK, style.QUIET, *style.SERIES]
-    perceived = [np.clip(matrix @ linear(ink), 0, 1) ** (1 / 2.2) for ink in colours]
-    for i, first in enumerate(perceived):
-        for j, second in enumerate(perceived[:i]):
-            assert np.linalg.norm(first - second) > 0.11, (colours[i], colours[j])
-
-
-def linear(ink: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return (np.array([int(ink[k : k + 2], 16) for k in (1, 3, 5)]) / 255) ** 2.2
+    for one, other in combinations([style.INK, style.QUIET, *style.SERIES], 2):
+        perceived = [np.clip(matrix @ np.power(to_rgb(c), 2.2), 0, 1) ** (1 / 2.2) for c in (one, other)]
+        assert np.linalg.norm(perceived[0] - perceived[1]) > 0.11, (one, other)
 
 
 def test_zero_has_no_minus_sign() -> None:

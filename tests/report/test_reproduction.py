@@ -2,8 +2,6 @@
 
 import shlex
 import subprocess
-from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,29 +25,22 @@ def content(project: Path) -> dict[str, Any]:
 def trained_with(name: str, **changes: Any) -> ModelResults:
     """The results of a network with other settings of training, splitting or data."""
     results = small_results(name)
-    metadata: Any = deepcopy(dict(results.metadata))
+    data = results.metadata["data"]
     for key, value in changes.items():
-        block = metadata["data"]["splitting"] if key in metadata["data"]["splitting"] else metadata["params"]
-        block = metadata["data"] if key in ("source", "settings") else block
+        block = next(block for block in (data, data["splitting"], results.metadata["params"]) if key in block)
         block[key] = value
-    return replace(results, metadata=metadata)
+    return results
 
 
 def changed(results: ModelResults, content: dict[str, Any]) -> dict[str, Any]:
     return changed_settings(results.task.name, wanted(results.metadata), content)
 
 
-def test_settings_of_the_commit_and_defaults_are_not_repeated(content: dict[str, Any]) -> None:
+def test_only_settings_that_differ_are_given_by_their_keys_in_params_yaml(content: dict[str, Any]) -> None:
     assert changed(small_results(), content) == {}
-
-
-def test_settings_that_differ_have_their_keys_in_params_yaml(content: dict[str, Any]) -> None:
     results = trained_with("groovepredictor", learning_rate=0.002, test_split=0.3, num_threads=2)
-    assert changed(results, content) == {
-        "models.groovepredictor.learning_rate": 0.002,
-        "test_split": 0.3,
-        "num_threads": 2,
-    }
+    expected = {"models.groovepredictor.learning_rate": 0.002, "test_split": 0.3, "num_threads": 2}
+    assert changed(results, content) == expected
 
 
 def test_the_seeds_of_training_splitting_and_data_are_separate(content: dict[str, Any]) -> None:
@@ -73,14 +64,10 @@ def test_without_the_params_of_the_commit_all_settings_are_listed() -> None:
 
 def test_dvc_gives_a_network_these_settings(project: Path, tmp_path: Path, content: dict[str, Any]) -> None:
     source_settings = {
-        "path": "data/raw/my 'own' music, & [more] $HOME=1",
-        "part": "drums",
-        "window_s": None,
-        "augmentation": {"copies": 2, "velocity": 0.2, "tempo": 0.1},
-        "max_files": 7,
-        "max_windows_per_piece": None,
+        "path": "data/raw/my 'own' music, & [more] $HOME=1", "part": "drums", "window_s": None, "max_files": 7,
+        "augmentation": {"copies": 2, "velocity": 0.2, "tempo": 0.1}, "max_windows_per_piece": None,
         "max_skipped_share": 0.5,
-    }
+    }  # fmt: skip
     results = trained_with("dynamicsengine", source="midi", settings=source_settings, epochs=7, shuffle_inputs=True,
                            early_stopping_min_delta_mode="abs", learning_rate=1e-05)  # fmt: skip
     for known in (content, {}):
@@ -113,14 +100,12 @@ def test_commands_check_out_the_commit_and_set_what_differs(
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
     results = with_metadata(small_results(), revision=commit)
     reproduction = reproduce(results)
-    options = "-S models.groovepredictor.epochs=50"
-    assert list(reproduction.commands) == [
-        f"git checkout {commit}", f"dvc exp run {options} evaluate@groovepredictor"
-    ]  # fmt: skip
+    run = "dvc exp run -S models.groovepredictor.epochs=50"
+    assert list(reproduction.commands) == [f"git checkout {commit}", f"{run} evaluate@groovepredictor"]
     assert list(reproduction.notes) == []
     everything = reproduce_all({"groovepredictor": results})
     assert everything is not None
-    assert everything.commands[1] == f"dvc exp run {options}"
+    assert everything.commands[1] == run
     modified = reproduce(with_metadata(results, revision=f"{commit}-modified"))
     assert modified.commands[0] == f"git checkout {commit}"
     assert "uncommitted changes" in modified.notes[0]

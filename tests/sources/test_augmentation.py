@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from support.played import eighths, random_music, read, write
 
 from kelly.features.emotion import COORDINATES, decode
-from kelly.sources.examples import dynamics, groove
+from kelly.sources.examples import groove
 from kelly.sources.extraction.augmentation import variations
 from kelly.sources.extraction.file_examples import extract_midi
 from kelly.sources.extraction.sequences import Examples
@@ -93,17 +93,6 @@ def test_the_context_of_a_variation_follows_its_loudness_and_tempo(tmp_path: Pat
         faster = one.notes.onset_s[-1] < midi.notes.onset_s[-1]
         assert ((varied_context[1:, loudness] > plain[1:, loudness]) == louder).all()
         assert ((varied_context[1:, arousal] > plain[1:, arousal]) == faster).all()
-
-
-def test_dynamics_are_extracted_from_each_variation(tmp_path: Path) -> None:
-    entry, midi = read(write(tmp_path / "a.mid", random_music(6)))
-    plain, _ = dynamics.extract_examples(entry, midi, window_s=None)
-    pitched = ~midi.notes.is_drum
-    for one in varied(midi):
-        rows, _ = dynamics.extract_examples(entry, one, window_s=None)
-        change = one.notes.velocity[pitched].mean() - midi.notes.velocity[pitched].mean()
-        assert (np.sign(rows["targets"][:, 0, 0] - plain["targets"][:, 0, 0]) == np.sign(change)).all()
-        assert not np.array_equal(rows["inputs"][1:], plain["inputs"][1:])
 
 
 def test_the_examples_of_a_file_are_the_piece_and_its_variations(tmp_path: Path) -> None:

@@ -1,29 +1,33 @@
 """The audition page of random networks in the browser, and exports with one error each."""
 
-import json
+import gzip
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from playwright.sync_api import Browser, Page
 from support.browser import Opened, open_page
-from support.random_networks import export_bytes, random_exports
+from support.random_networks import random_exports
 
 from kelly.audition.networks import Exports
 from kelly.audition.page import render_page
-from kelly.tasks import TASKS
 
 FIRST, SECOND = random_exports("first"), random_exports("second", seed=1)
+compress = cache(gzip.compress)  # most of the time of rendering a page
 
 
 @contextmanager
 def open_audition(browser: Browser, tmp_path: Path, *experiments: Exports, **options: Any) -> Iterator[Opened]:
     """Open the page of these experiments and wait until its networks are loaded."""
     path = tmp_path / "audition.html"
-    path.write_text(render_page(experiments), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gzip, "compress", compress)
+        path.write_text(render_page(experiments), encoding="utf-8")
     with open_page(browser, path, **options) as opened:
         opened.page.wait_for_selector("#loading", state="detached")
         yield opened
@@ -39,8 +43,7 @@ def wait_until(page: Page, expression: str) -> None:
 
 def notes_on(page: Page) -> list[dict[str, Any]]:
     """The notes of the page's phrase."""
-    notes: list[dict[str, Any]] = page.evaluate("state.phrase.notes")
-    return notes
+    return list(page.evaluate("state.phrase.notes"))
 
 
 def set_slider(page: Page, name: str, value: float) -> None:
@@ -50,9 +53,9 @@ def set_slider(page: Page, name: str, value: float) -> None:
 
 def broken_experiment(change: Callable[[Any], object]) -> Exports:
     """An experiment in which one export is changed."""
-    content = orjson.loads(export_bytes(TASKS["melodytransformer"]))
+    content = orjson.loads(FIRST.files["melodytransformer"])
     change(content)
-    return Exports("broken", dict(FIRST.files) | {"melodytransformer": json.dumps(content).encode()}, FIRST.models)
+    return Exports("broken", {**FIRST.files, "melodytransformer": orjson.dumps(content)}, FIRST.models)
 
 
 # A change of MelodyTransformer's export, and what its error message contains.

@@ -1,7 +1,13 @@
-"""Run a `kelly` command in this process."""
+"""Run a command line in this process."""
 
 import argparse
+import sys
+from pathlib import Path
 from types import ModuleType
+
+import pytest
+
+from kelly.commands import evaluate_all, train_all
 
 
 def run_command(command: ModuleType, *arguments: object) -> None:
@@ -9,3 +15,13 @@ def run_command(command: ModuleType, *arguments: object) -> None:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     command.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+def run_script(script: str, *options: str) -> None:
+    """Run a script of the project in the current folder; KellyError is not caught."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [script, *options])
+        if script == "train_all_models.py":
+            train_all.main(Path("params.yaml"))
+        else:
+            evaluate_all.main()

@@ -1,6 +1,7 @@
 """Oracles for fuzz_targets: the contents of a file by the simplest code. For MIDI the oracle is smf."""
 
 import csv
+import io
 import json
 import ntpath
 import posixpath
@@ -13,35 +14,12 @@ from numpy.typing import NDArray
 
 
 def rows(text: str) -> list[list[str]] | None:
-    """Rows of a CSV file by RFC 4180, without empty lines and leading spaces; None if it is invalid or a cell has a
-    line break.
-    """
-    table: list[list[str]] = []
-    row: list[str] = []
-    cell, state = "", "start"
-    for char in text.replace("\r\n", "\n").replace("\r", "\n") + "\n":
-        if state == "quoted":
-            state, cell = ("quote", cell) if char == '"' else ("quoted", cell + char)
-            if char == "\n":
-                return None
-        elif state == "quote" and char == '"':
-            state, cell = "quoted", cell + char
-        elif char in ",\n":
-            if row or cell or state != "start" or char == ",":
-                row.append(cell)
-            cell, state = "", "start"
-            if char == "\n":
-                table += [row] if row else []
-                row = []
-        elif state == "start" and char == '"':
-            state = "quoted"
-        elif state == "quote":
-            return None
-        elif state == "start" and char == " ":
-            continue
-        else:
-            state, cell = "plain", cell + char
-    return table
+    """Rows of a CSV file without empty lines and leading spaces; None if it is invalid or a cell has a line break."""
+    try:
+        table = list(csv.reader(io.StringIO(text, newline=None), skipinitialspace=True, strict=True))
+    except csv.Error:
+        return None
+    return None if any("\n" in cell for row in table for cell in row) else [row for row in table if row]
 
 
 def stays_inside(name: str) -> bool:

@@ -2,11 +2,17 @@
 
 import csv
 import hashlib
+import shutil
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from support.small_pieces import QUARTER, Piece, compose
+import pytest
+from support.played import DRUMS
+from support.small_pieces import QUARTER, compose
+
+from kelly.runtime.errors import KellyError
+from kelly.sources.layouts.manifest import Manifest
 
 COMPOSERS_AND_TITLES = (
     ("Alexander Scriabin", 'Sonata No. 9, Op. 68, "Black Mass"'),
@@ -19,16 +25,22 @@ MAESTRO_SPLITS = ("train", "validation", "test", "train", "train")
 GAMES = ("Banjo-Kazooie", "Donkey Kong Country 2 Diddy's Kong Quest", "Ghosts 'n Goblins", "The Sims")
 
 
+def names(manifest: Manifest) -> list[str]:
+    return [entry.name for entry in manifest.entries]
+
+
+def errors(read: Callable[[Path], object], path: Path) -> list[str]:
+    """The errors that are listed when `path` is read, without what was expected."""
+    with pytest.raises(KellyError) as caught:
+        read(path)
+    return [line.split(", expected")[0] for line in str(caught.value).splitlines()[1:]]
+
+
 def write_table(path: Path, header: str, rows: Sequence[Sequence[object]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(header + "\n")
         csv.writer(file, lineterminator="\n").writerows(rows)
-
-
-def write_piece(path: Path, piece: Piece, tracks: Sequence[str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(piece.midi(tracks))
 
 
 def write_maestro(folder: Path, num_pieces: int = 8, num_bars: int = 8) -> Path:
@@ -40,7 +52,7 @@ def write_maestro(folder: Path, num_pieces: int = 8, num_bars: int = 8) -> Path:
         year = 2004 + i % 3
         name = f"{year}/MIDI-Unprocessed_{i:02}_R1_{year}_01-06_ORIG_MID--AUDIO_{i:02}_R1_{year}_Track{i:02}_wav"
         piece = compose(seed=100 + i, num_bars=num_bars, jitter=12)
-        write_piece(folder / f"{name}.midi", piece, ("PIANO", "MELODY"))
+        piece.write(folder / f"{name}.midi", ("PIANO", "MELODY"))
         split = MAESTRO_SPLITS[i // 2 % 5]
         rows.append((composer, title, split, year, f"{name}.midi", f"{name}.wav", f"{piece.seconds:.9f}"))
     header = "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration"
@@ -49,26 +61,30 @@ def write_maestro(folder: Path, num_pieces: int = 8, num_bars: int = 8) -> Path:
     return folder
 
 
+def write_lakh(folder: Path, seed: int, num_bars: int) -> Path:
+    """A file in `folder` with the MD5 sum of its content as its name."""
+    path = compose(seed, num_bars, jitter=10).write(folder / "new.mid", ("MELODY", "PIANO", DRUMS))
+    return path.rename(folder / f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}.mid")
+
+
 def write_lakh_full(folder: Path, num_pieces: int = 8, num_bars: int = 8) -> Path:
     """Writes `folder`/lmd_full and returns it."""
     for i in range(num_pieces):
-        data = compose(seed=200 + i, num_bars=num_bars, jitter=10).midi(("MELODY", "PIANO", "DRUMS"))
-        name = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        path = folder / "lmd_full" / name[0] / f"{name}.mid"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        path = write_lakh(folder / "lmd_full", 200 + i, num_bars)
+        (path.parent / path.name[0]).mkdir(exist_ok=True)
+        path.rename(path.parent / path.name[0] / path.name)
     return folder / "lmd_full"
 
 
 def write_lakh_matched(folder: Path, num_pieces: int = 12, num_bars: int = 8) -> Path:
     """Writes `folder`/lmd_matched and returns it: two files a track, and the second file under two tracks."""
     for i in range(num_pieces):
-        data = compose(seed=300 + i, num_bars=num_bars, jitter=10).midi(("MELODY", "PIANO", "DRUMS"))
-        name = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        for track in {i // 2, 1} if i == 1 else {i // 2}:
-            path = folder / "lmd_matched" / matched_track(track) / f"{name}.mid"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+        track = folder / "lmd_matched" / matched_track(i // 2)
+        path = write_lakh(track, 300 + i, num_bars)
+        if i == 1:
+            other = folder / "lmd_matched" / matched_track(1)
+            other.mkdir(parents=True)
+            shutil.copy(path, other)
     return folder / "lmd_matched"
 
 
@@ -82,8 +98,8 @@ def write_pop909(folder: Path, num_pieces: int = 6, num_bars: int = 8) -> Path:
     for i in range(1, num_pieces + 1):
         song = folder / f"POP909/{i:03}"
         piece = compose(seed=400 + i, num_bars=num_bars, start=30 + i)
-        write_piece(song / f"{i:03}.mid", piece, ("MELODY", "BRIDGE", "PIANO"))
-        write_piece(song / f"versions/{i:03}-v1.mid", piece, ("MELODY", "PIANO"))
+        piece.write(song / f"{i:03}.mid", ("MELODY", "BRIDGE", "PIANO"))
+        piece.write(song / f"versions/{i:03}-v1.mid", ("MELODY", "PIANO"))
         beats = [f"{piece.at(k * QUARTER)!r} {float(k % 2 == 0)} {float(k % 4 == 0)}" for k in range(4 * num_bars)]
         first = [(k * QUARTER, (k + 1) * QUARTER, "N") for k in range(4)]
         later = [(4 * k * QUARTER, 4 * (k + 1) * QUARTER, piece.chords[k]) for k in range(1, num_bars)]
@@ -106,7 +122,7 @@ def write_vgmidi(folder: Path, num_pieces: int = 8, num_bars: int = 8) -> Path:
         valence, arousal = (-1 if i % 2 else 1), (-1 if i // 2 % 2 else 1)
         name = f"labelled/phrases/Other_N64_{game}_Boggys Igloo {number}_{int(i == 1)}.mid"
         piece = compose(500 + i, num_bars, major=valence > 0, bpm=150 if arousal > 0 else 70)
-        write_piece(folder / name, piece, ("MELODY", "PIANO"))
+        piece.write(folder / name, ("MELODY", "PIANO"))
         rows.append((8000 + number, "Other", "N64", game, f"Boggys Igloo {number}", name, valence, arousal))
     write_table(folder / "vgmidi_labelled.csv", "id,series,console,game,piece,midi,valence,arousal", rows)
     return folder
@@ -121,7 +137,7 @@ def write_midi_folder(folder: Path, num_pieces: int = 8, num_bars: int = 8, labe
         )
         valence, arousal = (-0.5 if i % 2 else 0.75), (-0.25 if i // 2 % 2 else 1)
         piece = compose(600 + i, num_bars, jitter=10, major=valence > 0, bpm=150 if arousal > 0 else 70)
-        write_piece(folder / name, piece, ("MELODY", "PIANO", "DRUMS"))
+        piece.write(folder / name, ("MELODY", "PIANO", DRUMS))
         rows.append((name, valence, arousal, "first, rough take"))
     for name in (".DS_Store", "._take 0.mid", "live/._take 1.MID", "__MACOSX/._take 0.mid"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

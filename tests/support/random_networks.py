@@ -15,7 +15,7 @@ from kelly.tasks import LSTM, TASKS, Task
 
 
 def random_weights(task: Task, seed: int) -> dict[str, Any]:
-    """Weights scaled so that the units are neither idle nor saturated."""
+    """Weights scaled so that the units are neither idle nor saturated, of few digits, so that pages load fast."""
     rng, weights, size = np.random.default_rng(seed), {}, task.num_inputs
     for i, layer in enumerate(task.layers):
         shapes = (
@@ -25,7 +25,7 @@ def random_weights(task: Task, seed: int) -> dict[str, Any]:
             else {"weight": (layer.size, size), "bias": (layer.size,)}
         )  # fmt: skip
         for name, shape in shapes.items():
-            weights[f"layers.{i}.{name}"] = (rng.standard_normal(shape) / np.sqrt(size)).astype(np.float32)
+            weights[f"layers.{i}.{name}"] = (rng.standard_normal(shape) / np.sqrt(size)).round(2).astype(np.float32)
         size = layer.size
     if task.name == "melodytransformer":  # some five pitches per bar
         weights[f"layers.{len(task.layers) - 1}.bias"] -= 3.0
@@ -48,6 +48,9 @@ def random_exports(name: str = "random", seed: int = 0) -> Exports:
     return replace(_random_exports(seed), name=name)
 
 
-def write_exports(folder: Path, seed: int = 0) -> None:
-    for name, task in TASKS.items():
-        (folder / f"{name}.json").write_bytes(export_bytes(task, seed))
+def write_exports(folder: Path, seed: int = 0) -> Path:
+    """Write the exports to a new folder."""
+    folder.mkdir()
+    for name, data in random_exports(seed=seed).files.items():
+        (folder / f"{name}.json").write_bytes(data)
+    return folder

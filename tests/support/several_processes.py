@@ -1,20 +1,21 @@
-"""Small trainings by one or several processes, for tests/training/test_distributed.py.
+"""Small trainings by one or several processes or threads, for tests/training/test_distributed.py.
 
-`torchrun --nproc-per-node=2 -m support.several_processes curves run FOLDER` writes to the folder the history of each
-case in each process, and the files of a run.
+`torchrun --nproc-per-node=2 -m support.several_processes FOLDER` writes the files of a run to the folder.
 """
 
-import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
 import torch
 from support.small_runs import random_sequences, settings, small_data
+from torch import Tensor
 
 from kelly.data.dataset import Sequences
 from kelly.networks import Network
@@ -72,18 +73,33 @@ def as_double(sequences: Sequences) -> Sequences:
 def curve(case: Case, process_group: ProcessGroup = SINGLE_PROCESS) -> dict[str, list[Any]]:
     """The history of four epochs in double precision, and the loss limit."""
     task = TASKS[case.network]
-    with double_precision():
-        data = as_double(random_sequences(task, case.num_sequences, gaps=case.gaps))
-        row_bytes = sum(array[:1].nbytes for array in (data.inputs, data.targets, data.mask) if array is not None)
-        batches = Batches(
-            data, case.batch_size, torch.Generator().manual_seed(3),
-            memory_bytes=0 if case.in_blocks else MEMORY_BYTES, block_bytes=12 * row_bytes,
-        )  # fmt: skip
-        network = Network(task, 5).double()
-        limit = loss_limit(Backprop(network), task, batches, batches.generator, process_group)
-        config = OptimizationConfig(epochs=4, learning_rate=0.003)
-        history = train(network, batches, Batches(data, 10), config=config, run=RunOptions(process_group=process_group))
+    data = as_double(random_sequences(task, case.num_sequences, gaps=case.gaps))
+    row_bytes = sum(array[:1].nbytes for array in (data.inputs, data.targets, data.mask) if array is not None)
+    batches = Batches(
+        data, case.batch_size, torch.Generator().manual_seed(3),
+        memory_bytes=0 if case.in_blocks else MEMORY_BYTES, block_bytes=12 * row_bytes,
+    )  # fmt: skip
+    network = Network(task, 5).double()
+    limit = loss_limit(Backprop(network), task, batches, batches.generator, process_group)
+    config = OptimizationConfig(epochs=4, learning_rate=0.003)
+    history = train(network, batches, Batches(data, 10), config=config, run=RunOptions(process_group=process_group))
     return history.to_dict() | {"loss_limit": [limit]}
+
+
+def curves_of_threads(case: Case, num_threads: int) -> list[dict[str, list[Any]]]:
+    """The curve of each of several threads that train together as processes do."""
+    barrier, tensors = Barrier(num_threads, timeout=60), [torch.empty(0)] * num_threads
+
+    class Thread(ProcessGroup):
+        def all_reduce_(self, tensor: Tensor) -> None:
+            tensors[self.rank] = tensor.clone()
+            barrier.wait()
+            tensor.copy_(torch.stack(tensors).sum(dim=0))
+            barrier.wait()
+
+    with ThreadPoolExecutor(num_threads) as pool:
+        groups = [Thread(rank, num_threads) for rank in range(num_threads)]
+        return list(pool.map(curve, [case] * num_threads, groups))
 
 
 def run(
@@ -97,14 +113,9 @@ def run(
 
 
 def main() -> None:
-    """Run the jobs named on the command line."""
-    *jobs, folder = sys.argv[1:]
+    """Train in the folder named on the command line."""
     with init_process_group() as process_group:
-        if "curves" in jobs:
-            curves = {name: curve(case, process_group) for name, case in CASES.items()}
-            Path(folder, f"curves_{process_group.rank}.json").write_text(json.dumps(curves))
-        if "run" in jobs:
-            run(Path(folder, "run"), process_group)
+        run(Path(sys.argv[1]), process_group)
 
 
 if __name__ == "__main__":

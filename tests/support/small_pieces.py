@@ -1,20 +1,17 @@
 """Small random pieces of music for tests: melody, countermelody, chords and drums in a few bars of 4/4."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-import mido
 import numpy as np
+from support.played import DRUMS, TICKS_PER_QUARTER, Note, write
 
-QUARTER = 480  # ticks
+QUARTER = TICKS_PER_QUARTER
 BAR = 4 * QUARTER
-DRUM_CHANNEL = 9  # the tenth
 ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 TONES = {"maj": (0, 4, 7), "min": (0, 3, 7), "7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11)}
 DEGREES = {True: ((0, "maj"), (9, "min"), (5, "maj7"), (7, "7")), False: ((0, "min"), (8, "maj"), (5, "min"), (7, "7"))}
-
-Note = tuple[int, int, int, int]  # onset and length in ticks, pitch, velocity
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class Piece:
     bpm: int
     start: int
     chords: list[str]
-    tracks: dict[str, list[Note]]
+    tracks: dict[str, list[tuple[int, int, int, int]]]  # onset and length in ticks, pitch, velocity
 
     def at(self, tick: int) -> float:
         """Seconds from the start of the file."""
@@ -34,27 +31,16 @@ class Piece:
     def seconds(self) -> float:
         return self.at(BAR * len(self.chords))
 
-    def midi(self, names: Sequence[str]) -> bytes:
-        """A MIDI file of format 1 with the tracks `names`."""
-        file = mido.MidiFile(type=1, ticks_per_beat=QUARTER)
-        meta = [
-            mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(self.bpm)),
-            mido.MetaMessage("time_signature", numerator=4, denominator=4),
-        ]
-        file.tracks.append(mido.MidiTrack(meta))
-        for i, name in enumerate(names):
-            channel = DRUM_CHANNEL if name == "DRUMS" else i
-            events = []
-            for onset, length, pitch, velocity in self.tracks[name]:
-                events += [(self.start + onset, pitch, velocity), (self.start + onset + length, pitch, 0)]
-            track, now = mido.MidiTrack([mido.MetaMessage("track_name", name=name)]), 0
-            for tick, pitch, velocity in sorted(events, key=lambda event: (event[0], event[2] > 0)):
-                track.append(mido.Message("note_on", channel=channel, note=pitch, velocity=velocity, time=tick - now))
-                now = tick
-            file.tracks.append(track)
-        buffer = io.BytesIO()
-        file.save(file=buffer)
-        return buffer.getvalue()
+    def write(self, path: Path, names: Sequence[str]) -> Path:
+        """Write a MIDI file with the tracks `names`."""
+        tracks = {
+            name: [
+                Note((self.start + onset) / QUARTER, length / QUARTER, pitch, velocity)
+                for onset, length, pitch, velocity in self.tracks[name]
+            ]
+            for name in names
+        }
+        return write(path, tracks, self.bpm)
 
 
 def compose(
@@ -65,7 +51,7 @@ def compose(
     tonic = int(rng.integers(12))
     major = bool(rng.integers(2)) if major is None else major
     bpm = int(rng.integers(80, 160)) if bpm is None else bpm
-    tracks: dict[str, list[Note]] = {name: [] for name in ("MELODY", "BRIDGE", "PIANO", "DRUMS")}
+    tracks: dict[str, list[tuple[int, int, int, int]]] = {name: [] for name in ("MELODY", "BRIDGE", "PIANO", DRUMS)}
 
     def add(name: str, onset: int, length: int, pitch: int, loudness: int) -> None:
         velocity = int(np.clip(loudness + rng.integers(-20, 21), 1, 127))
@@ -87,7 +73,7 @@ def compose(
                 for tone in tones:
                     add("PIANO", BAR * bar + half, 900, 48 + (root + tone) % 12, 65)
         for eighth in range(8):
-            add("DRUMS", BAR * bar + eighth * QUARTER // 2, 60, 42, 60 if eighth % 2 else 80)
+            add(DRUMS, BAR * bar + eighth * QUARTER // 2, 60, 42, 60 if eighth % 2 else 80)
             if eighth % 2 == 0:
-                add("DRUMS", BAR * bar + eighth * QUARTER // 2, 60, 36 if eighth % 4 == 0 else 38, 100)
+                add(DRUMS, BAR * bar + eighth * QUARTER // 2, 60, 36 if eighth % 4 == 0 else 38, 100)
     return Piece(bpm, start, chords, tracks)

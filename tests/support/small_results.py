@@ -10,37 +10,17 @@ from support.small_runs import settings
 
 from kelly.export.contract import CONTRACTS
 from kelly.report.model_results import ModelResults
-from kelly.report.page import write_page
+from kelly.report.page import CAPTIONS, write_page
 from kelly.tasks import TASKS
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 SCORES: dict[str, float] = {
-    "loss": 0.5,
-    "baseline_loss": 1.0,
-    "floor_loss": 0.25,
-    "skill": 0.666,
-    "skill_low": 0.6,
-    "skill_high": 0.7,
-    "ridge_loss": 0.75,
-    "ridge_skill": 0.333,
-    "ridge_gap": 0.25,
-    "ridge_gap_low": 0.2,
-    "ridge_gap_high": 0.3,
-    "shuffled_loss": 1.5,
-    "shuffled_skill": -0.666,
-    "shuffled_gap": 1.0,
-    "shuffled_gap_low": 0.9,
-    "shuffled_gap_high": 1.1,
-    "stateful_skill": 0.5,
-    "num_test_pieces": 100,
-    "num_train": 800,
-    "num_validation": 100,
-    "num_test": 100,
-    "epochs": 4,
-    "best_epoch": 3,
-    "num_parameters": 1_234,
-    "parity_error": 4.5e-8,
-}
+    "loss": 0.5, "baseline_loss": 1.0, "floor_loss": 0.25, "skill": 0.666, "skill_low": 0.6, "skill_high": 0.7,
+    "ridge_loss": 0.75, "ridge_skill": 0.333, "ridge_gap": 0.25, "ridge_gap_low": 0.2, "ridge_gap_high": 0.3,
+    "shuffled_loss": 1.5, "shuffled_skill": -0.666, "shuffled_gap": 1.0, "shuffled_gap_low": 0.9,
+    "shuffled_gap_high": 1.1, "stateful_skill": 0.5, "num_test_pieces": 100, "num_train": 800, "num_validation": 100,
+    "num_test": 100, "epochs": 4, "best_epoch": 3, "num_parameters": 1_234, "parity_error": 4.5e-8,
+}  # fmt: skip
 HISTORY: dict[str, list[float]] = {
     "epoch": [1, 2, 3, 4],
     "train_loss": [0.9, 0.6, 0.5, 0.45],
@@ -53,7 +33,6 @@ TRAINING = settings(
     seed=42, epochs=50, batch_size=64, learning_rate=0.001, early_stopping_min_delta=0.001,
     early_stopping_min_delta_mode="rel",
 ).model_dump()  # fmt: skip
-SVGS = tuple(f"{name}_{kind}.svg" for name in TASKS for kind in ("loss", "metric", "predictions"))
 
 
 def small_results(
@@ -68,15 +47,9 @@ def small_results(
     }  # fmt: skip
     data = {"source": "synthetic", "settings": source_settings, "splitting": dict(SPLITTING), "sha256": "0" * 64}
     metadata = {
-        "file": f"{name}.json",
-        "sha256": "f" * 64,
-        "params": dict(TRAINING),
-        "data": data,
-        "code": "abc",
-        "torch_version": "2",
-        "revision": REVISION,
-        **CONTRACTS[task.name](source_settings),
-    }
+        "file": f"{name}.json", "sha256": "f" * 64, "params": dict(TRAINING), "data": data, "code": "abc",
+        "torch_version": "2", "revision": REVISION, **CONTRACTS[task.name](source_settings),
+    }  # fmt: skip
     changed = {key: value for key, value in {**SCORES, task.primary_metric: 0.9, **scores}.items() if value is not None}
     return ModelResults(task, changed, dataset, metadata, HISTORY)
 
@@ -94,8 +67,8 @@ def all_results(*changed: ModelResults) -> dict[str, ModelResults]:
 def small_page(folder: Path, *changed: ModelResults) -> str:
     """The text of a page written to `folder`, with empty plots where there are none yet."""
     (folder / "plots").mkdir(parents=True, exist_ok=True)
-    for name in SVGS:
-        if not (folder / "plots" / name).exists():
-            (folder / "plots" / name).write_text("<svg></svg>")
+    for path in (folder / "plots" / f"{name}_{kind}.svg" for name in TASKS for kind in CAPTIONS):
+        if not path.exists():
+            path.write_text("<svg></svg>")
     write_page(folder, all_results(*changed), folder / "plots")
     return (folder / "report.html").read_text()

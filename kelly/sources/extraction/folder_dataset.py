@@ -41,10 +41,6 @@ class FolderDataset:
     max_skipped_share: float
     units: Mapping[str, str]
 
-    def files_fingerprint(self) -> str:
-        """A hash that changes when a file is added, removed or changed."""
-        return self.job.files_fingerprint()
-
     def save(self, folder: Path, workspace: Path) -> dict[str, Any]:
         """Write the arrays of Sequences, and pieces.csv with the rows of each file, to `folder`; return the facts.
 
@@ -106,8 +102,7 @@ class _Files:
             return np.concatenate([shard[name] for shard in shards]) if shards else np.zeros(0)
 
         self.entries = entries
-        self.num_rows, self.outcome = column("num_rows"), column("outcome")
-        self.category = column("category")
+        self.num_rows, self.outcome, self.category = column("num_rows"), column("outcome"), column("category")
         # A list, as every string of an array takes the memory of the longest.
         self.reason = [str(reason) for shard in shards for reason in shard["reason"]]
         self.num_ratings_left_out = int(column("ratings_left_out").sum())

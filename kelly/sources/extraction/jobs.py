@@ -43,7 +43,7 @@ class ExtractionJob:
         for entry in self.entries:
             digest.update(repr(replace(entry, ratings=None)).encode("utf-8", "surrogateescape"))
             digest.update(b"" if entry.ratings is None else entry.ratings.tobytes())  # repr abbreviates arrays
-            for path in (entry.path, entry.beats, entry.chords):
+            for path in filter(None, (entry.path, entry.beats, entry.chords)):
                 digest.update(_size_and_time(path).encode())
         return digest.hexdigest()
 
@@ -57,12 +57,12 @@ class ExtractionJob:
         return digest.hexdigest()
 
 
-def _size_and_time(path: Path | None) -> str:
+def _size_and_time(path: Path) -> str:
     try:
-        status = path.stat() if path is not None else None
+        status = path.stat()
     except OSError:
-        status = None
-    return "" if status is None else f"{status.st_size} {status.st_mtime_ns} "
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns} "
 
 
 def _code_fingerprint() -> str:

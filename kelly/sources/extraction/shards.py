@@ -21,7 +21,6 @@ from kelly.sources.layouts.manifest import Entry
 from kelly.sources.skipped import NotApplicableError
 
 DIGEST_BYTES = 32
-BLOCK_BYTES = 2**20
 USED, NOT_APPLICABLE, UNUSABLE = 0, 1, 2
 NO_SIGNATURE = np.zeros(NUM_HASHES, dtype=np.uint32)
 
@@ -75,24 +74,15 @@ def write(path: Path, entries: Sequence[Entry], outcomes: Sequence[FileExamples 
 
 
 def _record(entry: Entry, outcome: FileExamples | KellyError) -> dict[str, Any]:
-    if isinstance(outcome, FileExamples):
-        return {
-            "num_rows": len(outcome.examples["inputs"]),
-            "outcome": USED,
-            "reason": "",
-            "category": outcome.category,
-            "content": _content_hash(outcome.examples),
-            "signature": NO_SIGNATURE if outcome.signature is None else outcome.signature,
-            "ratings_left_out": outcome.ratings_left_out,
-        }
+    used = outcome if isinstance(outcome, FileExamples) else None
     return {
-        "num_rows": 0,
-        "outcome": NOT_APPLICABLE if isinstance(outcome, NotApplicableError) else UNUSABLE,
-        "reason": str(outcome).removeprefix(f"{entry.path}: "),
-        "category": "",
-        "content": b"",
-        "signature": NO_SIGNATURE,
-        "ratings_left_out": 0,
+        "num_rows": len(used.examples["inputs"]) if used else 0,
+        "outcome": USED if used else NOT_APPLICABLE if isinstance(outcome, NotApplicableError) else UNUSABLE,
+        "reason": "" if used else str(outcome).removeprefix(f"{entry.path}: "),
+        "category": used.category if used else "",
+        "content": _content_hash(used.examples) if used else b"",
+        "signature": NO_SIGNATURE if used is None or used.signature is None else used.signature,
+        "ratings_left_out": used.ratings_left_out if used else 0,
     }
 
 
@@ -109,12 +99,7 @@ def _content_hash(examples: Examples) -> bytes:
 def is_intact(path: Path) -> bool:
     """Whether a shard exists and every bit of it is as it was written."""
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END) - DIGEST_BYTES
-            file.seek(0)
-            content = hashlib.sha256()
-            while block := file.read(min(BLOCK_BYTES, max(0, size - file.tell()))):
-                content.update(block)
-            return size > 0 and content.digest() == file.read()
-    except OSError:
+        content = np.memmap(path, mode="r")
+    except (OSError, ValueError):  # ValueError: an empty file
         return False
+    return hashlib.sha256(content[:-DIGEST_BYTES].data).digest() == content[-DIGEST_BYTES:].tobytes()

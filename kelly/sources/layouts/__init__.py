@@ -26,71 +26,24 @@ class Layout:
     name: str
     title: str
     list_pieces: Callable[..., Manifest]
-    markers: tuple[str, ...]
+    markers: tuple[str, ...] = ()
     licence: str = ""
     options: tuple[str, ...] = ()
 
 
-MD5 = 32 * "[0-9a-f]"
-TRACK = "[A-Z]/[A-Z]/[A-Z]/TR*"
-
 _LAYOUTS = (
-    Layout(
-        name="groove",
-        title="Groove MIDI Dataset v1.0.0",
-        list_pieces=groove.list_pieces,
-        markers=("info.csv",),
-        options=("test_split",),
-        licence="CC BY 4.0",
-    ),
-    Layout(
-        name="maestro",
-        title="MAESTRO v3",
-        list_pieces=maestro.list_pieces,
-        markers=("maestro-v3.0.0.csv",),
-        licence="CC BY-NC-SA 4.0",
-    ),
-    Layout(
-        name="lakh",
-        title="Lakh MIDI Dataset, full or matched",
-        list_pieces=lakh.list_pieces,
-        markers=(
-            f"lmd_full/[0-9a-f]/{MD5}.mid",
-            f"lmd_matched/{TRACK}/{MD5}.mid",
-            f"[0-9a-f]/{MD5}.mid",
-            f"{TRACK}/{MD5}.mid",
-        ),
-        licence="CC BY 4.0, as its compiler claims",
-    ),
-    Layout(
-        name="pop909",
-        title="POP909",
-        list_pieces=pop909.list_pieces,
-        markers=("POP909/[0-9][0-9][0-9]/*.mid", "[0-9][0-9][0-9]/chord_midi.txt"),
-        licence="MIT, the songs are their authors'",
-    ),
-    Layout(
-        name="vgmidi",
-        title="VGMIDI",
-        list_pieces=vgmidi.list_pieces,
-        markers=("vgmidi_labelled.csv",),
-        licence="none stated",
-    ),
-    Layout(
-        name="deam",
-        title="DEAM",
-        list_pieces=deam.list_pieces,
-        markers=("annotations/annotations averaged per song", "MEMD_audio"),
-        options=("ratings",),
-        licence="for research, not for commercial use",
-    ),
-    Layout(name="midi", title="a folder of MIDI files", list_pieces=midi_folder.list_pieces, markers=("*",)),
+    Layout("groove", "Groove MIDI Dataset v1.0.0", groove.list_pieces, (groove.TABLE,), "CC BY 4.0", ("test_split",)),
+    Layout("maestro", "MAESTRO v3", maestro.list_pieces, (maestro.TABLE,), "CC BY-NC-SA 4.0"),
+    Layout("lakh", lakh.TITLE, lakh.list_pieces, lakh.MARKERS, "CC BY 4.0, as its compiler claims"),
+    Layout("pop909", "POP909", pop909.list_pieces, pop909.MARKERS, "MIT, the songs are their authors'"),
+    Layout("vgmidi", "VGMIDI", vgmidi.list_pieces, (vgmidi.TABLE,), "none stated"),
+    Layout("deam", "DEAM", deam.list_pieces, deam.MARKERS, "for research, not for commercial use", ("ratings",)),
+    Layout("midi", "a folder of MIDI files", midi_folder.list_pieces),
 )
-
 LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _LAYOUTS}
 
 
 def layout_of(path: Path) -> Layout:
-    """Detect the layout of the folder `path`: the first with a matching marker."""
-    matches = (layout for layout in LAYOUTS.values() if any(next(path.glob(glob), None) for glob in layout.markers))
+    """Detect the layout of the folder `path`: the first with a matching marker, else the user's own."""
+    matches = (layout for layout in LAYOUTS.values() if any(any(path.glob(glob)) for glob in layout.markers))
     return next(matches, LAYOUTS["midi"])

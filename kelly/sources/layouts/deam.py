@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kelly.runtime.errors import KellyError
-from kelly.sources.layouts.deam_ratings import ADVICE, read_dynamic, read_static
+from kelly.sources.layouts.deam_ratings import ADVICE, FOLDER, read_dynamic, read_static
 from kelly.sources.layouts.manifest import Entry, Manifest
 
 Ratings = Literal["dynamic", "static"]
 
 AUDIO = "MEMD_audio"
+MARKERS = (FOLDER.as_posix(), AUDIO)
 SUFFIXES = (".mp3", ".wav", ".flac", ".ogg")  # as published, and what it may be converted to
 
 

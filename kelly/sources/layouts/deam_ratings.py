@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.runtime.errors import KellyError
-from kelly.sources.layouts.tables import DOWNLOAD_AGAIN, Table, quoted, raise_errors, read_table, to_numbers
+from kelly.sources.readers.tables import DOWNLOAD_AGAIN, Table, quoted, raise_errors, read_table, to_numbers
 
 FOLDER = Path("annotations/annotations averaged per song")
 DYNAMIC = FOLDER / "dynamic (per second annotations)"

@@ -4,29 +4,17 @@ Gillick, Roberts, Engel, Eck & Bamman, "Learning to Groove with Inverse Sequence
 https://magenta.tensorflow.org/datasets/groove, CC BY 4.0.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from kelly.runtime.errors import KellyError
 from kelly.sources.layouts.manifest import SPLITS, Entry, Manifest
-from kelly.sources.layouts.tables import DOWNLOAD_AGAIN, read_table
+from kelly.sources.readers.tables import DOWNLOAD_AGAIN, read_table
 
 TestSplit = Literal["test", "validation"]
 
 TABLE = "info.csv"
 COLUMNS = ("id", "style", "time_signature", "midi_filename", "split")
-
-
-@dataclass(frozen=True)
-class Performance:
-    """One row of info.csv; `midi_filename` is relative to the folder."""
-
-    id: str
-    style: str
-    time_signature: str
-    midi_filename: str
-    split: str
 
 
 def list_pieces(path: Path, test_split: TestSplit) -> Manifest:
@@ -59,8 +47,8 @@ def list_pieces(path: Path, test_split: TestSplit) -> Manifest:
     return Manifest(entries, facts=facts)
 
 
-def read_info(path: Path) -> list[Performance]:
-    """Read info.csv of the folder `path`, sorted by midi_filename.
+def read_info(path: Path) -> list[Any]:
+    """Read info.csv of the folder `path`: named tuples of COLUMNS, sorted by midi_filename.
 
     Raises KellyError as `read_table` does, and with all errors of its rows: an id is missing or repeated, a split is
     unknown, a midi_filename is repeated or leaves the folder.
@@ -72,5 +60,4 @@ def read_info(path: Path) -> list[Performance]:
     table.require(table.rows["split"].isin(SPLITS), "split", f"one of {', '.join(SPLITS)}")
     table.require_unique("id", "midi_filename")
     table.raise_errors(DOWNLOAD_AGAIN)
-    rows = table.rows[list(COLUMNS)].itertuples(index=False)
-    return sorted((Performance(*row) for row in rows), key=lambda p: p.midi_filename)
+    return list(table.rows.sort_values("midi_filename")[list(COLUMNS)].itertuples(index=False, name="Performance"))

@@ -13,13 +13,16 @@ from kelly.runtime.errors import KellyError
 from kelly.sources.layouts.folders import scan, some_names
 from kelly.sources.layouts.manifest import Entry, Manifest
 
-FULL, MATCHED = "lmd_full", "lmd_matched"
-FILE = re.compile(r"([0-9a-f]{32})\.mid")  # the MD5 sum of the file
+TITLE = "Lakh MIDI Dataset, full or matched"
+FILE = re.compile(r"[0-9a-f]{32}\.mid")  # the MD5 sum of the file
 HEX_DIGIT = re.compile(r"[0-9a-f]")
 LETTER = re.compile(r"[A-Z]")
 TRACK = re.compile(r"TR[A-Z0-9]+")  # its id in the Million Song Dataset
+MD5 = 32 * "[0-9a-f]"
+GLOBS = {"full": f"[0-9a-f]/{MD5}.mid", "matched": f"[A-Z]/[A-Z]/[A-Z]/TR*/{MD5}.mid"}  # of the files in its folder
+MARKERS = tuple(f"{folder}{glob}" for kind, glob in GLOBS.items() for folder in ("", f"lmd_{kind}/"))
 ADVICE = (
-    f"set its path to {FULL} (0/<md5>.mid) or {MATCHED} (A/A/A/TR…/<md5>.mid) of the Lakh MIDI Dataset, "
+    "set its path to lmd_full (0/<md5>.mid) or lmd_matched (A/A/A/TR…/<md5>.mid) of the Lakh MIDI Dataset, "
     "or to the folder that contains one of them"
 )
 
@@ -31,34 +34,26 @@ def list_pieces(path: Path) -> Manifest:
     is listed once, by its first name, and makes one group of these tracks.
     Raises KellyError where neither is found, or both are.
     """
-    kinds = {folder: kind for folder in ("", f"{FULL}/", f"{MATCHED}/") if (kind := _kind(path / folder))}
+    kinds = {folder: kind for folder in ("", "lmd_full/", "lmd_matched/") if (kind := _kind(path / folder))}
     if len(kinds) != 1:
         found = " and ".join(folder.rstrip("/") or "." for folder in kinds) or some_names(path, ADVICE)
         raise KellyError(f"{path}: {ADVICE}; found {found}")
     ((folder, kind),) = kinds.items()
     names, num_others = _names(path, folder, (LETTER, LETTER, LETTER, TRACK) if kind == "matched" else (HEX_DIGIT,))
+    counts: dict[str, int] = {}
     if kind == "full":
         entries = [Entry(name, path / name) for name in names]
-        return Manifest(entries, facts={"kind": kind, "files": len(entries), "other_files_left_out": num_others})
-    entries, num_songs = _songs(path, names)
-    return Manifest(
-        entries,
-        facts={
-            "kind": kind,
-            "files": len(entries),
-            "tracks": len({name.split("/")[-2] for name in names}),
-            "groups": num_songs,
-            "same_file_left_out": len(names) - len(entries),
-            "other_files_left_out": num_others,
-        },
-    )
+    else:
+        entries, num_songs = _songs(path, names)
+        num_tracks, num_copies = len({name.split("/")[-2] for name in names}), len(names) - len(entries)
+        counts = {"tracks": num_tracks, "groups": num_songs, "same_file_left_out": num_copies}
+    facts = {"kind": kind, "files": len(entries), **counts, "other_files_left_out": num_others}
+    return Manifest(entries, facts=facts)
 
 
 def _kind(folder: Path) -> str:
     """'full', 'matched' or, where the folder is neither, ''."""
-    digit, track = "[0-9a-f]", "[A-Z]/[A-Z]/[A-Z]/TR*"
-    kinds = (("full", f"{digit}/{32 * digit}.mid"), ("matched", f"{track}/{32 * digit}.mid"))
-    return next((kind for kind, glob in kinds if any(folder.glob(glob))), "")
+    return next((kind for kind, glob in GLOBS.items() if any(folder.glob(glob))), "")
 
 
 def _names(path: Path, folder: str, levels: Sequence[re.Pattern[str]]) -> tuple[list[str], int]:

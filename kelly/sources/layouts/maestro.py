@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from kelly.sources.layouts.manifest import SPLITS, Entry, Manifest
-from kelly.sources.layouts.tables import DOWNLOAD_AGAIN, read_table
+from kelly.sources.readers.tables import DOWNLOAD_AGAIN, read_table
 
 TABLE = "maestro-v3.0.0.csv"
 COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename")

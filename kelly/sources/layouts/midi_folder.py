@@ -1,5 +1,6 @@
 """A folder of the user's own: any tree of MIDI files, and ratings of some of them in labels.csv, if it exists."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -10,11 +11,12 @@ from unicodedata import normalize
 from kelly.runtime.errors import KellyError
 from kelly.sources.layouts.folders import walk
 from kelly.sources.layouts.manifest import Entry, Manifest
-from kelly.sources.layouts.tables import NUM_SHOWN, is_inside, quoted, read_table
+from kelly.sources.readers.tables import NUM_SHOWN, is_inside, quoted, read_table
 
 LABELS = "labels.csv"
 COLUMNS = ("file", "valence", "arousal")
 SUFFIXES = (".mid", ".midi")  # in upper or lower case
+SURROGATE = re.compile("[\ud800-\udfff]")  # stands for a byte of a name that is not in UTF-8
 ADVICE = "set its path to a folder with .mid or .midi files in it or in its subfolders"
 LABELS_ADVICE = "write it as a CSV file in UTF-8 with the columns file, valence and arousal, separated by commas"
 MAX_COMPARED = 5_000  # names: a search for the nearest one takes a second per hundred thousand
@@ -38,7 +40,7 @@ def list_pieces(path: Path) -> Manifest:
             if not name.lower().endswith(SUFFIXES):
                 continue
             composed = normalize("NFC", folder + name)
-            if not _is_unicode(composed):
+            if SURROGATE.search(composed):
                 escaped = composed.encode("ascii", "backslashreplace").decode()
                 unusable.append({"file": escaped, "reason": "its name is not in UTF-8; rename it"})
             elif composed in files:
@@ -85,11 +87,3 @@ def _nearest(name: str, files: Mapping[str, object]) -> str:
     other_case = [file for file in files if file.casefold() == folded]
     near = other_case or get_close_matches(name, list(files)[:MAX_COMPARED], n=1)
     return f"; the nearest name is {quoted(near[0])}" if near else ""
-
-
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

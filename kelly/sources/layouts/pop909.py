@@ -13,6 +13,7 @@ from kelly.sources.layouts.manifest import Entry, Manifest
 
 FOLDER = "POP909"
 BEATS, CHORDS = "beat_midi.txt", "chord_midi.txt"
+MARKERS = ("POP909/[0-9][0-9][0-9]/*.mid", "[0-9][0-9][0-9]/chord_midi.txt")
 SONG = re.compile(r"[0-9]{3}")
 ADVICE = f"set its path to the repository of POP909 or to its folder {FOLDER}, which contains 001/001.mid"
 

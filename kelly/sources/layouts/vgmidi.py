@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from kelly.sources.layouts.folders import scan
 from kelly.sources.layouts.manifest import Entry, Manifest
-from kelly.sources.layouts.tables import DOWNLOAD_AGAIN, Table, read_table
+from kelly.sources.readers.tables import DOWNLOAD_AGAIN, Table, read_table
 
 TABLE = "vgmidi_labelled.csv"
 COLUMNS = ("id", "midi", "valence", "arousal")

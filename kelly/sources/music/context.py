@@ -1,8 +1,8 @@
 """The nine emotion coordinates of the context: the music before each window of a piece, measured in played notes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,23 +44,23 @@ def context_coordinates(
     """
     notes, edges_s = music.notes, music.window_edges_s
     measured = np.full((music.num_bars, NUM_COORDINATES), np.nan)
-    valence = _ValenceContext(music.num_bars)
+    sums = np.zeros((music.num_bars, 15))
     for first, last, window, rows in _sounding(notes, edges_s):
         start_s, end_s = edges_s[window], edges_s[window + 1]
         is_onset = notes.onset_s[rows] >= start_s - 1e-6  # a note counts once, in the window in which it begins
-        clipped = _clipped(notes.take(rows), start_s, end_s)
-        valence.add(clipped, is_onset, start_s, window)
+        played = notes.take(rows)
+        onset_s, offset_s = (t.clip(start_s, end_s) for t in (played.onset_s, played.onset_s + played.duration_s))
+        clipped = replace(played, onset_s=onset_s, duration_s=offset_s - onset_s)  # what is known at the window's end
+        sums += _valence_sums(clipped, is_onset, start_s, window, music.num_bars)
         in_block, block = window - first, slice(first, last)
-        num_onsets, num_short = (
-            np.bincount(in_block[counted], minlength=last - first)
-            for counted in (is_onset, is_onset & (clipped.duration_s < SHORT_S))
-        )
+        num_onsets = np.bincount(in_block[is_onset], minlength=last - first)
+        num_short = np.bincount(in_block[is_onset & (clipped.duration_s < SHORT_S)], minlength=last - first)
         short_share = num_short / np.where(num_onsets > 0, num_onsets, np.nan) if short_notes else np.nan
         notes_per_s = num_onsets / np.diff(edges_s[first : last + 1])
         is_melody = music.is_melody[rows]
         measured[block] = coordinates_of(clipped, is_melody, in_block, notes_per_s, music.bpm[block], short_share)
     context = decayed_context(measured, music.groove, decay)
-    context[:, VALENCE] = valence.estimate(np.diff(edges_s))
+    context[:, VALENCE] = _valence(sums, np.diff(edges_s))
     return apply_ratings(entry, context, measured)
 
 
@@ -135,51 +135,34 @@ def _sounding(
         yield first, last, window[sounds], rows[sounds]
 
 
-def _clipped(notes: Notes, start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> Notes:
-    """The notes clipped to start..end, float64[n] each: what is known of them at the end."""
-    onset_s = notes.onset_s.clip(start_s, end_s)
-    duration_s = (notes.onset_s + notes.duration_s).clip(start_s, end_s) - onset_s
-    return Notes(**vars(notes) | {"onset_s": onset_s, "duration_s": duration_s})
+def _valence_sums(
+    notes: Notes, is_onset: NDArray[np.bool_], start_s: NDArray[np.float64], window: NDArray[np.intp], num_windows: int
+) -> NDArray[np.float64]:
+    """Durations by pitch class, number of onsets, of dissonant pairs and of all pairs: float64[num_windows, 15].
+
+    notes: in order, each with whether it begins in its window, when the window starts, and its number
+    """
+    windows, moments = window[is_onset], ((notes.onset_s - start_s)[is_onset] / ONSET_S).round()
+    is_new = (np.diff(windows, prepend=-1) > 0) | (np.diff(moments, prepend=-1.0) > 0)
+    onsets = np.bincount(windows[is_new], minlength=num_windows)
+    histogram = tonality.pitch_class_histograms(notes.pitch, notes.duration_s, window, num_windows)
+    ends_s = notes.onset_s + notes.duration_s
+    pairs = tonality.dissonant_pairs(notes.onset_s, ends_s, notes.pitch, window, num_windows)
+    return np.column_stack([histogram, onsets, *pairs])
 
 
-class _ValenceContext:
-    """Valence of the context, estimated from sums over all earlier windows: it is a trait of the piece, so no decay."""
+def _valence(sums: NDArray[np.float64], durations_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Valence before each window, float64[num_windows]; 0 where the earlier notes have no key.
 
-    def __init__(self, num_windows: int) -> None:
-        self.histogram = np.zeros((num_windows, 12))
-        self.onsets, self.dissonant, self.pairs = np.zeros((3, num_windows), dtype=np.int64)
-
-    def add(
-        self, notes: Notes, is_onset: NDArray[np.bool_], start_s: NDArray[np.float64], window: NDArray[np.intp]
-    ) -> None:
-        """Add the notes of some windows: whether each begins in its window, when the window starts, its number."""
-        num_windows = len(self.onsets)
-        self.histogram += tonality.pitch_class_histograms(notes.pitch, notes.duration_s, window, num_windows)
-        moments = ((notes.onset_s[is_onset] - start_s[is_onset]) / ONSET_S).round()
-        order = np.lexsort((moments, window[is_onset]))
-        windows, moments = window[is_onset][order], moments[order]
-        is_new = (np.diff(windows, prepend=-1) > 0) | (np.diff(moments, prepend=-1.0) > 0)
-        self.onsets += np.bincount(windows[is_new], minlength=num_windows)
-        ends_s = notes.onset_s + notes.duration_s
-        dissonant, pairs = tonality.dissonant_pairs(notes.onset_s, ends_s, notes.pitch, window, num_windows)
-        self.dissonant, self.pairs = self.dissonant + dissonant, self.pairs + pairs
-
-    def estimate(self, durations_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Valence before each window, float64[num_windows]; 0 where the earlier notes have no key.
-
-        durations_s: float64[num_windows], of the windows.
-        """
-        histogram, onsets, elapsed_s, dissonant, pairs = (
-            _before(values) for values in (self.histogram, self.onsets, durations_s, self.dissonant, self.pairs)
-        )
-        has_key = np.ptp(histogram, axis=1) > 0
-        key = tonality.majorness_and_keyclarity(tonality.key_correlations(histogram[has_key]))
-        dissonance = dissonant[has_key] / np.where(pairs > 0, pairs, np.nan)[has_key]
-        valence = np.zeros(len(durations_s))
-        valence[has_key] = tonality.estimated_valence(*key, onsets[has_key] / elapsed_s[has_key], dissonance)
-        return valence
-
-
-def _before(values: NDArray[Any]) -> NDArray[Any]:
-    """Sum of the earlier rows, for each row."""
-    return np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)[:-1]])
+    It is a trait of the piece, so it is estimated from all earlier windows, without decay.
+    sums: of `_valence_sums`; durations_s: float64[num_windows], of the windows
+    """
+    total = np.cumsum(np.column_stack([sums, durations_s]), axis=0)
+    before = np.concatenate([np.zeros_like(total[:1]), total[:-1]])
+    has_key = np.ptp(before[:, :12], axis=1) > 0
+    histogram, (onsets, dissonant, pairs, elapsed_s) = before[has_key, :12], before[has_key, 12:].T
+    key = tonality.majorness_and_keyclarity(tonality.key_correlations(histogram))
+    dissonance = dissonant / np.where(pairs > 0, pairs, np.nan)
+    valence = np.zeros(len(durations_s))
+    valence[has_key] = tonality.estimated_valence(*key, onsets / elapsed_s, dissonance)
+    return valence

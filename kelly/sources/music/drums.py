@@ -48,18 +48,18 @@ def bars_of(entry: Entry, midi: Midi) -> Bars:
         raise NotApplicableError(f"{entry.path}: a time signature within a bar, expected them at bar lines")
     sixteenths = notes.onset_quarters * (SIXTEENTHS / QUARTERS_PER_BAR)
     bar = nearest(sixteenths) // SIXTEENTHS
-    numbers = np.arange(bar[0], bar[-1] + 1)
-    starts, ends = np.searchsorted(bar, numbers), np.searchsorted(bar, numbers, side="right")
-    edges_s = midi.seconds(np.append(numbers, numbers[-1] + 1) * QUARTERS_PER_BAR)
-    bpm = midi.bpm(numbers * QUARTERS_PER_BAR)
-    is_melody = np.zeros(len(notes), dtype=np.bool_)
-    coordinates = coordinates_of(notes, is_melody, bar - bar[0], (ends - starts) / np.diff(edges_s), bpm)
-    groove = np.full((len(numbers), 2 * SIXTEENTHS), np.nan)
-    dynamics = np.full((len(numbers), len(DRUM_DYNAMICS)), np.nan)
-    for i in np.flatnonzero(ends > starts):
-        hits = notes.take(np.arange(starts[i], ends[i]))
-        in_bar = sixteenths[starts[i] : ends[i]] - SIXTEENTHS * numbers[i]
-        groove[i] = groove_of(in_bar, hits.velocity)
-        dynamics[i] = drum_dynamics_of(hits, nearest(in_bar))
+    edges = np.arange(bar[0], bar[-1] + 2)
+    begins = np.searchsorted(bar, edges)
+    hits = np.diff(begins)
+    hits_per_s = hits / np.diff(midi.seconds(edges * QUARTERS_PER_BAR))
+    bpm = midi.bpm(edges[:-1] * QUARTERS_PER_BAR)
+    coordinates = coordinates_of(notes, np.zeros(len(notes), dtype=np.bool_), bar - bar[0], hits_per_s, bpm)
     coordinates[:, COORDINATES.index("valence")] = 0.0
-    return Bars(ends - starts, coordinates, groove, dynamics)
+    groove = np.full((len(hits), 2 * SIXTEENTHS), np.nan)
+    dynamics = np.full((len(hits), len(DRUM_DYNAMICS)), np.nan)
+    for i in np.flatnonzero(hits):
+        rows = slice(begins[i], begins[i + 1])
+        in_bar = sixteenths[rows] - SIXTEENTHS * edges[i]
+        groove[i] = groove_of(in_bar, notes.velocity[rows])
+        dynamics[i] = drum_dynamics_of(notes.take(rows), nearest(in_bar))
+    return Bars(hits, coordinates, groove, dynamics)

@@ -26,19 +26,15 @@ def bar_lines(midi: Midi) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     starts = midi.time_signatures[:, 0] / midi.ticks_per_quarter
     lengths = 4.0 * midi.time_signatures[:, 1] / midi.time_signatures[:, 2]
     spans = np.diff(np.append(starts, max(end, float(starts[-1]) + 1e-9)))
-    if (num_bars := float(np.ceil(spans / lengths - 1e-9).sum())) > MAX_BARS:
-        raise KellyError(f"{num_bars:.0f} bars, expected at most {MAX_BARS}; it is not music, leave it out")
-    edges: list[NDArray[np.float64]] = []
-    is_4_4: list[NDArray[np.bool_]] = []
-    for i, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
-        n = int(np.ceil(spans[i] / length - 1e-9))
-        edges.append(start + length * np.arange(n))
-        full = np.full(n, tuple(midi.time_signatures[i, 1:].tolist()) == (4, 4))
-        if n and i + 1 < len(starts):  # the last bar before a change may be cut
-            full[-1] &= start + n * length <= starts[i + 1] + 1e-9
-        is_4_4.append(full)
-    closing = edges[-1][-1] + lengths[-1] if len(edges[-1]) else max(end, float(starts[-1]))
-    return np.append(np.concatenate(edges), closing), np.concatenate(is_4_4)
+    counts = np.ceil(spans / lengths - 1e-9).astype(np.int64)
+    if (num_bars := counts.sum()) > MAX_BARS:
+        raise KellyError(f"{num_bars} bars, expected at most {MAX_BARS}; it is not music, leave it out")
+    signature = np.repeat(np.arange(len(counts)), counts)
+    in_signature = np.arange(num_bars) - np.repeat(np.cumsum(counts) - counts, counts)
+    bars = starts[signature] + lengths[signature] * in_signature
+    is_cut = bars + lengths[signature] > np.append(starts, np.inf)[signature + 1] + 1e-9  # by the next time signature
+    is_4_4 = (midi.time_signatures[signature, 1:] == 4).all(axis=1) & ~is_cut
+    return np.append(bars, bars[-1] + lengths[-1] if counts[-1] else max(end, float(starts[-1]))), is_4_4
 
 
 def on_beats(path: Path, notes: Notes) -> tuple[Notes, NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
@@ -51,24 +47,20 @@ def on_beats(path: Path, notes: Notes) -> tuple[Notes, NDArray[np.float64], NDAr
     """
     beats_s, begins_bar = read_beats(path)
     numbers = np.arange(len(beats_s), dtype=np.float64)
-
-    def beats(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        inside = np.interp(seconds, beats_s, numbers)
-        before = (seconds - beats_s[0]) / (beats_s[1] - beats_s[0])
-        after = numbers[-1] + (seconds - beats_s[-1]) / (beats_s[-1] - beats_s[-2])
-        return np.where(seconds < beats_s[0], before, np.where(seconds > beats_s[-1], after, inside))
-
-    onset = beats(notes.onset_s)
-    timed = replace(notes, onset_quarters=onset, duration_quarters=beats(notes.onset_s + notes.duration_s) - onset)
+    onset, end = (_interpolate(x, beats_s, numbers) for x in (notes.onset_s, notes.onset_s + notes.duration_s))
+    timed = replace(notes, onset_quarters=onset, duration_quarters=end - onset)
     lines = numbers[begins_bar]
     if not len(lines):
         raise NotApplicableError(f"{path}: no beat begins a bar, expected at least one")
     bars = np.concatenate([[lines[0] - QUARTERS_PER_BAR], lines, [lines[-1] + QUARTERS_PER_BAR]])
-    outside_s = [beats_s[0] + bars[0] * (beats_s[1] - beats_s[0]),
-                 beats_s[-1] + (bars[-1] - numbers[-1]) * (beats_s[-1] - beats_s[-2])]  # fmt: skip
-    inside_s = np.interp(bars, numbers, beats_s)
-    bars_s = np.where(bars < 0, outside_s[0], np.where(bars > numbers[-1], outside_s[1], inside_s))
-    return timed, bars, bars_s, np.diff(bars) == QUARTERS_PER_BAR
+    return timed, bars, _interpolate(bars, numbers, beats_s), np.diff(bars) == QUARTERS_PER_BAR
+
+
+def _interpolate(x: NDArray[np.float64], xp: NDArray[np.float64], fp: NDArray[np.float64]) -> NDArray[np.float64]:
+    """As `np.interp`, but continued beyond both ends as between the two points there."""
+    before = fp[0] + (x - xp[0]) * (fp[1] - fp[0]) / (xp[1] - xp[0])
+    after = fp[-1] + (x - xp[-1]) * (fp[-1] - fp[-2]) / (xp[-1] - xp[-2])
+    return np.where(x < xp[0], before, np.where(x > xp[-1], after, np.interp(x, xp, fp)))
 
 
 def early_edges(bars: NDArray[np.float64], bars_s: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -77,8 +69,7 @@ def early_edges(bars: NDArray[np.float64], bars_s: NDArray[np.float64]) -> NDArr
     bars, bars_s: float64[num_bars + 1], in quarters and seconds. An edge lies a 32nd before its bar line, or a quarter
     of the bar if that is less.
     """
-    share = np.minimum(EARLY / np.diff(bars), 0.25)
-    before_s = share * np.diff(bars_s)
+    before_s = np.minimum(EARLY / np.diff(bars), 0.25) * np.diff(bars_s)
     return bars_s - np.append(before_s[:1], before_s)
 
 

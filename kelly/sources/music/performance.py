@@ -164,10 +164,5 @@ def _means(values: NDArray[np.float64] | NDArray[np.int64], window: NDArray[np.i
 
 def _medians(values: NDArray[np.float64], window: NDArray[np.intp], n: int) -> NDArray[np.float64]:
     """Median of the values of each of n windows; NaN where there is none. window: rising."""
-    ordered = values[np.lexsort((values, window))]
-    number = np.bincount(window, minlength=n)
-    first = np.cumsum(number) - number
-    medians, has_values = np.full(n, np.nan), number > 0
-    low, high = (ordered[(first + middle)[has_values]] for middle in ((number - 1) // 2, number // 2))
-    medians[has_values] = (low + high) / 2.0
-    return medians
+    windows = np.split(values, np.searchsorted(window, np.arange(1, n)))
+    return np.array([np.median(in_window) if len(in_window) else np.nan for in_window in windows])

@@ -131,17 +131,10 @@ def build_music(
     last = min(len(lines) - 1, int(np.searchsorted(lines, score[:, 1].max() - MIN_OVERLAP)))
     if last - first < 2:
         raise NotApplicableError(f"{entry.path}: {max(0, last - first)} bar(s), expected at least 2")
-    return Music(
-        replace(notes, pitch=notes.pitch + shift),
-        is_melody,
-        score + np.array([0.0, 0.0, shift]),
-        lines[first : last + 1],
-        lines_s[first : last + 1],
-        window_edges_s[first : last + 1],
-        bpm[first:last],
-        groove[first:last],
-        key,
-    )
+    lines, lines_s, window_edges_s = (edges[first : last + 1] for edges in (lines, lines_s, window_edges_s))
+    score = score + np.array([0.0, 0.0, shift])
+    notes = replace(notes, pitch=notes.pitch + shift)
+    return Music(notes, is_melody, score, lines, lines_s, window_edges_s, bpm[first:last], groove[first:last], key)
 
 
 def melody_of(notes: Notes, track_names: Sequence[str]) -> NDArray[np.bool_]:
@@ -150,22 +143,17 @@ def melody_of(notes: Notes, track_names: Sequence[str]) -> NDArray[np.bool_]:
     The skyline of Uitdenbogerd & Zobel, "Melodic matching techniques for large music databases", ACM Multimedia 1999.
     notes: pitched, in order of onset. Returns bool[num_notes].
     """
-    named = [track for track, name in enumerate(track_names) if MELODY_NAMES.search(name)]
-    in_track = [int((notes.track == track).sum()) for track in named]
-    if in_track and max(in_track) >= MIN_NOTES:
-        rows = np.flatnonzero(notes.track == named[int(np.argmax(in_track))])
-    else:
+    named = (track for track, name in enumerate(track_names) if MELODY_NAMES.search(name))
+    rows = max((np.flatnonzero(notes.track == track) for track in named), key=len, default=np.arange(0))
+    if len(rows) < MIN_NOTES:
         rows = np.arange(len(notes))
-    melody = np.zeros(len(notes), dtype=np.bool_)
-    melody[rows[skyline(notes.take(rows))]] = True
-    return melody
+    return np.isin(np.arange(len(notes)), rows[skyline(notes.take(rows))])
 
 
 def skyline(notes: Notes) -> NDArray[np.intp]:
     """Rows of the notes at whose onset no higher note sounds; of equal pitches in a chord, only the longest."""
-    pitch, end_s = notes.pitch.tolist(), (notes.onset_s + notes.duration_s).tolist()
+    pitch, onset_s, end_s = notes.pitch.tolist(), notes.onset_s.tolist(), (notes.onset_s + notes.duration_s).tolist()
     starts = np.append(np.flatnonzero(chord_starts(notes.onset_s)), len(notes)).tolist()
-    onset_s = notes.onset_s.tolist()
     sounding: list[tuple[int, float]] = []  # negative pitch and end, the highest first
     top_notes = []
     for start, stop in pairwise(starts):

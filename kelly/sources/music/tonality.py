@@ -34,14 +34,15 @@ REFERENCE_BPM = 120.0  # log_tempo is in octaves from here
 MEAN_BPM = REFERENCE_BPM * 2 ** AROUSAL_WEIGHTS["log_tempo"][1]  # 112.7: neutral for arousal
 
 
-def _profiles() -> NDArray[np.float64]:
-    rows = [np.roll(profile, tonic) for profile in (MAJOR_PROFILE, MINOR_PROFILE) for tonic in range(12)]
-    centred = np.array(rows) - np.mean(rows, axis=1, keepdims=True)
-    normed: NDArray[np.float64] = centred / np.linalg.norm(centred, axis=1, keepdims=True)
-    return normed
+def _normalized(histograms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The histograms [..., 12], each shifted and scaled to mean 0 and length 1; NaN for flat ones."""
+    centred = histograms - histograms.mean(axis=-1, keepdims=True)
+    length = np.linalg.norm(centred, axis=-1, keepdims=True)
+    return np.asarray(centred / np.where(length > 0, length, np.nan))
 
 
-KEY_PROFILES = _profiles()  # float64[24, 12], each of mean 0 and length 1: C major … B major, C minor … B minor
+# float64[24, 12]: C major … B major, C minor … B minor.
+KEY_PROFILES = _normalized(np.array([np.roll(p, tonic) for p in (MAJOR_PROFILE, MINOR_PROFILE) for tonic in range(12)]))
 
 
 class Key(NamedTuple):
@@ -83,15 +84,12 @@ def find_key(histogram: ArrayLike) -> Key:
                          "remove passages without notes")  # fmt: skip
     correlations = key_correlations(weights)
     best = int(correlations.argmax())
-    majorness, keyclarity = (float(value) for value in majorness_and_keyclarity(correlations))
-    return Key(best % 12, "major" if best < 12 else "minor", majorness, keyclarity)
+    return Key(best % 12, "major" if best < 12 else "minor", *map(float, majorness_and_keyclarity(correlations)))
 
 
 def key_correlations(histograms: NDArray[np.float64]) -> NDArray[np.float64]:
     """Correlations [..., 24] of pitch-class histograms [..., 12] with the KEY_PROFILES; NaN for flat ones."""
-    centred = histograms - histograms.mean(axis=-1, keepdims=True)
-    length = np.sqrt((centred**2).sum(axis=-1, keepdims=True))
-    return np.asarray((centred / np.where(length > 0, length, np.nan)) @ KEY_PROFILES.T)
+    return np.asarray(_normalized(histograms) @ KEY_PROFILES.T)
 
 
 def majorness_and_keyclarity(correlations: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -136,29 +134,20 @@ def estimated_valence(
     onsets_per_s: distinct onset times, rounded to 50 ms; dissonance: fraction 0..1 of `dissonant_pairs`. The arguments
     are broadcast; the result has their shape.
     """
-    features = {
-        "majorness": majorness,
-        "keyclarity": keyclarity,
-        "log_onsets_per_s": np.log2(np.asarray(onsets_per_s) + 0.1),
-        "dissonance": dissonance,
-    }
-    return _weigh(features, VALENCE_WEIGHTS)
+    return _weigh(VALENCE_WEIGHTS, majorness, keyclarity, np.log2(np.asarray(onsets_per_s) + 0.1), dissonance)
 
 
 def estimated_arousal(notes_per_s: ArrayLike, bpm: ArrayLike, short_share: ArrayLike) -> NDArray[np.float64]:
-    """Estimate arousal, −1..1, by AROUSAL_WEIGHTS; a feature that is NaN (unknown) counts as its mean.
+    """Estimate arousal, −1..1, by AROUSAL_WEIGHTS, as `estimated_valence`.
 
-    short_share: fraction 0..1 of the notes shorter than 0.15 s; pass NaN where it would leak the targets. The arguments
-    are broadcast; the result has their shape.
+    short_share: fraction 0..1 of the notes shorter than 0.15 s; pass NaN where it would leak the targets
     """
-    features = {
-        "log_notes_per_s": np.log2(np.asarray(notes_per_s) + 0.1),
-        "log_tempo": np.log2(np.asarray(bpm) / REFERENCE_BPM),
-        "short_share": short_share,
-    }
-    return _weigh(features, AROUSAL_WEIGHTS)
+    log_tempo = np.log2(np.asarray(bpm) / REFERENCE_BPM)
+    return _weigh(AROUSAL_WEIGHTS, np.log2(np.asarray(notes_per_s) + 0.1), log_tempo, short_share)
 
 
-def _weigh(features: dict[str, ArrayLike], weights: dict[str, tuple[float, float, float]]) -> NDArray[np.float64]:
-    terms = (weight * (np.asarray(features[name]) - mean) / sd for name, (weight, mean, sd) in weights.items())
+def _weigh(weights: dict[str, tuple[float, float, float]], *features: ArrayLike) -> NDArray[np.float64]:
+    """Weighted sum of standardized features, in the order of `weights`, clipped to −1..1."""
+    pairs = zip(features, weights.values(), strict=True)
+    terms = (weight * (np.asarray(feature) - mean) / sd for feature, (weight, mean, sd) in pairs)
     return np.clip(sum(np.where(np.isfinite(term), term, 0.0) for term in terms), -1.0, 1.0)

@@ -9,6 +9,8 @@ misses a dotted rhythm next to a slur. The result differs in a fifth of the 4,24
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate
+from typing import NamedTuple
 
 from kelly.runtime.errors import KellyError
 from kelly.sources.readers.notation import SEMITONES, Voice, append
@@ -31,27 +33,22 @@ TOKEN = re.compile(
 KEY = re.compile(r"(?P<tonic>[A-G])(?P<sign>[#b]?)\s*(?P<mode>[A-Za-z]*)(?P<extra>(?:\s*[\^_=][A-Ga-g])*)")
 
 ALTERED = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}
-SHARPS = "FCGDAEB"  # in the order in which keys add them; flats come the other way round
-MAJOR = {"C": 0, "D": 2, "E": 4, "F": -1, "G": 1, "A": 3, "B": 5}  # sharps of a major key
+# In the order in which keys add them; flats come the other way round. The major key of a letter has index − 1 sharps.
+SHARPS = "FCGDAEB"
 # Additional sharps relative to major, by the first letters of a mode in lower case (section 3.1.14).
 MODES = {"": 0, "maj": 0, "ion": 0, "mix": -1, "dor": -2, "m": -3, "min": -3, "aeo": -3, "phr": -4, "loc": -5, "lyd": 1}
-# A tuplet of p notes takes the time of q (section 4.13); for other p, q is 2, or 3 in compound metres.
+# A tuplet `(p:q:r` puts p notes in the time of q, for the next r (section 4.13); without q it is this, or for other p
+# 2, or 3 in compound metres.
 IN_TIME_OF = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 COMPOUND = (6, 9, 12)  # numerators of compound metres
 
 
-@dataclass(frozen=True)
-class Tune:
-    """A tune; times are in quarter notes from its start.
+class Tune(NamedTuple):
+    """A tune; times are in quarter notes from its start."""
 
-    notes: by onset, the highest of each chord, ties joined
-    bars: bar lines, including the end; the first bar may be a pickup
-    metre: numerator and denominator of the first time signature
-    """
-
-    notes: Voice
-    bars: list[float]
-    metre: tuple[int, int]
+    notes: Voice  # by onset, the highest of each chord, ties joined
+    bars: list[float]  # bar lines, including the end; the first bar may be a pickup
+    metre: tuple[int, int]  # numerator and denominator of the first time signature
 
 
 @dataclass(slots=True)
@@ -110,12 +107,9 @@ class _Parser:
         """Add a note or rest of some units, scaled by tuplet and broken rhythm."""
         if self.unit is None:
             self.unit = 0.25 if self.metre and self.metre[0] / self.metre[1] < 0.75 else 0.5  # section 3.1.7
-        if self.tuplet_notes:
-            self.tuplet_notes -= 1
-        else:
-            self.tuplet = 1.0
-        self.events.append(Event(written, pitch, self.unit * units * self.broken * self.tuplet))
-        self.broken = 1.0
+        tuplet = self.tuplet if self.tuplet_notes else 1.0
+        self.events.append(Event(written, pitch, self.unit * units * self.broken * tuplet))
+        self.tuplet_notes, self.broken = max(0, self.tuplet_notes - 1), 1.0
 
     def add_chord(self, inner: str, outer_length: str) -> None:
         """Add the highest note of a chord, or a rest if it has none, with the length of its first note."""
@@ -125,12 +119,6 @@ class _Parser:
         if notes:
             _, letter, octave, _ = notes[pitches.index(highest)]
             self.add((letter, octave), highest, units(notes[0][3]) * units(outer_length))
-
-    def begin_tuplet(self, p: str, q: str | None, r: str | None) -> None:
-        """`(p:q:r`: p notes in the time of q, for the next r."""
-        is_compound = self.metre is not None and self.metre[0] in COMPOUND
-        in_time_of = int(q) if q else IN_TIME_OF.get(int(p), 3 if is_compound else 2)
-        self.tuplet, self.tuplet_notes = in_time_of / int(p), int(r or p)
 
 
 def read(text: str) -> Tune:
@@ -150,7 +138,9 @@ def read(text: str) -> Tune:
         elif kind == "chord":
             parser.add_chord(token["inner"], token["outer_length"])
         elif kind == "tuplet":
-            parser.begin_tuplet(token["p"], token["q"], token["r"])
+            p, is_compound = int(token["p"]), parser.metre is not None and parser.metre[0] in COMPOUND
+            q = int(token["q"] or IN_TIME_OF.get(p, 3 if is_compound else 2))
+            parser.tuplet, parser.tuplet_notes = q / p, int(token["r"] or p)
         elif kind == "broken" and parser.events:
             short = 0.5 ** len(token["broken"])
             last, parser.broken = (2 - short, short) if token["broken"][0] == ">" else (short, 2 - short)
@@ -161,22 +151,15 @@ def read(text: str) -> Tune:
         raise KellyError(f"several voices ({', '.join(sorted(parser.voices))}), expected one")
     if parser.first_metre is None:
         raise KellyError("no time signature, expected a field such as M:6/8")
-    return Tune(*_timed(parser), parser.first_metre)
-
-
-def _timed(parser: _Parser) -> tuple[Voice, list[float]]:
-    """Notes with onset and end, ties joined, and bar lines."""
+    times = list(accumulate((event.length for event in parser.events), initial=0.0))
     notes: Voice = []
-    times, bars, is_tied = [0.0], [0.0], False
-    for event in parser.events:
+    is_tied = False
+    for onset, event in zip(times, parser.events, strict=False):
         if event.pitch is not None:
-            append(notes, times[-1], event.length, event.pitch, is_tied)
+            append(notes, onset, event.length, event.pitch, is_tied)
         is_tied = event.is_tied
-        times.append(times[-1] + event.length)
-    for bar_end in [*parser.bar_ends, len(parser.events)]:
-        if times[bar_end] > bars[-1]:
-            bars.append(times[bar_end])
-    return notes, bars
+    bars = sorted({0.0, times[-1], *(times[bar_end] for bar_end in parser.bar_ends)})
+    return Tune(notes, bars, parser.first_metre)
 
 
 @cache
@@ -209,13 +192,13 @@ def key_of(value: str) -> dict[str, int]:
     """Semitones by which a key alters letters, from its mode and its additional accidentals, as in `Dmix=c`."""
     if value == "Hp":  # the Highland pipes' scale
         return {"F": 1, "C": 1}
+    if value.lower() in ("none", "", "hp"):
+        return {}
     match = KEY.match(value)
     if not match:
-        if value.lower() in ("none", "", "hp"):
-            return {}
         raise KellyError(f"key {value!r}, expected one such as G, F#m or D Mixolydian")
     mode = match["mode"].lower()
     more = MODES.get(mode[:3], MODES.get(mode[:1], 0))
-    sharps = MAJOR[match["tonic"]] + {"#": 7, "b": -7, "": 0}[match["sign"]] + more
+    sharps = SHARPS.index(match["tonic"]) - 1 + {"#": 7, "b": -7, "": 0}[match["sign"]] + more
     key = dict.fromkeys(SHARPS[:sharps], 1) if sharps >= 0 else dict.fromkeys(SHARPS[sharps:], -1)
     return key | {letter.upper(): ALTERED[sign] for sign, letter in re.findall(r"([\^_=])([A-Ga-g])", match["extra"])}

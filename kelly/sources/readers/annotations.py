@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kelly.sources.layouts.tables import Table, read_table, to_numbers
+from kelly.sources.readers.tables import Table, read_table, to_numbers
 
 ADVICE = "correct the file or download it again"
 FIX = "correct these lines or download the file again"

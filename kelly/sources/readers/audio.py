@@ -68,17 +68,15 @@ def read_audio(path: Path) -> NDArray[np.float32]:
     except KellyError:
         raise
     except Exception as error:  # a broken file may raise anything
-        raise KellyError(f"{path}: damaged or no audio ({_reason(error)}), expected {EXPECTED}; {GET_AGAIN}") from error
+        reason = str(getattr(error, "error_string", repr(error))).rstrip(".")
+        if getattr(error, "code", None) == NO_SUCH_FILE:  # libmpg123 found nothing to decode
+            reason = "no MP3 frame"
+        raise KellyError(f"{path}: damaged or no audio ({reason}), expected {EXPECTED}; {GET_AGAIN}") from error
     if len(samples) < FFT_SIZE:
-        raise KellyError(
-            f"{path}: {len(samples)} sample(s) at {SAMPLE_RATE_HZ} Hz, expected at least {FFT_SIZE}, one window; "
-            f"{GET_AGAIN} or remove it"
-        )
+        length = f"{len(samples)} sample(s) at {SAMPLE_RATE_HZ} Hz, expected at least {FFT_SIZE}"
+        raise KellyError(f"{path}: {length}; {GET_AGAIN} or remove it")
     if max(samples.max(), -samples.min()) < MIN_PEAK:
-        raise KellyError(
-            f"{path}: silence, expected a sample above {MIN_LEVEL_DB:.0f} dBFS in the mean of its channels; "
-            f"{GET_AGAIN} or remove it"
-        )
+        raise KellyError(f"{path}: silent in mono, expected above {MIN_LEVEL_DB:.0f} dBFS; {GET_AGAIN} or remove it")
     return samples
 
 
@@ -96,15 +94,11 @@ def _check_file(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(4)
             if not head.startswith(SIGNATURES):
-                raise KellyError(
-                    f"{path}: not an audio file: it begins with {head!r}, expected {EXPECTED}; convert it or remove it"
-                )
+                raise KellyError(f"{path}: begins with {head!r}, expected {EXPECTED}; convert it or remove it")
             if head == b"RIFF" and (announced := _wav_bytes(file)) != UNKNOWN_BYTES:
                 _check_complete(path, status.st_size - file.tell(), announced, "bytes")
     except OSError as error:
-        raise KellyError(
-            f"{path}: cannot be read ({error.strerror}), expected an audio file; check the path"
-        ) from error
+        raise KellyError(f"{path}: cannot be read ({error.strerror}); check the path") from error
 
 
 def _wav_bytes(file: BinaryIO) -> int:
@@ -122,13 +116,6 @@ def _wav_bytes(file: BinaryIO) -> int:
     return 0
 
 
-def _reason(error: Exception) -> str:
-    """Message of libsndfile, which reports a missing file if libmpg123 finds no frame to decode."""
-    if getattr(error, "code", None) == NO_SUCH_FILE:
-        return "no MP3 frame"
-    return str(getattr(error, "error_string", repr(error))).rstrip(".")
-
-
 def _check_complete(path: Path, length: int, announced: int, unit: str) -> None:
     if length < MIN_FRACTION * announced:
         raise KellyError(
@@ -139,10 +126,8 @@ def _check_complete(path: Path, length: int, announced: int, unit: str) -> None:
 
 def _check_length(path: Path, num_samples: int, rate_hz: int) -> None:
     if num_samples > MAX_SECONDS * rate_hz:
-        raise KellyError(
-            f"{path}: {num_samples / rate_hz:.0f} s long, expected at most {MAX_SECONDS:.0f}; "
-            f"shorten it, or {GET_AGAIN} if it is shorter"
-        )
+        seconds = f"{num_samples / rate_hz:.0f} s long, expected at most {MAX_SECONDS:.0f}"
+        raise KellyError(f"{path}: {seconds}; shorten it, or {GET_AGAIN} if it is shorter")
 
 
 def _decode(path: Path, file: "soundfile.SoundFile") -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kelly.runtime.errors import KellyError
 from kelly.runtime.files import read_bytes
-from kelly.sources.readers.midi_events import Events, parse
+from kelly.sources.readers.midi_events import parse
 
 # Far beyond any music: a larger file is broken or hostile, and its bars would fill the memory.
 MAX_BYTES = 8 * 2**20
@@ -17,10 +17,6 @@ MAX_NOTES = 1_000_000
 MAX_QUARTERS = 200_000.0
 MAX_SECONDS = 24 * 3600.0
 MIN_TEMPO = 6_000  # microseconds per quarter: 10,000 bpm
-
-# Defaults of Standard MIDI Files 1.0: 120 bpm and 4/4.
-DEFAULT_TEMPO = (0, 500_000)
-DEFAULT_TIME_SIGNATURE = (0, 4, 4)
 
 
 @dataclass(frozen=True)
@@ -90,58 +86,37 @@ def read_midi(path: Path) -> Midi:
         events = parse(data)
     except KellyError as error:
         raise KellyError(f"{path}: {error}; download it again, convert it or remove it") from None
-    num_notes = events.notes.shape[1]
+    notes, ticks_per_quarter = events.notes, events.ticks_per_quarter
+    num_notes = notes.shape[1]
     if not num_notes:
         raise KellyError(f"{path}: no notes, expected at least one; remove the file")
     if num_notes > MAX_NOTES:
         raise KellyError(f"{path}: {num_notes} notes, expected at most {MAX_NOTES}; it is not music, remove it")
-    return _midi(path, events)
-
-
-def _midi(path: Path, events: Events) -> Midi:
-    ticks_per_quarter = events.ticks_per_quarter
-    tempo_map = _from_tick_0(events.tempi, DEFAULT_TEMPO)
-    time_signature_map = _from_tick_0(events.time_signatures, DEFAULT_TIME_SIGNATURE)
-    if not time_signature_map[:, 1].min():
+    # Defaults of Standard MIDI Files 1.0: 120 bpm and 4/4.
+    tempi, time_signatures = _from_tick_0(events.tempi, 500_000), _from_tick_0(events.time_signatures, 4, 4)
+    if not time_signatures[:, 1].min():
         raise KellyError(f"{path}: a time signature of 0 beats, expected at least 1; remove the file")
-    if (tempo := tempo_map[:, 1].min()) < MIN_TEMPO:
-        raise KellyError(
-            f"{path}: a tempo of {tempo} microseconds per quarter, expected at least {MIN_TEMPO}; remove the file"
-        )
-    notes = events.notes
+    if (tempo := tempi[:, 1].min()) < MIN_TEMPO:
+        raise KellyError(f"{path}: a tempo of {tempo} µs per quarter, expected at least {MIN_TEMPO}; remove the file")
     onset, duration, pitch, velocity, is_drum, track, channel = notes[:, np.lexsort((notes[2], notes[0]))]
-    last = max(int((onset + duration).max()), int(tempo_map[-1, 0]), int(time_signature_map[-1, 0]))
+    last = max(int((onset + duration).max()), int(tempi[-1, 0]), int(time_signatures[-1, 0]))
     quarters = last / ticks_per_quarter
-    end_s = float(_seconds(np.array(last), tempo_map, ticks_per_quarter)) if quarters <= MAX_QUARTERS else np.inf
-    if end_s > MAX_SECONDS:
+    length_s = float(_seconds(np.array(last), tempi, ticks_per_quarter)) if quarters <= MAX_QUARTERS else np.inf
+    if length_s > MAX_SECONDS:
         raise KellyError(
-            f"{path}: {quarters:.0f} quarters or {end_s:.0f} s long, expected at most "
+            f"{path}: {quarters:.0f} quarters or {length_s:.0f} s long, expected at most "
             f"{MAX_QUARTERS:.0f} quarters and {MAX_SECONDS:.0f} s; it is not music, remove it"
         )
-    onset_s = _seconds(onset, tempo_map, ticks_per_quarter)
-    return Midi(
-        notes=Notes(
-            onset_quarters=onset / ticks_per_quarter,
-            duration_quarters=duration / ticks_per_quarter,
-            onset_s=onset_s,
-            duration_s=_seconds(onset + duration, tempo_map, ticks_per_quarter) - onset_s,
-            pitch=pitch,
-            velocity=velocity,
-            is_drum=is_drum.astype(np.bool_),
-            track=track,
-            channel=channel,
-        ),
-        ticks_per_quarter=ticks_per_quarter,
-        tempi=tempo_map,
-        time_signatures=time_signature_map,
-        track_names=tuple(events.track_names),
-    )
+    onset_s, end_s = (_seconds(tick, tempi, ticks_per_quarter) for tick in (onset, onset + duration))
+    times = (onset / ticks_per_quarter, duration / ticks_per_quarter, onset_s, end_s - onset_s)
+    sorted_notes = Notes(*times, pitch, velocity, is_drum.astype(np.bool_), track, channel)
+    return Midi(sorted_notes, ticks_per_quarter, tempi, time_signatures, tuple(events.track_names))
 
 
-def _from_tick_0(events: list[Any], default: tuple[int, ...]) -> NDArray[np.int64]:
-    """Events in order of time, beginning with `default` if there is none at tick 0."""
+def _from_tick_0(events: list[Any], *default: int) -> NDArray[np.int64]:
+    """Events in order of time, beginning with one of value `default` if there is none at tick 0."""
     ordered = sorted(events, key=lambda event: event[0])
-    return np.array([*([default] if not ordered or ordered[0][0] > 0 else []), *ordered], dtype=np.int64)
+    return np.array(ordered if ordered and ordered[0][0] == 0 else [(0, *default), *ordered], dtype=np.int64)
 
 
 def _seconds(ticks: NDArray[np.generic], tempi: NDArray[np.int64], ticks_per_quarter: int) -> NDArray[np.float64]:

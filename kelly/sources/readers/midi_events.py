@@ -7,6 +7,7 @@ standard (Standard MIDI Files 1.0, RP-001).
 """
 
 import io
+import struct
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from itertools import chain
@@ -43,33 +44,33 @@ class Events:
 
 def parse(data: bytes) -> Events:
     """Parse a file of format 0 or 1. Raises KellyError if it is not MIDI, truncated, damaged or ambiguous."""
-    ticks_per_quarter, tracks = normalize(data)
+    data = normalize(data)
     try:
-        notes, is_released, track_names, tempi, time_signatures = read_with_mido(tracks)
-        if max([0, *(event[0] for event in (*tempi, *time_signatures)), *notes[:2].sum(axis=0)]) > MAX_TICK:
+        events, unreleased = read_with_mido(data)
+        changes = (*events.tempi, *events.time_signatures)
+        if max([0, *(tick for tick, *_ in changes), *events.notes[:2].sum(axis=0)]) > MAX_TICK:
             raise KellyError(f"longer than {MAX_TICK} ticks, expected a piece of music")
-        by_symusic: tuple[list[Any], ...] = read_with_symusic(tracks)
+        by_symusic = read_with_symusic(data)
     except KellyError:
         raise
     except Exception as error:  # either library may raise anything for a broken file
         raise KellyError(f"damaged ({type(error).__name__}: {str(error)[:80]})") from None
-    by_mido: list[list[Any]] = [[tuple(n) for n in notes[:5, is_released].T.tolist()], tempi, time_signatures]
+    released = [tuple(note) for note in np.delete(events.notes[:5], unreleased, axis=1).T.tolist()]
+    by_mido: list[list[Any]] = [released, events.tempi, events.time_signatures]
     for name, first, second in zip(("notes", "tempi", "time signatures"), by_mido, by_symusic, strict=True):
         if sorted(first) != sorted(second):
             raise KellyError(f"damaged or ambiguous: two libraries (mido, symusic) read different {name}")
-    return Events(ticks_per_quarter, notes, track_names, tempi, time_signatures)
+    return events
 
 
-def normalize(data: bytes) -> tuple[int, bytes]:
-    """Ticks per quarter, and the file without its other chunks, which readers must skip by the standard.
+def normalize(data: bytes) -> bytes:
+    """The file without its other chunks, which readers must skip by the standard.
 
     Raises KellyError for errors that the libraries ignore: other formats, truncated tracks.
     """
     if data[:4] != b"MThd":
         raise KellyError(f"not a MIDI file: it begins with {data[:4]!r}, expected b'MThd'")
-    length, kind, num_tracks, division = (
-        int.from_bytes(data[start:end], "big") for start, end in ((4, 8), (8, 10), (10, 12), (12, 14))
-    )
+    length, kind, num_tracks, division = struct.unpack(">IHHH", data[4:14].ljust(10, b"\0"))
     if len(data) < 14 or length < 6:
         raise KellyError(f"truncated: a header of {max(0, min(length, len(data) - 8))} bytes, expected at least 6")
     if kind > 1:
@@ -91,19 +92,18 @@ def normalize(data: bytes) -> tuple[int, bytes]:
         raise KellyError(f"truncated or damaged: {len(tracks)} tracks, the header announces {num_tracks}")
     if kind == 0 and num_tracks != 1:
         raise KellyError(f"MIDI format 0 with {num_tracks} tracks, expected 1")
-    return division, b"MThd\0\0\0\6" + data[8:14] + b"".join(tracks)
+    return b"MThd\0\0\0\6" + data[8:14] + b"".join(tracks)
 
 
-def read_with_mido(
-    data: bytes,
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], list[str], list[tuple[int, int]], list[tuple[int, int, int]]]:
-    """Notes as in Events, which of them have a note off, track names, tempi and time signatures, as read by mido."""
+def read_with_mido(data: bytes) -> tuple[Events, list[int]]:
+    """Events as read by mido, and the numbers of the notes without note off."""
     import mido
 
+    file = mido.MidiFile(file=io.BytesIO(data))
     notes: list[list[int]] = []
-    is_released: list[bool] = []
+    unreleased: list[int] = []
     track_names, tempi, time_signatures = [], [], []
-    for number, track in enumerate(mido.MidiFile(file=io.BytesIO(data)).tracks):
+    for number, track in enumerate(file.tracks):
         track_names.append(track.name)
         tick, sounding = 0, defaultdict[tuple[int, int], deque[int]](deque)
         for message in track:
@@ -116,26 +116,21 @@ def read_with_mido(
                 channel, is_drum = message.channel, int(message.channel == DRUM_CHANNEL)
                 sounding[channel, message.note].append(len(notes))
                 notes.append([tick, 0, message.note, message.velocity, is_drum, number, channel])
-                is_released.append(False)
             elif message.type in ("note_on", "note_off") and sounding[message.channel, message.note]:
                 note = sounding[message.channel, message.note].popleft()
-                notes[note][1], is_released[note] = tick - notes[note][0], True
+                notes[note][1] = tick - notes[note][0]
         for note in chain.from_iterable(sounding.values()):
             notes[note][1] = tick - notes[note][0]
+            unreleased.append(note)
     columns = np.array(notes, dtype=np.int64).reshape(-1, 7).T
-    return columns, np.array(is_released, dtype=bool), track_names, tempi, time_signatures
+    return Events(file.ticks_per_beat, columns, track_names, tempi, time_signatures), unreleased
 
 
-def read_with_symusic(data: bytes) -> tuple[list[tuple[Any, ...]], list[tuple[int, int]], list[tuple[int, int, int]]]:
+def read_with_symusic(data: bytes) -> tuple[list[Any], ...]:
     """Notes that have a note off, tempi and time signatures, as read by symusic."""
     import symusic
 
     score = symusic.Score.from_midi(data)
-    notes: list[tuple[Any, ...]] = []
-    for track in score.tracks:
-        n = track.notes.numpy()
-        drum = np.full(len(n["time"]), track.is_drum, dtype=int)
-        columns = (n["time"], n["duration"], n["pitch"], n["velocity"], drum)
-        notes += zip(*(column.tolist() for column in columns), strict=True)
+    notes = [(n.time, n.duration, n.pitch, n.velocity, track.is_drum) for track in score.tracks for n in track.notes]
     tempi = [(tempo.time, tempo.mspq) for tempo in score.tempos]
     return notes, tempi, [(t.time, t.numerator, t.denominator) for t in score.time_signatures]

@@ -60,7 +60,8 @@ def _notes_and_bars(part: Element) -> tuple[Voice, list[float]]:
                 pitch = event.find("pitch")
                 if pitch is None or event.find("grace") is not None:
                     continue
-                key = _midi_pitch(pitch)
+                step, alter, octave = (pitch.findtext(tag, "0") for tag in ("step", "alter", "octave"))
+                key = 12 * (int(octave) + 1) + SEMITONES[step] + int(alter)
                 if in_chord:
                     notes[-1] = (*notes[-1][:2], max(notes[-1][2], key))
                 else:
@@ -70,8 +71,3 @@ def _notes_and_bars(part: Element) -> tuple[Voice, list[float]]:
                 now += length if event.tag == "forward" else -length
         bars.append(bars[-1] + end / divisions)
     return notes, bars
-
-
-def _midi_pitch(pitch: Element) -> int:
-    step, alter, octave = (pitch.findtext(tag, "0") for tag in ("step", "alter", "octave"))
-    return 12 * (int(octave) + 1) + SEMITONES[step] + int(alter)

@@ -42,11 +42,6 @@ class Piece:
     bars: NDArray[np.float64]
     beat: float
 
-    @property
-    def notes(self) -> NDArray[np.float64]:
-        """All voices, melody first: float64[n + m, 3]."""
-        return np.concatenate([self.melody, self.others])
-
 
 def read_pieces(
     collections: Sequence[str], max_pieces: int | None, max_skipped_share: float, num_workers: int | None = None
@@ -113,8 +108,8 @@ def _piece(name: str, collection: str, melody: Voice, others: Voice, bars: Itera
     edges = _join_split_bars(list(bars))
     if len(edges) < 3 or len(melody) < 8:
         raise KellyError(f"{len(edges) - 1} bars and {len(melody)} notes, expected at least 2 and 8")
-    as_array = [np.array(sorted(notes), dtype=np.float64).reshape(-1, 3) for notes in (melody, others)]
-    return Piece(name, collection, as_array[0], as_array[1], np.array(edges), beat)
+    tune, rest = (np.array(sorted(notes), dtype=np.float64).reshape(-1, 3) for notes in (melody, others))
+    return Piece(name, collection, tune, rest, np.array(edges), beat)
 
 
 def _join_split_bars(edges: list[float]) -> list[float]:

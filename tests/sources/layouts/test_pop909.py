@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.published_layouts import write_pop909
+from support.published_layouts import names, write_pop909
 
 from kelly.runtime.errors import KellyError
 from kelly.sources.layouts.pop909 import list_pieces
@@ -25,7 +25,7 @@ def test_a_song_that_lacks_a_file_is_unusable(tmp_path: Path) -> None:
     for name in ("002/002.mid", "004/beat_midi.txt", "005/beat_midi.txt", "005/chord_midi.txt"):
         (tmp_path / "POP909" / name).unlink()
     manifest = list_pieces(tmp_path)
-    assert [entry.name for entry in manifest.entries] == [f"POP909/00{i}/00{i}.mid" for i in (1, 3, 6)]
+    assert names(manifest) == [f"POP909/00{i}/00{i}.mid" for i in (1, 3, 6)]
     assert [(file["file"], file["reason"].split(" missing")[0]) for file in manifest.unusable] == [
         ("POP909/002/002.mid", "002.mid"),
         ("POP909/004/004.mid", "beat_midi.txt"),

@@ -1,11 +1,7 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from kelly.features.vocabulary import CHORDS, NUM_CHORDS
 from kelly.runtime.errors import KellyError
@@ -23,11 +19,6 @@ def derived(*beats: Beat, tonic: int = 0) -> list[str]:
 def test_the_vocabulary_is_twelve_roots_of_five_kinds_and_four_more() -> None:
     assert len(CHORDS) == len(set(CHORDS)) == NUM_CHORDS == 64
     assert (CHORDS[0], CHORDS[7], CHORDS[60:]) == ("C:maj", "C#:7", ("dim", "aug", "sus", "N"))
-
-
-def test_chords_are_imported_without_music21_and_torch() -> None:
-    code = "import sys, kelly.sources.music.chords; sys.exit(bool({'music21', 'torch'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -56,13 +47,18 @@ def test_two_five_one_with_sevenths_in_every_key() -> None:
         assert derived(*beats, tonic=tonic) == ["D:min7", "G:7", "C:maj7"]
 
 
-def test_inversions_keep_their_root() -> None:
-    assert derived([52, 60, 67, 72], [47, 62, 65, 67]) == ["C:maj", "G:7"]
-
-
-def test_diminished_augmented_and_suspended_chords_lose_their_root() -> None:
-    assert derived([47, 62, 65], [48, 64, 68], [43, 60, 62, 67]) == ["dim", "aug", "sus"]
-    assert derived([50, 65, 68, 72], [49, 64, 67, 70]) == ["dim"]  # half-diminished, then fully: both `dim`
+@pytest.mark.parametrize(
+    ("beats", "expected"),
+    [
+        ([[52, 60, 67, 72], [47, 62, 65, 67]], ["C:maj", "G:7"]),  # inversions keep their root
+        ([[47, 62, 65], [48, 64, 68], [43, 60, 62, 67]], ["dim", "aug", "sus"]),
+        ([[50, 65, 68, 72], [49, 64, 67, 70]], ["dim"]),  # half-diminished, then fully
+        ([[57, 60, 64, 67]], ["A:min7"]),
+        ([[48, 57, 64, 67]], ["A:min7"]),  # a sixth on C maps to the seventh with the same notes
+    ],
+)
+def test_chords_are_recognized(beats: list[Beat], expected: list[str]) -> None:
+    assert derived(*beats) == expected
 
 
 def test_repeats_collapse_and_silence_is_no_chord() -> None:
@@ -76,31 +72,16 @@ def test_a_passing_note_in_the_second_half_of_a_beat_makes_no_new_chord() -> Non
     assert [CHORDS[chord] for chord in derive_chords(notes, [0, 1], 0)[1]] == ["C:maj"]
 
 
-def test_the_bass_decides_between_equals() -> None:
-    assert derived([57, 60, 64, 67]) == ["A:min7"]
-    assert derived([48, 57, 64, 67]) == ["A:min7"]  # a sixth on C maps to the seventh with the same notes
-
-
 @given(st.integers(-24, 24), st.lists(st.lists(st.integers(36, 84), max_size=6), min_size=1, max_size=4))
 def test_chords_are_relative_to_the_tonic(shift: int, beats: list[Beat]) -> None:
     moved = [[pitch + shift for pitch in beat] for beat in beats]
     assert derived(*beats, tonic=3) == derived(*moved, tonic=(3 + shift) % 12)
 
 
-def context_after(chords: list[int]) -> NDArray[np.float32]:
-    """Context of a chord that follows `chords`."""
-    contexts = harmony_contexts(np.array([*chords, 0], dtype=np.int64))
-    context: NDArray[np.float32] = contexts[-1]
-    return context
-
-
 def test_the_context_decays_by_half_and_is_clipped() -> None:
-    assert not context_after([]).any()
-    context = context_after([7, 3, 3, 5])
+    context = harmony_contexts(np.array([7, 3, 3, 5, 0]))[-1]
     assert (context[5], context[3], context[7]) == (1.0, 0.75, 0.125)
-    assert context_after([5, 5, 5])[5] == 1.0
-    assert context.dtype == np.float32
-    assert context.shape == (64,)
+    assert harmony_contexts(np.array([5, 5, 5, 0]))[-1, 5] == 1.0
 
 
 @given(st.lists(st.integers(0, NUM_CHORDS - 1), max_size=100))

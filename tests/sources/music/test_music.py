@@ -5,23 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.played import Note, notes_of, read, write
+from support.played import SCALE, Note, notes_of, read, write
 
 from kelly.runtime.errors import KellyError
 from kelly.sources.music.metre import bar_lines, beat_edges
 from kelly.sources.music.piece import MEDIAN_PITCH, Music, melody_of, read_music, skyline, sounding_pitches
-from kelly.sources.readers.midi import Midi
 from kelly.sources.skipped import NotApplicableError
 
-SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
+Metres = tuple[tuple[float, int, int], ...]
+COMMON: Metres = ((0, 4, 4),)
 EIGHTHS = [Note(i / 2, 0.4, SCALE[i % 8]) for i in range(16)]  # two bars of 4/4
 
 
-def midi_of(tmp_path: Path, notes: list[Note], metres: tuple[tuple[float, int, int], ...] = ((0, 4, 4),)) -> Midi:
-    return read(write(tmp_path / "a.mid", {"Piano": notes}, metres=metres))[1]
-
-
-def music_of(tmp_path: Path, notes: list[Note], metres: tuple[tuple[float, int, int], ...] = ((0, 4, 4),)) -> Music:
+def music_of(tmp_path: Path, notes: list[Note], metres: Metres = COMMON) -> Music:
     return read_music(*read(write(tmp_path / "a.mid", {"Piano": notes}, metres=metres)))
 
 
@@ -33,18 +29,15 @@ def with_beats(tmp_path: Path, notes: list[Note], beats_s: list[float], per_bar:
     return read_music(replace(entry, beats=tmp_path / "beats.txt"), midi)
 
 
-def test_a_straight_bar_has_no_offsets_and_no_accents(tmp_path: Path) -> None:
-    groove = music_of(tmp_path, EIGHTHS).groove
-    assert groove.shape == (2, 32)
-    np.testing.assert_allclose(groove[:, 0:32:2], 0.0, atol=1e-12)
-    assert np.isnan(groove[:, 1:32:2]).all()
-
-
-def test_a_swung_bar_is_late_between_the_beats(tmp_path: Path) -> None:
-    swung = [note._replace(onset=note.onset + (1 / 12 if i % 2 else 0.0)) for i, note in enumerate(EIGHTHS)]
+@pytest.mark.parametrize("late", [0.0, 1 / 12])  # a twelfth of a quarter is a third of a sixteenth
+def test_the_groove_is_the_delay_between_the_beats_in_half_sixteenths(tmp_path: Path, late: float) -> None:
+    swung = [note._replace(onset=note.onset + (late if i % 2 else 0.0)) for i, note in enumerate(EIGHTHS)]
     groove = music_of(tmp_path, swung).groove
+    assert groove.shape == (2, 32)
     np.testing.assert_allclose(groove[:, [0, 4, 8, 12]], 0.0, atol=1e-12)
-    np.testing.assert_allclose(groove[:, [2, 6, 10, 14]], 2 / 3)  # a twelfth of a quarter is a third of a sixteenth
+    np.testing.assert_allclose(groove[:, [2, 6, 10, 14]], 8 * late, atol=1e-12)
+    np.testing.assert_allclose(groove[:, 16:32:2], 0.0, atol=1e-12)  # no accents
+    assert np.isnan(groove[:, 1:32:2]).all()
 
 
 def test_drums_and_notes_share_one_groove(tmp_path: Path) -> None:
@@ -80,21 +73,23 @@ def test_score_notes_are_quantized_and_never_empty(tmp_path: Path) -> None:
     np.testing.assert_allclose(music.notes.onset_quarters, [note.onset + 0.1 for note in EIGHTHS], atol=1e-3)
 
 
-def test_bars_follow_a_change_of_metre(tmp_path: Path) -> None:
-    notes = [Note(i, 1.0, 60) for i in range(14)]
-    bars, common = bar_lines(midi_of(tmp_path, notes, ((0, 3, 4), (6, 4, 4))))
-    assert bars.tolist() == [0, 3, 6, 10, 14]
-    assert common.tolist() == [False, False, True, True]
-
-
-def test_a_change_of_metre_within_a_bar_cuts_it(tmp_path: Path) -> None:
-    notes = [Note(i, 1.0, 60) for i in range(12)]
-    bars, common = bar_lines(midi_of(tmp_path, notes, ((0, 4, 4), (6, 3, 4))))
-    assert bars.tolist() == [0, 4, 6, 9, 12]
-    assert common.tolist() == [True, False, False, False]
-    bars, common = bar_lines(midi_of(tmp_path, notes, ((0, 4, 4), (6, 4, 4))))
-    assert bars.tolist() == [0, 4, 6, 10, 14]
-    assert common.tolist() == [True, False, True, True]
+@pytest.mark.parametrize(
+    ("num_quarters", "metres", "expected", "is_4_4"),
+    [
+        (14, ((0, 3, 4), (6, 4, 4)), [0, 3, 6, 10, 14], [False, False, True, True]),
+        (12, ((0, 4, 4), (6, 3, 4)), [0, 4, 6, 9, 12], [True, False, False, False]),  # a change within a bar cuts it
+        (12, ((0, 4, 4), (6, 4, 4)), [0, 4, 6, 10, 14], [True, False, True, True]),
+        (4, COMMON, [0, 4], [True]),
+        (5, COMMON, [0, 4, 8], [True, True]),  # the last bar is complete
+        (5, ((0, 4, 4), (8, 3, 4)), [0, 4, 8], [True, True]),  # a metre after the end adds none
+    ],
+)
+def test_bars_follow_the_time_signatures(
+    tmp_path: Path, num_quarters: int, metres: Metres, expected: list[float], is_4_4: list[bool]
+) -> None:
+    notes = [Note(i, 1.0, 60) for i in range(num_quarters)]
+    _, midi = read(write(tmp_path / "a.mid", {"Piano": notes}, metres=metres))
+    assert [array.tolist() for array in bar_lines(midi)] == [expected, is_4_4]
 
 
 def test_a_pickup_is_a_bar_of_its_own(tmp_path: Path) -> None:
@@ -105,17 +100,10 @@ def test_a_pickup_is_a_bar_of_its_own(tmp_path: Path) -> None:
     assert beat_edges(music.bars).tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
-def test_the_last_bar_is_whole_and_a_metre_after_the_end_adds_none(tmp_path: Path) -> None:
-    notes = [Note(i, 1.0, 60) for i in range(5)]
-    assert bar_lines(midi_of(tmp_path, notes))[0].tolist() == [0, 4, 8]
-    assert bar_lines(midi_of(tmp_path, notes, ((0, 4, 4), (8, 3, 4))))[0].tolist()[:3] == [0, 4, 8]
-    assert bar_lines(midi_of(tmp_path, notes[:4]))[0].tolist() == [0, 4]
-
-
 def test_too_many_bars_are_rejected(tmp_path: Path) -> None:
     notes = [Note(0, 1, 60), Note(40_000, 1, 60)]
     with pytest.raises(KellyError, match="320008 bars"):
-        bar_lines(midi_of(tmp_path, notes, ((0, 1, 32),)))
+        music_of(tmp_path, notes, ((0, 1, 32),))
 
 
 def test_bars_before_the_first_note_and_after_the_last_are_left_out(tmp_path: Path) -> None:
@@ -174,13 +162,17 @@ def test_the_skyline_is_the_upper_of_two_voices() -> None:
     assert len(skyline(notes)) == 8
 
 
-def test_a_lower_note_is_melody_once_the_higher_has_ended() -> None:
-    notes = notes_of([Note(0, 2, 72), Note(1, 1, 60), Note(2, 1, 60), Note(3, 1, 71)])
-    assert notes.onset_quarters[skyline(notes)].tolist() == [0, 2, 3]
-    # A higher note that overlaps by less than 25 ms has ended.
-    notes = notes_of([Note(0, 2.04, 72), Note(2, 1, 60)])
-    assert len(skyline(notes)) == 2
-    assert len(skyline(notes_of([Note(0, 2.1, 72), Note(2, 1, 60)]))) == 1
+@pytest.mark.parametrize(
+    ("played", "expected"),
+    [
+        ([Note(0, 2, 72), Note(1, 1, 60), Note(2, 1, 60), Note(3, 1, 71)], [0, 2, 3]),
+        ([Note(0, 2.04, 72), Note(2, 1, 60)], [0, 2]),  # an overlap of less than 25 ms is none
+        ([Note(0, 2.1, 72), Note(2, 1, 60)], [0]),
+    ],
+)
+def test_a_lower_note_is_melody_once_the_higher_has_ended(played: list[Note], expected: list[float]) -> None:
+    notes = notes_of(played)
+    assert notes.onset_quarters[skyline(notes)].tolist() == expected
 
 
 def test_of_a_spread_chord_the_highest_note_is_melody_and_of_one_pitch_the_longest() -> None:
@@ -190,21 +182,21 @@ def test_of_a_spread_chord_the_highest_note_is_melody_and_of_one_pitch_the_longe
     assert notes.duration_quarters[rows].tolist() == [1, 2]
 
 
-@pytest.mark.parametrize("name", ["Melody", "lead vocal", "VOICE 1", "Singer"])
-def test_a_track_named_melody_is_the_melody_even_below_others(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "notes", "is_melody"),
+    [
+        *((name, EIGHTHS, True) for name in ("Melody", "lead vocal", "VOICE 1", "Singer")),
+        ("Strings", EIGHTHS, False),
+        ("Melody", [Note(0, 1, 40), Note(1, 1, 41)], False),  # too few notes
+    ],
+)
+def test_a_track_named_melody_is_the_melody_even_below_others(
+    tmp_path: Path, name: str, notes: list[Note], is_melody: bool
+) -> None:
     above = [note._replace(pitch=note.pitch + 24) for note in EIGHTHS]
-    _, midi = read(write(tmp_path / "a.mid", {"Piano": above, name: EIGHTHS}))
-    is_melody = melody_of(midi.notes, midi.track_names)
-    assert sorted(midi.notes.pitch[is_melody]) == sorted(note.pitch for note in EIGHTHS)
-    _, midi = read(write(tmp_path / "a.mid", {"Piano": above, "Strings": EIGHTHS}))
-    is_melody = melody_of(midi.notes, midi.track_names)
-    assert sorted(midi.notes.pitch[is_melody]) == sorted(note.pitch for note in above)
-
-
-def test_a_track_named_melody_with_too_few_notes_is_ignored(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.mid", {"Piano": EIGHTHS, "Melody": [Note(0, 1, 40), Note(1, 1, 41)]})
-    _, midi = read(path)
-    assert midi.notes.pitch[melody_of(midi.notes, midi.track_names)].tolist() == [note.pitch for note in EIGHTHS]
+    _, midi = read(write(tmp_path / "a.mid", {"Piano": above, name: notes}))
+    melody = midi.notes.pitch[melody_of(midi.notes, midi.track_names)]
+    assert sorted(melody) == sorted(note.pitch for note in (notes if is_melody else above))
 
 
 def test_a_note_sounds_in_each_bar_that_has_a_32nd_or_half_of_it(tmp_path: Path) -> None:
@@ -217,19 +209,16 @@ def test_a_note_sounds_in_each_bar_that_has_a_32nd_or_half_of_it(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("notes", "reason"),
+    ("track", "notes", "reason"),
     [
-        (EIGHTHS[:7], "7 pitched notes"),
-        ([Note(i, 1, 60 + i) for i in range(12)], "no key"),
-        (EIGHTHS[:8], r"1 bar\(s\)"),
+        ("Piano", EIGHTHS[:7], "7 pitched notes"),
+        ("Drums", EIGHTHS, "0 pitched notes"),
+        ("Piano", [Note(i, 1, 60 + i) for i in range(12)], "no key"),
+        ("Piano", EIGHTHS[:8], r"1 bar\(s\)"),
     ],
 )
-def test_a_file_that_is_not_a_piece_is_not_applicable(tmp_path: Path, notes: list[Note], reason: str) -> None:
+def test_a_file_that_is_not_a_piece_is_not_applicable(
+    tmp_path: Path, track: str, notes: list[Note], reason: str
+) -> None:
     with pytest.raises(NotApplicableError, match=reason):
-        music_of(tmp_path, notes)
-
-
-def test_drums_alone_are_not_applicable(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.mid", {"Drums": EIGHTHS})
-    with pytest.raises(NotApplicableError, match="0 pitched notes"):
-        read_music(*read(path))
+        read_music(*read(write(tmp_path / "a.mid", {track: notes})))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from support.audio_files import FORMATS, encoded, music, tone, write
+from support.broken_files import splice
 
 from kelly.features.log_mel import SAMPLE_RATE_HZ
 from kelly.sources.readers.audio import read_audio
@@ -18,7 +19,7 @@ def test_every_format_is_read_as_the_samples_written(tmp_path: Path, ending: str
     np.testing.assert_allclose(samples, tone(), atol=1e-4 if ending in ("wav", "flac") else 0.03)
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 48_000, 96_000, 384_000])
+@pytest.mark.parametrize("rate_hz", [8_000, 48_000, 384_000])
 def test_other_rates_are_resampled(tmp_path: Path, rate_hz: int) -> None:
     samples = read_audio(write(tmp_path / "a.wav", tone(8.0, rate_hz=rate_hz), rate_hz))
     assert len(samples) == pytest.approx(8.0 * SAMPLE_RATE_HZ, abs=1)
@@ -45,17 +46,15 @@ def test_the_file_name_extension_does_not_matter(tmp_path: Path) -> None:
     assert len(read_audio(tmp_path / "a.mp3")) == 8_820
 
 
-def test_a_wav_that_was_written_to_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.wav", tone())
-    data = path.read_bytes()
-    path.write_bytes(data[:40] + b"\xff\xff\xff\xff" + data[44:])
-    assert len(read_audio(path)) == len(tone())
-
-
-def test_a_wav_can_have_other_chunks_before_its_samples(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.wav", tone())
-    data = path.read_bytes()
-    path.write_bytes(data[:36] + b"LIST\5\0\0\0INFOx\0" + data[36:])
+@pytest.mark.parametrize(
+    ("start", "stop", "inserted"),
+    [(40, 44, b"\xff\xff\xff\xff"), (36, 36, b"LIST\5\0\0\0INFOx\0")],
+    ids=["written to a pipe", "another chunk before its samples"],
+)
+def test_a_wav_with_an_unusual_header_is_read_to_its_end(
+    tmp_path: Path, start: int, stop: int, inserted: bytes
+) -> None:
+    path = splice(write(tmp_path / "a.wav", tone()), start, stop, inserted)
     assert len(read_audio(path)) == len(tone())
 
 

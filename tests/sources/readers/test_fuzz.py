@@ -40,7 +40,7 @@ def test_a_seed_file_gives_examples_for_each_network(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("reader", READERS)
-@settings(fuzzed, max_examples=1_000)
+@settings(fuzzed, max_examples=300)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_mutated_file_is_read_correctly_or_rejected(reader: str, seed: int) -> None:
     rng = random.Random(seed)
@@ -48,7 +48,7 @@ def test_a_mutated_file_is_read_correctly_or_rejected(reader: str, seed: int) ->
 
 
 @pytest.mark.parametrize("reader", READERS)
-@settings(fuzzed, max_examples=100)
+@settings(fuzzed, max_examples=50)
 @given(data=st.binary(max_size=200))
 def test_arbitrary_bytes_are_read_correctly_or_rejected(reader: str, data: bytes) -> None:
     TARGETS[reader](data)
@@ -111,8 +111,7 @@ def test_midi_files_that_were_once_read_wrong(data: bytes, accepted: bool) -> No
         (TABLE + b"a,b,4-4,.,train\n", False),
         (TABLE + b",b,4-4,a.mid,train\n", False),
         (TABLE[:-1] + b",split\na,b,4-4,a.mid,train,test\n", False),  # duplicate column
-        (TABLE + b"x" * 100_000 + ROW, False),
-        (TABLE + b"x" * 200_000 + ROW, False),  # above csv.field_size_limit
+        (TABLE + b"x" * 140_000 + ROW, False),  # above csv.field_size_limit
         (b"\xef\xbb\xbf" + TABLE.replace(b"\n", b"\r") + ROW.replace(b"\n", b"\r"), True),
         ((TABLE + ROW).decode().encode("utf-16"), False),
         (b"x," * 3_000 + b"\n", False),  # a message of thousands of names

@@ -70,7 +70,7 @@ def test_a_rated_midi_file_gives_frames_up_to_its_last_note_with_its_rating(tmp_
 
 @needs_fluidsynth
 def test_a_folder_with_labels_becomes_a_data_set_of_the_emotion_recognizer(tmp_path: Path) -> None:
-    folder = write_midi_folder(tmp_path / "music", 6)
+    folder = write_midi_folder(tmp_path / "music", 4, num_bars=4)
     settings = {"path": str(folder), "soundfont": str(SOUNDFONTS[0]), "num_frames": 8, "max_files": None}
     settings |= {"max_windows_per_piece": 2, "max_skipped_share": 0.5}
     dataset = generate(TASKS["emotionrecognizer"], "midi", settings, tmp_path / "data")

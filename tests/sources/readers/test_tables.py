@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from kelly.runtime.errors import KellyError
-from kelly.sources.layouts import tables
-from kelly.sources.layouts.tables import Table, is_inside, read_table, to_numbers
+from kelly.sources.readers import tables
+from kelly.sources.readers.tables import Table, is_inside, read_table, to_numbers
 
 COLUMNS = ("id", "file")
 
@@ -97,13 +97,10 @@ def test_all_errors_are_reported_in_the_order_of_lines_and_the_first_are_listed(
     assert len(str(caught.value).splitlines()) == 1 + tables.NUM_SHOWN
 
 
-@pytest.mark.parametrize("name", ["../a", "/a", "a/../../b", "..\\b", "C:/b", "C:b", "//b", "..", ""])
-def test_paths_that_leave_the_folder_are_not_inside(name: str) -> None:
-    assert not is_inside(name)
-
-
-@pytest.mark.parametrize("name", ["./a", "a//b", "a/./b", "a/../b", "a/", "."])
-def test_only_the_normal_form_of_a_path_is_accepted(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["../a", "/a", "a/../../b", "..\\b", "C:/b", "C:b", "//b", "..", "", "./a", "a//b", "a/./b", "a/../b", "a/"]
+)
+def test_only_the_normal_form_of_a_path_inside_the_folder_is_accepted(name: str) -> None:
     assert not is_inside(name)
     assert is_inside("a/b.mid")
 
