@@ -51,10 +51,6 @@ class Dense:
     bias: Floats | None
     activation: str
 
-    @property
-    def num_parameters(self) -> int:
-        return sum(0 if array is None else array.size for array in (self.weight, self.bias))
-
     def linear(self, x: Floats) -> Floats:
         """The input of the activation."""
         if self.weight is None or self.bias is None:
@@ -83,10 +79,6 @@ class Recurrent:
     kernel: Floats
     recurrent: Floats
     bias: Floats
-
-    @property
-    def num_parameters(self) -> int:
-        return self.kernel.size + self.recurrent.size + self.bias.size
 
     def run(self, x: Floats) -> Floats:
         """float64[n, num_frames, size] from x: float64[n, num_frames, in], starting in state zero."""
@@ -132,7 +124,8 @@ class Model:
     @property
     def num_parameters(self) -> int:
         """Number of weights and biases."""
-        return sum(layer.num_parameters for layer in self.layers)
+        values = [value for layer in self.layers for value in vars(layer).values()]
+        return sum(value.size for value in values if isinstance(value, np.ndarray))
 
     def run(self, inputs: NDArray[Any]) -> Floats:
         """Outputs float64[n, num_frames, out] of inputs[n, num_frames, in].
@@ -160,8 +153,9 @@ class Model:
     def max_logit(self, last_input: Floats) -> float:
         """The largest input of a final softmax; 0 if the last layer is another."""
         last = self.layers[-1]
-        is_softmax = isinstance(last, Dense) and last.activation == "softmax"
-        return float(last.linear(last_input).max()) if is_softmax else 0.0  # type: ignore[union-attr]
+        if isinstance(last, Dense) and last.activation == "softmax":
+            return float(last.linear(last_input).max())
+        return 0.0
 
 
 def read(path: Path) -> Model:

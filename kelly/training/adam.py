@@ -8,6 +8,8 @@ from torch import Tensor
 
 from kelly.training.schedules import Schedule
 
+STATE_TENSORS = ("num_steps", "exp_avg", "exp_avg_sq")
+
 
 class Adam:
     """Adam: Kingma & Ba, "Adam: a method for stochastic optimization", 2015, with PyTorch's β = 0.9, 0.999, ε = 1e-8.
@@ -33,7 +35,7 @@ class Adam:
     ) -> None:
         self.parameters, self.gradient, self.learning_rate = parameters, gradient, learning_rate
         self.weight_decay, self.max_gradient_norm = weight_decay, max_gradient_norm
-        self.schedule = schedule if schedule is not None else Schedule()
+        self.schedule = schedule or Schedule()
         self.exp_avg, self.exp_avg_sq = torch.zeros_like(parameters), torch.zeros_like(parameters)
         self.num_steps = torch.zeros((), device=parameters.device)  # float32, as the kernel requires
         self.steps_taken = 0  # the same number, without a read from the device
@@ -55,19 +57,13 @@ class Adam:
 
     def state_dict(self) -> dict[str, Tensor | float | str]:
         """The settings, the number of steps and the moments; tensors are not copied."""
-        return {
-            "learning_rate": self.learning_rate,
-            "weight_decay": self.weight_decay,
-            "max_gradient_norm": self.max_gradient_norm,
-            "schedule": str(self.schedule),
-            "num_steps": self.num_steps,
-            "exp_avg": self.exp_avg,
-            "exp_avg_sq": self.exp_avg_sq,
-        }
+        names = ("learning_rate", "weight_decay", "max_gradient_norm", "schedule", *STATE_TENSORS)
+        values = {name: getattr(self, name) for name in names}
+        return values | {"schedule": str(self.schedule)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Copy the tensors of a `state_dict`; its settings must be those of this optimizer."""
-        for name in ("num_steps", "exp_avg", "exp_avg_sq"):
+        for name in STATE_TENSORS:
             getattr(self, name).copy_(state[name])
         self.steps_taken = int(self.num_steps)
 

@@ -19,34 +19,17 @@ LSTMState = tuple[Tensor, Tensor]  # h and c of one LSTM layer: float[sequences,
 LSTMStates = list[LSTMState] | None  # of all LSTM layers of a network; None: zeros
 
 
-def _tanh_backward(gradient: Tensor, output: Tensor) -> None:
-    gradient.addcmul_(gradient, output.square(), value=-1)
-
-
-def _relu_backward(gradient: Tensor, output: Tensor) -> None:
-    gradient.mul_(output.sign())
-
-
-def _sigmoid_backward(gradient: Tensor, output: Tensor) -> None:
-    gradient.mul_(torch.addcmul(output, output, output, value=-1))
-
-
-def _elu_backward(gradient: Tensor, output: Tensor) -> None:
-    gradient.addcmul_(gradient, output.clamp(max=0))
-
-
-def _softmax_backward(gradient: Tensor, output: Tensor) -> None:
-    gradient.sub_((gradient * output).sum(dim=-1, keepdim=True)).mul_(output)
-
-
-# In place: x → activation(x), and the gradient of an activation's output → that of its input, given the output.
-ACTIVATION: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], None]]] = {
-    "": (lambda x: x, lambda gradient, output: None),
-    "tanh": (torch.tanh_, _tanh_backward),
-    "relu": (torch.relu_, _relu_backward),
-    "sigmoid": (torch.sigmoid_, _sigmoid_backward),
-    "softmax": (lambda x: torch.softmax(x, dim=-1, out=x), _softmax_backward),
-    "elu": (nn.functional.elu_, _elu_backward),
+# In place: x → activation(x), and the gradient of an activation's output → that of its input, given the output y.
+ACTIVATION: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+    "": (lambda x: x, lambda gradient, y: gradient),
+    "tanh": (torch.tanh_, lambda gradient, y: gradient.addcmul_(gradient, y.square(), value=-1)),
+    "relu": (torch.relu_, lambda gradient, y: gradient.mul_(y.sign())),
+    "sigmoid": (torch.sigmoid_, lambda gradient, y: gradient.mul_(torch.addcmul(y, y, y, value=-1))),
+    "softmax": (
+        lambda x: torch.softmax(x, dim=-1, out=x),
+        lambda gradient, y: gradient.sub_((gradient * y).sum(dim=-1, keepdim=True)).mul_(y),
+    ),
+    "elu": (nn.functional.elu_, lambda gradient, y: gradient.addcmul_(gradient, y.clamp(max=0))),
 }
 
 
@@ -56,66 +39,51 @@ class BufferPool:
     def __init__(self, device: torch.device | str) -> None:
         self.device = device
         self.buffers: dict[str, Tensor] = {}
-        self.views: dict[str, Tensor] = {}
+        self.views: dict[str, Tensor] = {}  # of the last call, which mostly had as many rows
 
     def __call__(self, name: str, rows: int, columns: int) -> Tensor:
         """The first `rows` rows of a buffer, not initialised."""
-        view = self.views.get(name)
-        if view is not None and view.shape[0] == rows:
-            return view
-        buffer = self.buffers.get(name)
-        if buffer is None or buffer.shape[0] < rows:
-            buffer = self.buffers[name] = torch.empty(rows, columns, device=self.device)
-        view = self.views[name] = buffer[:rows]
-        return view
-
-
-def gradient_of(parameter: Tensor) -> Tensor:
-    """The tensor that stores the gradient of a parameter."""
-    assert parameter.grad is not None
-    return parameter.grad
+        if name not in self.views or self.views[name].shape[0] != rows:
+            if name not in self.buffers or self.buffers[name].shape[0] < rows:
+                self.buffers[name] = torch.empty(rows, columns, device=self.device)
+            self.views[name] = self.buffers[name][:rows]
+        return self.views[name]
 
 
 class DenseBackprop:
     """A fully connected layer and its activation."""
 
-    def __init__(self, module: nn.Linear, activation: str, device: torch.device | str) -> None:
+    def __init__(self, module: nn.Linear, activation: str) -> None:
         self.weight, self.bias = module.weight.detach(), module.bias.detach()
-        self.weight_grad, self.bias_grad = gradient_of(module.weight), gradient_of(module.bias)
+        self.weight_grad, self.bias_grad = module.weight.grad, module.bias.grad
         self.activation, self.activation_backward = ACTIVATION[activation]
-        self.size, self.num_inputs = self.weight.shape
         self.weight_t = self.weight.t()
-        self.buffers = BufferPool(device)
+        self.buffers = BufferPool(self.weight.device)
 
     def forward(self, x: Tensor, _sizes: list[int], out: Tensor | None) -> Tensor:
         """Outputs float[frames, size], written to `out` if it is not None."""
         self.x = x
-        self.output = self.buffers("output", x.shape[0], self.size) if out is None else out
+        self.output = self.buffers("output", x.shape[0], len(self.weight)) if out is None else out
         torch.addmm(self.bias, x, self.weight_t, out=self.output)
         return self.activation(self.output)
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Set the parameter gradients from the output gradient; return the gradient before the activation."""
-        self.activation_backward(gradient, self.output)
+        gradient = self.activation_backward(gradient, self.output)
         torch.mm(gradient.t(), self.x, out=self.weight_grad)
         torch.sum(gradient, 0, out=self.bias_grad)
         return gradient
-
-    def input_grad(self, gradient: Tensor) -> Tensor:
-        """The gradient of the inputs, from what `backward` returned."""
-        return torch.mm(gradient, self.weight, out=self.buffers("input_grad", gradient.shape[0], self.num_inputs))
 
 
 class LSTMBackprop:
     """An LSTM layer with the formulas and the gate order (i, f, g, o) of torch.nn.LSTM."""
 
-    def __init__(self, module: nn.LSTM, device: torch.device | str) -> None:
-        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-        parameters: list[nn.Parameter] = [getattr(module, name) for name in names]
-        self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh = (p.detach() for p in parameters)
-        self.weight_ih_grad, self.weight_hh_grad, self.bias_ih_grad, self.bias_hh_grad = map(gradient_of, parameters)
-        self.size, self.num_inputs = module.hidden_size, module.input_size
-        self.buffers = BufferPool(device)
+    def __init__(self, module: nn.LSTM) -> None:
+        parameters = [getattr(module, name) for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")]
+        self.weight, self.weight_hh, self.bias_ih, self.bias_hh = (p.detach() for p in parameters)
+        self.weight_grad, self.weight_hh_grad, self.bias_ih_grad, self.bias_hh_grad = (p.grad for p in parameters)
+        self.size = module.hidden_size
+        self.buffers = BufferPool(self.weight.device)
         self.initial_state: LSTMState | None = None
 
     def forward(self, x: Tensor, sizes: list[int], _out: Tensor | None) -> Tensor:
@@ -123,7 +91,7 @@ class LSTMBackprop:
         size, num_frames, first = self.size, x.shape[0], sizes[0]
         self.x, self.sizes = x, sizes
         self.gates = self.buffers("gates", num_frames, 4 * size)
-        torch.addmm(self.bias_ih + self.bias_hh, x, self.weight_ih.t(), out=self.gates)
+        torch.addmm(self.bias_ih + self.bias_hh, x, self.weight.t(), out=self.gates)
         # h and c: the initial states, then those of each frame.
         self.h, self.c = (self.buffers(name, first + num_frames, size) for name in ("h", "c"))
         if self.initial_state is None:
@@ -181,15 +149,11 @@ class LSTMBackprop:
             o_grad_t.mul_(h_grad)
             c_grad.mul_(f_t)
             next_gates_grad = gates_grad_t
-        torch.mm(gates_grad.t(), self.x, out=self.weight_ih_grad)
+        torch.mm(gates_grad.t(), self.x, out=self.weight_grad)
         torch.mm(gates_grad.t(), h_prev, out=self.weight_hh_grad)
         torch.sum(gates_grad, 0, out=self.bias_ih_grad)
         self.bias_hh_grad.copy_(self.bias_ih_grad)
         return gates_grad
-
-    def input_grad(self, gradient: Tensor) -> Tensor:
-        """The gradient of the inputs, from what `backward` returned."""
-        return torch.mm(gradient, self.weight_ih, out=self.buffers("input_grad", gradient.shape[0], self.num_inputs))
 
 
 class Backprop:
@@ -200,7 +164,7 @@ class Backprop:
 
     def __init__(self, network: Network) -> None:
         module_parameters = list(network.parameters())
-        self.device = device = module_parameters[0].device
+        self.device = module_parameters[0].device
         self.parameters = torch.cat([p.detach().flatten() for p in module_parameters])
         self.gradient = torch.zeros_like(self.parameters)
         sizes = [p.numel() for p in module_parameters]
@@ -211,10 +175,10 @@ class Backprop:
         self.layers: list[DenseBackprop | LSTMBackprop] = []
         for i, (layer, module) in enumerate(zip(network.task.layers, network.layers, strict=True)):
             if isinstance(module, nn.LSTM):
-                self.layers.append(LSTMBackprop(module, device))
+                self.layers.append(LSTMBackprop(module))
             elif isinstance(module, nn.Linear):
                 activation = layer.activation if i < last or network.task.loss == "mse" else ""
-                self.layers.append(DenseBackprop(module, activation, device))
+                self.layers.append(DenseBackprop(module, activation))
         self.lstm_layers = [layer for layer in self.layers if isinstance(layer, LSTMBackprop)]
 
     def set_initial_state(self, states: LSTMStates) -> None:
@@ -238,4 +202,5 @@ class Backprop:
         for layer in reversed(self.layers):
             gradient = layer.backward(gradient)
             if layer is not self.layers[0]:
-                gradient = layer.input_grad(gradient)
+                buffer = layer.buffers("input_grad", gradient.shape[0], layer.weight.shape[1])
+                gradient = torch.mm(gradient, layer.weight, out=buffer)

@@ -183,10 +183,8 @@ Loader = Iterable[Any]
 def chunks(loader: Loader, device: torch.device | str, process_group: ProcessGroup = SINGLE_PROCESS) -> Iterator[Chunk]:
     """The chunks of a loader, or one process's shares; without Batches, each batch is a chunk."""
     if isinstance(loader, Batches):
-        yield from loader.chunks(process_group)
-        return
-    for batch in loader:
-        yield pack_batch(batch, device, process_group)
+        return loader.chunks(process_group)
+    return (pack_batch(batch, device, process_group) for batch in loader)
 
 
 def pack_batch(batch: Sequence[Any], device: torch.device | str, process_group: ProcessGroup = SINGLE_PROCESS) -> Chunk:
@@ -194,8 +192,7 @@ def pack_batch(batch: Sequence[Any], device: torch.device | str, process_group: 
 
     Rows without a time axis become sequences of one frame.
     """
-    inputs, targets = batch[:2]
-    mask = batch[2] if len(batch) > 2 else None
+    inputs, targets, mask = (*batch, None)[:3]
     if inputs.dim() == 2:
         inputs, targets, mask = inputs[:, None], targets[:, None], None if mask is None else mask[:, None]
     block = Block(inputs, targets, mask, torch.device(device))

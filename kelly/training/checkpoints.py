@@ -7,14 +7,14 @@ that would run code, are truncated, fail their checksums or have an unexpected s
 import io
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import isnan
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, ValidationError
 from torch import Tensor, nn
 
 from kelly.runtime.atomic import replacing
@@ -44,10 +44,12 @@ class EarlierVersionError(KellyError):
     """A checkpoint of an earlier version of this project, which cannot be read."""
 
 
-class Checkpoint(BaseModel):
-    """What both checkpoints contain. metrics: the history up to `epoch`, by column."""
+class Schema(BaseModel, extra="forbid", strict=True, arbitrary_types_allowed=True):
+    """Every field is required and of exactly its type."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+class Checkpoint(Schema):
+    """What both checkpoints contain. metrics: the history up to `epoch`, by column."""
 
     version: Literal[5]
     model: str
@@ -57,10 +59,8 @@ class Checkpoint(BaseModel):
     fingerprint: dict[str, JsonValue] | None
 
 
-class OptimizerState(BaseModel):
+class OptimizerState(Schema):
     """Adam's settings, number of steps, and moments of all parameters as one row each."""
-
-    model_config = Checkpoint.model_config
 
     learning_rate: Finite
     weight_decay: Finite
@@ -78,22 +78,17 @@ class BestCheckpoint(Checkpoint):
     optimizer_state_dict: OptimizerState | None
 
 
-class EarlyStoppingState(BaseModel):
+class EarlyStoppingState(Schema):
     """The monitored value of every epoch, and the weights of the best one."""
-
-    model_config = Checkpoint.model_config
 
     values: Column
     best_weights: Weights
 
 
 class LatestCheckpoint(Checkpoint):
-    """Everything needed to resume after the last epoch, and to write the best checkpoint again.
+    """Everything needed to resume after the last epoch, and to write the best checkpoint again."""
 
-    finished: whether the run has ended
-    """
-
-    finished: bool
+    finished: bool  # whether the run has ended
     loss_limit: float = Field(ge=0, allow_inf_nan=False)
     optimizer_state_dict: OptimizerState
     best_optimizer_state_dict: OptimizerState
@@ -108,11 +103,9 @@ class CheckpointManager:
         self.checkpoint_dir = Path(checkpoint_dir)
 
     def latest_path(self, model: str) -> Path:
-        """Path of the latest checkpoint."""
         return self.checkpoint_dir / f"{model}_latest.pt"
 
     def best_path(self, model: str) -> Path:
-        """Path of the best checkpoint."""
         return self.checkpoint_dir / f"{model}_best.pt"
 
     def save_latest(self, model: str, state: Mapping[str, Any]) -> None:
@@ -122,10 +115,7 @@ class CheckpointManager:
         self._save(self.latest_path(model), model, {**state, "early_stopping": stopping})
 
     def save_best(self, model: str, state: Mapping[str, Any]) -> None:
-        """Write the fields of BestCheckpoint, without version and model.
-
-        optimizer_state_dict and metrics may be left out, for weights that are not the result of an optimizer.
-        """
+        """Write the fields of BestCheckpoint, without version and model; those of the optimizer may be left out."""
         self._save(self.best_path(model), model, {"optimizer_state_dict": None, "metrics": {}, **state})
 
     def load_latest(self, model: str) -> dict[str, Any]:
@@ -152,9 +142,9 @@ class CheckpointManager:
         if path.exists() and not path.is_file():
             raise KellyError(f"{path} is not a file, expected a checkpoint; move it away and train again")
         if not path.exists():
-            files = sorted(p.name for p in path.parent.glob("*.pt")) if path.parent.is_dir() else []
-            content = f"it contains {', '.join(files)}" if files else "it contains no checkpoints"
-            raise KellyError(f"{path} is missing ({path.parent}: {content}); train {model} first or check the folder")
+            files = ", ".join(sorted(p.name for p in path.parent.glob("*.pt"))) or "no checkpoints"
+            raise KellyError(f"{path} is missing ({path.parent} contains {files}); train {model} first or check the "
+                             "folder")  # fmt: skip
         state: dict[str, Any] = _read(path)
         version, saved_model = (state.get("version"), state.get("model")) if isinstance(state, dict) else (None, None)
         if type(version) is not int or version != VERSION:
@@ -215,10 +205,11 @@ def _read(path: Path) -> Any:
     try:
         # torch.load does not verify checksums, and would decompress to any size.
         with zipfile.ZipFile(path) as archive:
-            compressed = [entry.filename for entry in archive.infolist() if entry.compress_type != zipfile.ZIP_STORED]
-            damaged = None if compressed else archive.testzip()
-        if compressed or damaged:
-            raise ValueError(f"{damaged} does not match its checksum" if damaged else f"{compressed[0]} is compressed")
+            for entry in archive.infolist():
+                if entry.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{entry.filename} is compressed")
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} does not match its checksum")
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a foreign or damaged file can raise anything
         reason = type(error).__name__ + (f": {error}" if type(error) is ValueError else "")
@@ -227,22 +218,31 @@ def _read(path: Path) -> Any:
         ) from None
 
 
-def form(tensor: Tensor) -> str:
-    """Shape and dtype, and the layout and device of an unusual tensor: must agree before one is copied to another."""
-    unusual = f" {tensor.layout} on {tensor.device}" if tensor.layout != torch.strided or tensor.is_meta else ""
-    return f"{tuple(tensor.shape)} {tensor.dtype}{unusual}"
+def form(value: Any) -> Any:
+    """What tensors must share to be copied: shape, dtype, unusual layout and device. Other values are returned."""
+    if not isinstance(value, Tensor):
+        return value
+    unusual = f" {value.layout} on {value.device}" if value.layout != torch.strided or value.is_meta else ""
+    return f"{tuple(value.shape)} {value.dtype}{unusual}"
+
+
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], may_differ: Collection[str] = (), prefix: str = ""
+) -> list[str]:
+    """The differences between two nested dicts, one line each: 'learning_rate: checkpoint 0.001, now 0.0005'."""
+    lines = []
+    for key in sorted(before.keys() | now.keys(), key=str):
+        old, new = form(before.get(key)), form(now.get(key))
+        if isinstance(old, dict) and isinstance(new, dict):
+            lines += differences(old, new, may_differ, "" if key == "training" else f"{prefix}{key}.")
+        elif old != new and key not in may_differ:
+            lines.append(f"{prefix}{key}: checkpoint {old!s:.200}, now {new!s:.200}")
+    return lines
 
 
 def load_weights(network: nn.Module, weights: Weights, path: Path | str) -> None:
     """Load the `weights` read from `path` into `network`. Raises KellyError listing what differs."""
-    expected, found = (
-        {name: form(weight) for name, weight in state.items()} for state in (network.state_dict(), weights)
-    )
-    if expected != found:
-        names = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-        lines = "\n".join(
-            f"  {n}: checkpoint {found.get(n, 'none')}, network {expected.get(n, 'none')}" for n in names[:20]
-        )
+    if lines := differences(weights, network.state_dict()):
         raise KellyError(f"{path} contains the weights of another network than {type(network).__name__}; train it "
-                         f"again:\n{lines}")  # fmt: skip
+                         "again:\n  " + "\n  ".join(lines[:20]))  # fmt: skip
     network.load_state_dict(weights)

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,14 +27,16 @@ TIMEOUT_MINUTES = 10
 MAIN_RANK = 0
 
 
+@dataclass(frozen=True)
 class ProcessGroup:
     """A single process, for which the collective operations do nothing.
 
     rank: of this process, 0..world_size − 1; world_size: number of processes; local_rank: its rank on this machine
     """
 
-    def __init__(self, rank: int = 0, world_size: int = 1, local_rank: int = 0) -> None:
-        self.rank, self.world_size, self.local_rank = rank, world_size, local_rank
+    rank: int = 0
+    world_size: int = 1
+    local_rank: int = 0
 
     @property
     def is_main_process(self) -> bool:
@@ -55,12 +58,10 @@ class DistributedGroup(ProcessGroup):
     """One of several processes. Its operations raise KellyError if another one has ended."""
 
     def all_reduce_(self, tensor: Tensor) -> None:
-        """Sum the tensors of all processes, in place; all get the same bits."""
         with _report_lost_process():
             torch.distributed.all_reduce(tensor)
 
     def broadcast(self, compute: Callable[[], T]) -> T:
-        """What `compute` returns in the main process; the others do not call it."""
         objects: list[Any] = [compute() if self.is_main_process else None]
         with _report_lost_process():
             torch.distributed.broadcast_object_list(objects, src=MAIN_RANK)

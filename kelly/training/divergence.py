@@ -35,7 +35,7 @@ def loss_limit(
     Healthy training stays far below: its first epoch beats the untrained network, and soon any constant. Both are
     measured on the first NUM_BATCHES batches of the first epoch; the state of `generator` is restored.
     """
-    generator_state = generator.get_state() if generator is not None else None
+    generator_state = None if generator is None else generator.get_state()
     first: list[Chunk] = []
     for chunk in chunks(loader, backprop.device, process_group):
         first.append(chunk)

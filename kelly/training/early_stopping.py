@@ -33,16 +33,12 @@ class EarlyStopping:
             raise ValueError(f"mode is {mode!r}, expected 'min' or 'max'")
         if min_delta_mode not in ("abs", "rel"):
             raise ValueError(f"min_delta_mode is {min_delta_mode!r}, expected 'abs' or 'rel'")
-        self.patience = patience
-        self.min_delta = min_delta
-        self.mode = mode
-        self.restore_best_weights = restore_best_weights
-        self.min_delta_mode = min_delta_mode
+        self.patience, self.min_delta, self.min_delta_mode = patience, min_delta, min_delta_mode
+        self.mode, self.restore_best_weights = mode, restore_best_weights
         self.best_weights: dict[str, Tensor] | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Forget all values."""
         self.values: list[float] = []
         self.best_value: float | None = None
         self.best_epoch: int | None = None
@@ -52,7 +48,6 @@ class EarlyStopping:
 
     @property
     def should_stop(self) -> bool:
-        """Whether patience has run out."""
         return self.counter >= self.patience
 
     def __call__(self, value: float, model: nn.Module | None = None) -> bool:

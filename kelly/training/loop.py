@@ -146,19 +146,16 @@ def run_epoch(
             for i, (inputs, targets, weight, out, gradient) in enumerate(batches):
                 sizes, num_sequences = chunk.sizes[i], chunk.num_sequences[i]
                 if sizes:
-                    if backprop.lstm_layers:
-                        start = carried_state(state, previous_size, num_sequences, process_group)
-                        backprop.set_initial_state(start)
+                    backprop.set_initial_state(carried_state(state, previous_size, num_sequences, process_group))
                     backprop.forward(inputs, sizes, out)
                 if optimizer is not None:
                     if sizes:
                         backprop.backward(loss.gradient(out, targets, gradient).mul_(weight))
+                        state = backprop.final_state(chunk.last_frames[i])
                     else:
                         backprop.gradient.zero_()
                     process_group.all_reduce_(backprop.gradient)
                     optimizer.step()
-                    if sizes and backprop.lstm_layers:
-                        state = backprop.final_state(chunk.last_frames[i])
                     previous_size = num_sequences
             losses = loss.elementwise(logits, chunk.targets)
             losses = losses if chunk.mask is None else torch.where(chunk.mask, losses, 0.0)
@@ -184,9 +181,7 @@ def run_epoch(
     return batch_losses, float(totals.sum() / counts.sum()), metric.compute(metric_sums)
 
 
-def loss_weights(
-    chunk: Chunk, loss: Loss, process_group: ProcessGroup = SINGLE_PROCESS
-) -> tuple[Tensor, Tensor, Tensor]:
+def loss_weights(chunk: Chunk, loss: Loss, process_group: ProcessGroup = SINGLE_PROCESS) -> tuple[Tensor, ...]:
     """The weight of each target in the gradient of its batch's mean loss, with the factor of the loss.
 
     Returns the number of loss terms of each batch, int64[batches], in all processes; the batch of each frame of this

@@ -7,6 +7,7 @@ is missing, None if none is.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,8 +22,8 @@ Mask = Tensor | None
 class Loss:
     """A loss: the mean of `elementwise` over what is not missing.
 
-    elementwise: logits, targets → the loss of each output, or of each frame if `per_frame`
-    gradient: logits, targets, out → its derivative by the logits, divided by `factor`, written to `out`
+    elementwise: logits z, targets y → the loss of each output, or of each frame if `per_frame`; entropies are in nats
+    gradient: z, y, out → its derivative by the logits, divided by `factor`, written to `out`
     """
 
     elementwise: Callable[[Tensor, Tensor], Tensor]
@@ -40,28 +41,8 @@ def masked_sum(values: Tensor, mask: Mask) -> tuple[Tensor, Tensor | int]:
     return (values.sum(), values.numel()) if mask is None else (torch.where(mask, values, 0.0).sum(), mask.sum())
 
 
-def squared_error(logits: Tensor, targets: Tensor) -> Tensor:
-    """(o − y)²."""
-    return (logits - targets).square_()
-
-
-def squared_error_gradient(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
-    """2 (o − y), without the factor 2."""
-    return torch.sub(logits, targets, out=out)
-
-
-def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """In nats, per output."""
-    return functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-
-
-def binary_cross_entropy_gradient(logits: Tensor, targets: Tensor, out: Tensor) -> Tensor:
-    """σ(z) − y."""
-    return torch.sigmoid(logits, out=out).sub_(targets)
-
-
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """In nats, per frame. The entropy of probability targets is not subtracted, as in PyTorch."""
+    """As in PyTorch, the entropy of probability targets is not subtracted."""
     if targets.is_floating_point():
         return -(targets * functional.log_softmax(logits, dim=-1)).sum(dim=-1)
     return functional.cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="none").view(targets.shape)
@@ -76,8 +57,11 @@ def cross_entropy_gradient(logits: Tensor, targets: Tensor, out: Tensor) -> Tens
 
 
 LOSSES = {
-    "mse": Loss(squared_error, squared_error_gradient, factor=2.0),
-    "bce": Loss(binary_cross_entropy, binary_cross_entropy_gradient),
+    "mse": Loss(lambda z, y: (z - y).square_(), lambda z, y, out: torch.sub(z, y, out=out), factor=2.0),
+    "bce": Loss(
+        partial(functional.binary_cross_entropy_with_logits, reduction="none"),
+        lambda z, y, out: torch.sigmoid(z, out=out).sub_(y),
+    ),
     "cross_entropy": Loss(cross_entropy, cross_entropy_gradient, per_frame=True),
 }
 
@@ -111,50 +95,36 @@ class Metric:
     """A metric of a whole split: the `sums` of all batches are added up; `compute` returns the metric of the total."""
 
     sums: Callable[[Tensor, Tensor, Mask], Tensor]
-    compute: Callable[[Tensor], float]
-
-
-def widest_dtype(tensor: Tensor) -> torch.dtype:
-    """float64, or float32 on Apple GPUs, which have no other."""
-    return torch.float32 if tensor.device.type == "mps" else torch.float64
+    compute: Callable[[Tensor], float] = lambda sums: float(sums[0] / sums[1])  # the mean, from total and count
 
 
 def widest(tensor: Tensor) -> Tensor:
-    """`tensor` in the widest floating-point type of its device."""
-    return tensor.to(widest_dtype(tensor))
+    """`tensor` in float64, or in float32 on Apple GPUs, which have no other."""
+    return tensor.to(torch.float32 if tensor.device.type == "mps" else torch.float64)
 
 
 def mean_sums(values: Tensor, mask: Mask) -> Tensor:
-    """Total and count of `values`, for `mean`."""
+    """Total and count of `values`, one per frame; a frame is masked if all its outputs are missing."""
+    mask = mask.any(dim=-1) if mask is not None and mask.dim() > values.dim() else mask
     total, count = masked_sum(values, mask)
     return torch.stack([widest(total), widest(torch.as_tensor(count, device=total.device))])
 
 
-def frame_mask(mask: Mask) -> Mask:
-    """False for frames of which all outputs are missing."""
-    return None if mask is None else mask.any(dim=-1)
-
-
 def cosine_similarity_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
     """Cosine of the angle between predicted and true vector, per frame."""
-    return mean_sums(functional.cosine_similarity(logits, targets, dim=-1), frame_mask(mask))
+    return mean_sums(functional.cosine_similarity(logits, targets, dim=-1), mask)
 
 
 def top_10_accuracy_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
     """Fraction of the ten highest outputs that are 1 in the target, per frame."""
     top_10 = logits.topk(10, dim=-1).indices
-    return mean_sums(targets.gather(-1, top_10).mean(dim=-1), frame_mask(mask))
+    return mean_sums(targets.gather(-1, top_10).mean(dim=-1), mask)
 
 
 def top_1_accuracy_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
     """Whether the highest output is that of the true, or most probable, class, per frame."""
     classes = targets.argmax(dim=-1) if targets.is_floating_point() else targets
     return mean_sums(widest(logits.argmax(dim=-1) == classes), mask)
-
-
-def mean(sums: Tensor) -> float:
-    """Total / count."""
-    return float(sums[0] / sums[1])
 
 
 def r2_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
@@ -164,7 +134,7 @@ def r2_sums(logits: Tensor, targets: Tensor, mask: Mask) -> Tensor:
     if mask is not None:
         error, y = torch.where(mask, error, 0.0), torch.where(mask, y, 0.0)
     terms = (error.square(), y, y.square(), valid)
-    return torch.stack([term.flatten(0, -2).sum(dim=0, dtype=widest_dtype(y)) for term in terms])
+    return torch.stack([widest(term).flatten(0, -2).sum(dim=0) for term in terms])
 
 
 def r2(sums: Tensor) -> float:
@@ -175,8 +145,8 @@ def r2(sums: Tensor) -> float:
 
 
 METRICS = {
-    "cosine_similarity": Metric(cosine_similarity_sums, mean),
-    "top_10_accuracy": Metric(top_10_accuracy_sums, mean),
-    "top_1_accuracy": Metric(top_1_accuracy_sums, mean),
+    "cosine_similarity": Metric(cosine_similarity_sums),
+    "top_10_accuracy": Metric(top_10_accuracy_sums),
+    "top_1_accuracy": Metric(top_1_accuracy_sums),
     "r2": Metric(r2_sums, r2),
 }

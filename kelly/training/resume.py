@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from kelly.config.params import TrainingConfig
 from kelly.networks import Network
 from kelly.runtime.errors import KellyError
 from kelly.tasks import Task
 from kelly.training.adam import Adam
-from kelly.training.checkpoints import CheckpointManager, EarlierVersionError, form, load_weights
+from kelly.training.checkpoints import CheckpointManager, EarlierVersionError, differences, load_weights
 from kelly.training.early_stopping import EarlyStopping
 from kelly.training.history import COLUMNS, TrainingMetrics
 
@@ -94,20 +93,6 @@ def last_epoch(state: dict[str, Any], settings: TrainingConfig) -> int | None:
     return None
 
 
-def differences(
-    before: dict[str, Any], now: dict[str, Any], may_differ: Collection[str] = (), prefix: str = ""
-) -> list[str]:
-    """The differences between two fingerprints, one line each: 'learning_rate: checkpoint 0.001, now 0.0005'."""
-    lines = []
-    for key in sorted(before.keys() | now.keys(), key=str):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            lines += differences(old, new, may_differ, "" if key == "training" else f"{prefix}{key}.")
-        elif old != new and key not in may_differ:
-            lines.append(f"{prefix}{key}: checkpoint {old!s:.200}, now {new!s:.200}")
-    return lines
-
-
 def restore_state(
     state: dict[str, Any],
     path: Path | str,
@@ -124,13 +109,13 @@ def restore_state(
     load_weights(network, state["early_stopping"]["best_weights"], path)
     load_weights(network, state["model_state_dict"], path)
     columns, epoch, monitored = state["metrics"], state["epoch"], state["early_stopping"]["values"]
-    faults = []
+    faults: list[str] = []
     if tuple(columns)[: len(COLUMNS)] != COLUMNS or {len(column) for column in columns.values()} != {epoch}:
         faults.append(f"metrics: expected {epoch} rows of {', '.join(COLUMNS)} and custom metrics")
     elif columns["epoch"] != list(range(1, epoch + 1)) or monitored not in (columns["val_loss"], columns["train_loss"]):
         faults.append("metrics: expected the losses that early stopping monitored")
     for key in ("optimizer_state_dict", "best_optimizer_state_dict"):
-        faults += [f"{key}.{fault}" for fault in optimizer_faults(state[key], optimizer)]
+        faults += differences(state[key], optimizer.state_dict(), prefix=f"{key}.")
     try:
         if generator is not None:
             generator.set_state(state["generator_state"])
@@ -142,16 +127,6 @@ def restore_state(
     optimizer.load_state_dict(state["optimizer_state_dict"])
     stopper.load_state_dict(state["early_stopping"])
     metrics.load_dict(columns)
-
-
-def optimizer_faults(state: dict[str, Any], optimizer: Adam) -> list[str]:
-    """Why `optimizer` cannot load a saved state, one line each."""
-    found, expected = (
-        {name: form(value) if isinstance(value, Tensor) else value for name, value in values.items()}
-        for values in (state, optimizer.state_dict())
-    )
-    faults = {name: value for name, value in expected.items() if found.get(name) != value}
-    return [f"{name}: {found.get(name)}, expected {value}" for name, value in faults.items()]
 
 
 def code_hash() -> str:

@@ -1,7 +1,7 @@
 """One training run from settings to files. The DVC stage and the command line both call `train_model`."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,15 @@ from kelly.runtime.errors import KellyError
 from kelly.runtime.locks import lock_models
 from kelly.tasks import Task
 from kelly.training.batches import Batches, Source
-from kelly.training.checkpoints import CheckpointManager, best_checkpoint
+from kelly.training.checkpoints import CheckpointManager, best_checkpoint, differences
 from kelly.training.distributed import SINGLE_PROCESS, ProcessGroup
 from kelly.training.history import TrainingMetrics
 from kelly.training.loop import train
 from kelly.training.options import OptimizationConfig, RunOptions
-from kelly.training.resume import Resume, code_hash, differences, earlier_run, early_stopping, last_epoch
+from kelly.training.resume import Resume, code_hash, earlier_run, early_stopping, last_epoch
 
 VALIDATION_BATCH = 256
+OPTIMIZATION = {field.name for field in fields(OptimizationConfig)}
 
 
 def train_model(
@@ -78,29 +79,17 @@ def train_model(
             if run.after_epoch is not None:
                 run.after_epoch(metrics)
 
+        options = replace(run, fingerprint=fingerprint, resume_from=state)
+        options = replace(options, before_checkpoint=before_checkpoint, after_epoch=after_epoch)
         generator = torch.Generator().manual_seed(settings.seed)
         metrics = train(
             Network(task, settings.seed),
             Batches(splits["train"], settings.batch_size, generator, device),
             Batches(splits["validation"], VALIDATION_BATCH, None, device),
-            config=OptimizationConfig(
-                settings.epochs,
-                settings.learning_rate,
-                settings.weight_decay,
-                settings.max_gradient_norm,
-                settings.learning_rate_schedule,
-                settings.warmup_epochs,
-                device,
-            ),
+            config=OptimizationConfig(**{**settings.model_dump(include=OPTIMIZATION), "device": device}),
             early_stopping=early_stopping(settings),
             checkpoint_manager=manager if process_group.is_main_process else None,
-            run=replace(
-                run,
-                fingerprint=fingerprint,
-                resume_from=state,
-                before_checkpoint=before_checkpoint,
-                after_epoch=after_epoch,
-            ),
+            run=options,
         )
         if process_group.is_main_process:
             for lock in locks:
@@ -140,7 +129,7 @@ def finish(manager: CheckpointManager, task: Task, fingerprint: dict[str, Any]) 
 def best_epoch(columns: Mapping[str, list[Any]]) -> int:
     """The epoch (from 1) with the lowest validation loss in a history."""
     losses = columns["val_loss"]
-    return min(range(len(losses)), key=lambda i: losses[i]) + 1
+    return losses.index(min(losses)) + 1
 
 
 def choose_device(name: str, process_group: ProcessGroup = SINGLE_PROCESS) -> torch.device:
@@ -148,11 +137,7 @@ def choose_device(name: str, process_group: ProcessGroup = SINGLE_PROCESS) -> to
 
     Raises KellyError, listing the available ones, if it is not available.
     """
-    available = ["cpu"]
-    if torch.backends.mps.is_available():
-        available.insert(0, "mps")
-    if torch.cuda.is_available():
-        available.insert(0, "cuda")
+    available = [kind for kind in ("cuda", "mps") if getattr(torch, kind).is_available()] + ["cpu"]
     if name == "auto":
         name = available[0]
     if name not in available:

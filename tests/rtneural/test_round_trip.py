@@ -11,21 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kelly.export.rtneural_file import TOLERANCE, to_document, write
+from kelly.networks import ACTIVATION
 from kelly.rtneural import reader as rtneural
 from kelly.tasks import ACTIVATIONS, LSTM, Dense
 
 NUM_FRAMES = 12
 
 Spec = tuple[str, int, str]  # kind, number of outputs, activation
-
-TORCH_ACTIVATIONS: dict[str, torch.nn.Module] = {
-    "": torch.nn.Identity(),
-    "tanh": torch.nn.Tanh(),
-    "relu": torch.nn.ReLU(),
-    "sigmoid": torch.nn.Sigmoid(),
-    "softmax": torch.nn.Softmax(dim=-1),
-    "elu": torch.nn.ELU(),
-}
 
 
 @st.composite
@@ -79,7 +71,7 @@ def test_a_network_computes_the_same_after_it_was_written_and_read(network: tupl
         for kind, out, activation in specs:
             layer = torch_layer(size, kind, out)
             layers.append(layer_json(layer, size, kind, out, activation))
-            activate = TORCH_ACTIVATIONS[activation]
+            activate = ACTIVATION.get(activation, torch.nn.Identity())
             stateful, reset = (
                 activate(layer(x)[0] if kind in ("lstm", "gru") else layer(x)) for x in (stateful, reset)
             )

@@ -1,4 +1,4 @@
-"""What a user sees when a run is interrupted, the disk is full or read-only, or two runs meet; nothing is lost."""
+"""What a user sees when a run is interrupted or the disk is full or read-only; nothing is lost."""
 
 import os
 import signal
@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from kill_anywhere import incomplete, is_temporary
 from support.clone import Folder
+from support.small_runs import files
+
+from kelly.commands import evaluate_all, train_all
 
 pytestmark = pytest.mark.pipeline
 
@@ -24,7 +27,7 @@ def scripts(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Mount]:
-    """Mounts a small disk of its own, or mounts it anew with other options."""
+    """Mounts a small disk of its own, or mounts it again with other options."""
     disk = tmp_path / "disk"
     disk.mkdir()
 
@@ -39,97 +42,83 @@ def mount(tmp_path: Path) -> Iterator[Mount]:
     subprocess.run(["umount", str(disk)], capture_output=True, check=False)
 
 
-def contents(output: Path) -> dict[str, bytes]:
-    """The bytes of every file below a folder, without locks."""
-    files = [path for path in output.rglob("*") if path.is_file() and path.suffix != ".lock"]
-    return {path.relative_to(output).as_posix(): path.read_bytes() for path in files}
+@pytest.fixture
+def train(scripts: Folder, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Runs train_all_models.py in this process."""
+
+    def run(output: Path, *options: str) -> None:
+        monkeypatch.setattr("sys.argv", ["train_all_models.py", "-o", str(output), *MODEL, *options])
+        train_all.main(scripts.folder / "params.yaml")
+
+    return run
 
 
-def test_a_full_disk_is_one_message_and_the_run_goes_on_when_there_is_room(scripts: Folder, mount: Mount) -> None:
-    options = [*MODEL, "-e", "3"]
-    scripts.run("train_all_models.py", "-o", "unbroken", *options)
+def test_on_a_full_disk_no_file_is_incomplete_and_the_run_resumes_when_there_is_space(
+    train: Callable[..., None], tmp_path: Path, mount: Mount
+) -> None:
+    train(tmp_path / "expected", "-e", "3")
     disk = mount("size=24k")
-    places = set()
+    messages: dict[int, str] = {}  # by the number of files there
     for size in (24, 100, 300, 420, 500, 560, 620, 2_000):
         subprocess.run(["mount", "-o", f"remount,size={size}k", str(disk)], check=True)
         resume = ["--resume", "all"] if list(disk.glob("out/checkpoints/*_latest.pt")) else []
-        started = scripts.start("train_all_models.py", "-o", str(disk / "out"), *options, *resume)
-        _, message = started.communicate()
-        assert "Traceback" not in message
+        try:
+            train(disk / "out", "-e", "3", *resume)
+        except OSError as error:
+            messages[len(list(disk.rglob("*")))] = str(error)
         assert [path for path in disk.rglob("*") if is_temporary(path)] == []
         assert incomplete(disk) == []
-        if started.returncode == 0:
-            break
-        assert started.returncode == 1
-        assert "No space left on device" in message or "is the disk full" in message
-        places.add(len(list(disk.rglob("*"))))
-    else:
-        pytest.fail("there was never room enough")
-    assert len(places) > 3  # it was full at several stages of the run
-    assert contents(disk / "out") == contents(scripts.folder / "unbroken")
+    assert len(messages) > 3  # it was full at several stages of the run
+    assert all("No space left on device" in text or "is the disk full" in text for text in messages.values())
+    assert files(disk / "out") == files(tmp_path / "expected")
 
 
-def test_a_read_only_folder_is_refused_before_any_work(scripts: Folder, mount: Mount) -> None:
+def test_a_read_only_folder_is_rejected_before_any_work(
+    scripts: Folder, train: Callable[..., None], mount: Mount, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk = mount("size=20m")
-    scripts.run("train_all_models.py", "-o", str(disk / "out"), *MODEL, "-e", "1")
-    before = contents(disk / "out")
+    train(disk / "out", "-e", "1")
+    before = files(disk / "out")
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    for script, options in (
-        ("train_all_models.py", ["-o", str(disk / "out"), *MODEL]),
-        ("evaluate_models.py", ["--checkpoint-dir", str(disk / "out/checkpoints"), "-o", str(disk / "results")]),
-    ):
-        printed = scripts.run(script, *options, code=1)
-        assert "Read-only file system; check that the path is right, writable and on a disk that is not full" in printed
-        assert "Training" not in printed
-    assert contents(disk / "out") == before
-
-
-def wait_for(path: Path, num_lines: int) -> None:
-    """Wait until a history has so many lines."""
-    while not path.exists() or len(path.read_text().splitlines()) < num_lines:
-        time.sleep(0.01)
+    printed = scripts.run("train_all_models.py", "-o", str(disk / "out"), *MODEL, code=1)
+    assert "Read-only file system; check that the path is right, writable" in printed
+    assert "Training" not in printed
+    options = ["--checkpoint-dir", str(disk / "out/checkpoints"), "-o", str(disk / "results")]
+    monkeypatch.setattr("sys.argv", ["evaluate_models.py", *options])
+    with pytest.raises(OSError, match="Read-only file system"):
+        evaluate_all.main()
+    assert files(disk / "out") == before
 
 
 @pytest.mark.parametrize(
     ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
-def test_an_interruption_is_answered_and_the_run_goes_on_as_if_there_had_been_none(
-    scripts: Folder, number: signal.Signals, code: int, word: str
+def test_an_interrupted_run_explains_how_to_resume_and_ends_like_an_uninterrupted_one(
+    scripts: Folder, train: Callable[..., None], number: signal.Signals, code: int, word: str
 ) -> None:
-    options = [*MODEL, "-e", "60", "--early-stopping-patience", "60"]
-    if not (scripts.folder / "whole").exists():
-        scripts.run("train_all_models.py", "-o", "whole", *options)
-    started = scripts.start("train_all_models.py", "-o", word, *options)
-    wait_for(scripts.folder / word / "history/dynamicsengine_history.csv", 5)
+    options = ["-e", "60", "--early-stopping-patience", "60", "--no-plots"]
+    output, expected = scripts.folder / word, scripts.folder / "expected"
+    if not expected.exists():
+        train(expected, *options)
+    started = scripts.start("train_all_models.py", "-o", word, *MODEL, *options)
+    history = output / "history/dynamicsengine_history.csv"
+    while not history.exists() or len(history.read_text().splitlines()) < 5:
+        assert started.poll() is None, "the run ended too early"
+        time.sleep(0.01)
     os.killpg(started.pid, number)
     _, message = started.communicate()
-    assert message.splitlines()[-1] == f"{word}: what was finished is kept; add --resume all to go on from there"
+    assert message.splitlines()[-1] == f"{word}: finished work is kept; add --resume all to go on from there"
     assert "Traceback" not in message
     assert started.returncode == code
     assert incomplete(scripts.folder) == []
-    scripts.run("train_all_models.py", "-o", word, *options, "--resume", "all")
-    assert contents(scripts.folder / word) == contents(scripts.folder / "whole")
+    train(output, *options, "--resume", "all")
+    assert files(output) == files(expected)
 
 
-@pytest.mark.parametrize("after_s", [0.8, 1.5])
-def test_ctrl_c_while_pytorch_is_imported_is_answered_too(scripts: Folder, after_s: float) -> None:
+def test_ctrl_c_while_pytorch_is_imported_is_no_traceback(scripts: Folder) -> None:
     started = scripts.start("train_all_models.py", "-o", "never", *MODEL, "-e", "5000")
-    time.sleep(after_s)
+    time.sleep(1.0)
     os.killpg(started.pid, signal.SIGINT)
     _, message = started.communicate()
     assert "Traceback" not in message
     assert started.returncode in (130, -signal.SIGINT)
-
-
-def test_two_runs_on_one_output_folder_do_not_meet(scripts: Folder) -> None:
-    started = scripts.start(
-        "train_all_models.py", "-o", "shared", *MODEL, "-e", "99999", "--early-stopping-patience", "99999"
-    )
-    wait_for(scripts.folder / "shared/history/dynamicsengine_history.csv", 2)
-    printed = scripts.run("train_all_models.py", "-o", "shared", *MODEL, code=1)
-    assert "error: another run is writing dynamicsengine to shared" in printed
-    assert "wait for it, stop it, or choose another folder" in printed
-    other = scripts.run("train_all_models.py", "-o", "shared", "--models", "groovepredictor", "-e", "1")
-    assert "GroovePredictor: Best epoch 1" in other  # another network may be trained beside it
-    os.killpg(started.pid, signal.SIGINT)
-    started.communicate()

@@ -141,5 +141,5 @@ def test_weights_without_an_optimizer_are_a_best_checkpoint(tmp_path: Path) -> N
 
 
 def test_weights_of_another_network_are_listed(tmp_path: Path) -> None:
-    with pytest.raises(KellyError, match=r"layers\.0\.weight: checkpoint \(128, 32\) \S+, network \(128, 64\)"):
+    with pytest.raises(KellyError, match=r"layers\.0\.weight: checkpoint \(128, 32\) \S+, now \(128, 64\)"):
         load_weights(GroovePredictor(), DynamicsEngine().state_dict(), tmp_path / "x.pt")

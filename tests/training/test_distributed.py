@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.clone import SMALL, Clone
+from support.clone import Clone
 from support.numbered_data import batch_frames, numbered_data
-from support.several_processes import CASES, EPOCHS, curve, run
+from support.several_processes import CASES, EPOCHS, curve, curves_of_threads, double_precision, run
 from support.small_runs import files
 
-from kelly.runtime.console import rank_and_world_size
+from kelly.runtime.console import check_single_process, rank_and_world_size
+from kelly.runtime.errors import KellyError
 from kelly.training.batches import Batches
 from kelly.training.distributed import ProcessGroup, init_process_group
 from kelly.training.loop import carried_state
@@ -73,6 +75,18 @@ def test_a_share_starts_in_the_states_that_its_sequences_have_in_one_process(
             assert torch.equal(actual, complete[process_group.rank :: world_size])
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_several_processes_have_the_curve_of_one(name: str) -> None:
+    with double_precision():
+        expected = curve(CASES[name])
+        for num_threads in (2, 3):
+            first, *others = curves_of_threads(CASES[name], num_threads)
+            assert all(other == first for other in others)
+            assert first.keys() == expected.keys()
+            for column, values in expected.items():
+                assert first[column] == pytest.approx(values, rel=1e-10), column
+
+
 def test_a_single_process_communicates_with_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise AssertionError
@@ -85,37 +99,29 @@ def test_a_single_process_communicates_with_no_other(tmp_path: Path, monkeypatch
     assert files(tmp_path)
 
 
-COMMANDS = {
-    "generate": ("-m", "stages.generate", "dynamicsengine"),
-    "split": ("-m", "stages.split", "dynamicsengine"),
-    "report": ("-m", "stages.report"),
-    "train all": ("train_all_models.py",),
-    "evaluate all": ("evaluate_models.py",),
-    "kelly": ("-c", "from kelly.commands.main import main; main()", "results"),
-}
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_single_process_command_rejects_torchrun_with_one_message(project: Path, tmp_path: Path, name: str) -> None:
-    command = [str(project / part) if part.endswith(".py") else part for part in COMMANDS[name]]
-    main, other = [
-        subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, env=environment(project)
-            | {"RANK": rank, "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x"},
-            capture_output=True, text=True, check=False,
-        )
-        for rank in "01"
-    ]  # fmt: skip
-    assert (main.returncode, other.returncode) == (1, 0)
-    assert "error: torchrun started 2 processes" in main.stderr
-    assert "torchrun --nproc-per-node=2 -m stages.train melodytransformer" in main.stderr
-    assert main.stdout + other.stdout + other.stderr == ""
-    assert list(tmp_path.iterdir()) == []
+def test_a_single_process_command_rejects_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(KellyError, match=r"torchrun --nproc-per-node=2 -m stages\.train melodytransformer"):
+        check_single_process()
+    monkeypatch.setenv("RANK", "1")  # reports nothing
+    with pytest.raises(SystemExit, match="0"):
+        check_single_process()
 
 
 def environment(project: Path) -> dict[str, str]:
     assert rank_and_world_size() == (0, 1)
     return os.environ | {"PYTHONPATH": str(project), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.pipeline
+def test_torchrun_of_a_single_process_command_ends_before_it_writes_anything(project: Path, tmp_path: Path) -> None:
+    variables = environment(project) | {"RANK": "0", "WORLD_SIZE": "2"}
+    command = [sys.executable, str(project / "train_all_models.py")]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: torchrun started 2 processes")
+    assert list(tmp_path.iterdir()) == []
 
 
 def torchrun(num_processes: int, *options: str) -> list[str]:
@@ -146,36 +152,15 @@ def wait(job: "subprocess.Popen[str]", code: int = 0) -> str:
 def uninterrupted(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of two processes that were not interrupted."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    output = wait(start(project, torchrun(2, *JOB, "curves", "run", str(folder))))
+    output = wait(start(project, torchrun(2, *JOB, str(folder))))
     assert output.count(f"Epoch {EPOCHS}/{EPOCHS}") == 1
     return folder
-
-
-def check_curves(folder: Path, num_processes: int) -> None:
-    curves = [json.loads((folder / f"curves_{rank}.json").read_text()) for rank in range(num_processes)]
-    assert all(other == curves[0] for other in curves[1:])
-    for name, case in CASES.items():
-        expected = curve(case)
-        assert curves[0][name].keys() == expected.keys()
-        for column, values in expected.items():
-            assert curves[0][name][column] == pytest.approx(values, rel=1e-10), (name, column)
-
-
-@pytest.mark.pipeline
-def test_two_processes_have_the_curves_of_one(uninterrupted: Path) -> None:
-    check_curves(uninterrupted, 2)
-
-
-@pytest.mark.pipeline
-def test_three_processes_have_the_curves_of_one(project: Path, tmp_path: Path) -> None:
-    wait(start(project, torchrun(3, *JOB, "curves", str(tmp_path))))
-    check_curves(tmp_path, 3)
 
 
 @pytest.mark.pipeline
 def test_in_single_precision_the_curve_differs_by_rounding_only(uninterrupted: Path, tmp_path: Path) -> None:
     run(tmp_path)
-    paths = [(folder / HISTORY).with_suffix(".json") for folder in (uninterrupted / "run", tmp_path)]
+    paths = [(folder / HISTORY).with_suffix(".json") for folder in (uninterrupted, tmp_path)]
     actual, expected = (json.loads(path.read_text()) for path in paths)
     for column, values in actual.items():
         assert values == pytest.approx(expected[column], rel=1e-5), column
@@ -185,8 +170,8 @@ def test_in_single_precision_the_curve_differs_by_rounding_only(uninterrupted: P
 def test_another_number_of_processes_can_resume(
     uninterrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(uninterrupted / "run", tmp_path / "run")
-    run(tmp_path / "run", epochs=EPOCHS + 1, resume="always")
+    shutil.copytree(uninterrupted, tmp_path, dirs_exist_ok=True)
+    run(tmp_path, epochs=EPOCHS + 1, resume="always")
     assert f"EmotionRecognizer: resuming after epoch {EPOCHS}\n" in capsys.readouterr().out
 
 
@@ -205,11 +190,11 @@ def wait_for(output: Path, epoch: int, job: "subprocess.Popen[str]") -> None:
 def test_a_killed_and_interrupted_run_reports_each_once_and_ends_like_an_uninterrupted_one(
     project: Path, tmp_path: Path, uninterrupted: Path
 ) -> None:
-    folder, command = tmp_path / "run", (*JOB, "run", str(tmp_path))
+    command = (*JOB, str(tmp_path))
     job = start(project, torchrun(2, "--max-restarts=1", *command))
-    wait_for(folder, 3, job)
+    wait_for(tmp_path, 3, job)
     worker(job, 0).kill()  # torchrun starts the processes again
-    wait_for(folder, 15, job)
+    wait_for(tmp_path, 15, job)
     job.send_signal(signal.SIGINT)  # torchrun passes it on
     output = wait(job, code=1)
     messages = [line.split()[:3] for line in output.splitlines() if line.startswith(("error: ", "interrupted: "))]
@@ -217,13 +202,14 @@ def test_a_killed_and_interrupted_run_reports_each_once_and_ends_like_an_uninter
     assert messages[0][1:] == ["another", "process"]
     output += wait(start(project, torchrun(2, *command)))
     assert output.count("EmotionRecognizer: resuming after epoch ") == 2
-    assert files(folder) == files(uninterrupted / "run")
+    assert files(tmp_path) == files(uninterrupted)
 
 
 @pytest.mark.pipeline
-def test_dvc_commit_accepts_what_several_processes_trained(project: Path, tmp_path: Path) -> None:
-    clone = Clone(project, tmp_path, SMALL)
-    clone.dvc("repro", "split@dynamicsengine")
+def test_dvc_commit_accepts_what_several_processes_trained(
+    finished_clone: Callable[[Path], Clone], tmp_path: Path
+) -> None:
+    clone = finished_clone(tmp_path)
     clone.run(*torchrun(2, "-m", "stages.train", "dynamicsengine"))
     clone.dvc("commit", "--force", "train@dynamicsengine")
     assert "Stage 'train@dynamicsengine' didn't change, skipping" in clone.dvc("repro", "train@dynamicsengine")

@@ -1,4 +1,4 @@
-"""Learning rate schedules, weight decay and gradient clipping equal PyTorch's."""
+"""Adam, weight decay, gradient clipping and learning rate schedules equal PyTorch's."""
 
 import pytest
 import torch
@@ -37,16 +37,26 @@ def test_a_schedule_needs_the_number_of_steps() -> None:
         over_epochs("constant", 5, 5, [0])
 
 
-def test_weight_decay_and_clipping_equal_pytorchs_bit_by_bit() -> None:
+@pytest.mark.parametrize(("weight_decay", "max_norm"), [(0.0, 0.0), (0.1, 3.0)])
+def test_adam_equals_pytorchs_bit_by_bit(weight_decay: float, max_norm: float) -> None:
     generator = torch.Generator().manual_seed(1)
     parameters = torch.rand(1000, generator=generator)
     expected, gradient = nn.Parameter(parameters.clone()), torch.empty(1000)
-    adam = Adam(parameters, gradient, 0.01, weight_decay=0.1, max_gradient_norm=3.0)
-    pytorch_adam = torch.optim.AdamW([expected], lr=0.01, weight_decay=0.1, fused=True)
+    adam = Adam(parameters, gradient, 0.01, weight_decay, max_norm)
+    kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
+    pytorch_adam = kind([expected], lr=0.01, weight_decay=weight_decay, fused=True)
     for scale in (0.01, 1.0, 100.0) * 5:  # the first is short enough not to be clipped
         gradient.normal_(generator=generator).mul_(scale)
         expected.grad = gradient.clone()
-        nn.utils.clip_grad_norm_([expected], 3.0)
+        if max_norm:
+            nn.utils.clip_grad_norm_([expected], max_norm)
         pytorch_adam.step()
         adam.step()
+        saved = {name: value.clone() for name, value in adam.state_dict().items() if isinstance(value, torch.Tensor)}
+        adam = Adam(parameters, gradient, 0.01, weight_decay, max_norm)
+        adam.load_state_dict(saved)
         assert torch.equal(parameters, expected)
+    state = pytorch_adam.state[expected]
+    assert torch.equal(adam.num_steps, state["step"])
+    assert torch.equal(adam.exp_avg, state["exp_avg"])
+    assert torch.equal(adam.exp_avg_sq, state["exp_avg_sq"])
