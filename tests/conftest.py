@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from filelock import FileLock
-from playwright.sync_api import Browser
-from support.browser import chromium
+from playwright.sync_api import Browser, sync_playwright
+from support.browser import CHROMIUM, OPTIONS
 from support.clone import SMALL, Clone
 
 PROJECT = Path(__file__).parents[1]
@@ -26,9 +26,11 @@ def project() -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, for the tests of one file."""
-    with chromium() as found:
-        yield found
+    """Chromium, for the tests of one file: a process can have only one."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(OPTIONS))
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

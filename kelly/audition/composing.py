@@ -1,22 +1,19 @@
-"""From an emotion to a phrase: run the networks for each bar, and turn their outputs into notes.
+"""From an emotion to a phrase of some bars of 4/4; `page/composing.js` does the same.
 
-A phrase is one emotion for some bars of 4/4, from freshly reset networks. MelodyTransformer gives the pitches of each
-bar, HarmonyPredictor the chord, DynamicsEngine loudness and articulation, GroovePredictor timing and accents of the
-sixteenths. `page/composing.js` does the same.
+MelodyTransformer gives the pitches of each bar, HarmonyPredictor the chord, DynamicsEngine loudness and articulation,
+GroovePredictor timing and accents of the sixteenths.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from kelly.audition import arranging, phrase, rng
-from kelly.audition.arranging import Arranger, Floats, chord_name, chord_root, chord_tones
-from kelly.audition.phrase import PARTS, STEPS_PER_BAR, Note, Phrase, round_half_up, without_overlaps
+from kelly.audition.arranging import Arranger, Floats
+from kelly.audition.phrase import STEPS_PER_BAR, Note, Phrase, round_half_up, without_overlaps
 from kelly.audition.rng import HARMONY, sample, uniform
 from kelly.features import emotion
 from kelly.features.context import DECAY
-from kelly.features.vocabulary import NUM_CHORDS, QUALITIES
+from kelly.features.vocabulary import NUM_CHORDS
 from kelly.rtneural.reader import Model
 from kelly.runtime.errors import KellyError
 from kelly.sources.music.tonality import AROUSAL_WEIGHTS, MEAN_BPM
@@ -102,29 +99,3 @@ def groove(model: Model, embedding: Floats, bars: int) -> Floats:
         grooves.append(model.run(inputs[None, None])[0, 0])
         total, weight = DECAY * total + grooves[-1], DECAY * weight + 1.0
     return np.array(grooves)
-
-
-def constants() -> dict[str, Any]:
-    """The constants of the page's JavaScript, so that no number is written twice."""
-    numbers = {
-        name: value
-        for module in (phrase, rng, arranging)
-        for name, value in vars(module).items()
-        if name.isupper() and isinstance(value, int | float | tuple)
-    }
-    return numbers | {
-        "MEAN_BPM": MEAN_BPM,
-        "BPM_OCTAVES": BPM_OCTAVES,
-        "DECAY": DECAY,
-        "PARTS": {name: vars(part) for name, part in PARTS.items()},
-        "QUALITIES": QUALITIES,
-        "CHORD_NAMES": [chord_name(chord) for chord in range(NUM_CHORDS)],
-        "CHORD_TONES": [chord_tones(chord) for chord in range(NUM_CHORDS)],
-        "CHORD_ROOTS": [chord_root(chord) for chord in range(NUM_CHORDS)],
-        "GAIN": emotion.GAIN,
-        "LEAN": emotion.LEAN,
-        "CENTRES": emotion.CENTRES.tolist(),
-        "LEANS_WITH": emotion.LEANS_WITH.tolist(),
-        "USUAL": emotion.USUAL.tolist(),
-        "BLOCK_SIZE": emotion.BLOCK_SIZE,
-    }

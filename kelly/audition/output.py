@@ -5,8 +5,6 @@ from pathlib import Path
 from kelly.runtime.atomic import replacing
 from kelly.runtime.errors import KellyError
 
-HEADER_BYTES = 4_096  # within which a file written by this package contains its marker
-
 
 def check_overwrite(path: Path, marker: bytes) -> None:
     """Raise KellyError where `path` is a folder, or an existing file without `marker` near its beginning."""
@@ -14,7 +12,7 @@ def check_overwrite(path: Path, marker: bytes) -> None:
         raise KellyError(f"{path}: is a folder, expected the name of a file")
     if path.exists():
         with path.open("rb") as file:
-            if marker not in file.read(HEADER_BYTES):
+            if marker not in file.read(4_096):
                 raise KellyError(f"{path} exists and was not written by this command; choose another name")
 
 

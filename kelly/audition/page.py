@@ -12,11 +12,12 @@ import numpy as np
 import orjson
 from markupsafe import Markup
 
-from kelly.audition.composing import MAX_BPM, MIN_BPM, constants
+from kelly.audition import arranging, composing, phrase, rng
 from kelly.audition.midi_file import CREATOR
 from kelly.audition.networks import Exports
 from kelly.audition.phrase import PARTS
-from kelly.features import log_mel
+from kelly.features import emotion, log_mel
+from kelly.features.vocabulary import NUM_CHORDS
 from kelly.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "page"
@@ -31,41 +32,47 @@ def render_page(experiments: Sequence[Exports]) -> str:
         names=[exports.name for exports in experiments],
         style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         script=Markup("\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)),  # noqa: S704
-        constants=embedded(page_constants()),
+        constants=embedded(constants()),
         sets=embedded(packed(experiments)),
         parts=list(PARTS),
-        min_bpm=MIN_BPM,
-        max_bpm=MAX_BPM,
+        min_bpm=composing.MIN_BPM,
+        max_bpm=composing.MAX_BPM,
         seed=SEED,
     )
 
 
-def page_constants() -> dict[str, Any]:
-    """The JavaScript's K."""
-    return constants() | {
+def constants() -> dict[str, Any]:
+    """The JavaScript's K: the constants of the modules that it repeats, so that no number is written twice."""
+    numbers = {
+        name: value
+        for module in (phrase, rng, arranging, composing, emotion, log_mel)
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, int | float | tuple)
+    }
+    return numbers | {
         "CREATOR": CREATOR,
-        "MIN_BPM": MIN_BPM,
-        "MAX_BPM": MAX_BPM,
         "TITLES": {name: task.title for name, task in TASKS.items()},
         "SIZES": {name: (task.num_inputs, task.num_outputs) for name, task in TASKS.items()},
-        "SAMPLE_RATE_HZ": log_mel.SAMPLE_RATE_HZ,
-        "FFT_SIZE": log_mel.FFT_SIZE,
-        "MIN_LEVEL_DB": log_mel.MIN_LEVEL_DB,
+        "PARTS": {name: vars(part) for name, part in PARTS.items()},
+        "CHORD_NAMES": [arranging.chord_name(chord) for chord in range(NUM_CHORDS)],
+        "CHORD_TONES": [arranging.chord_tones(chord) for chord in range(NUM_CHORDS)],
+        "CHORD_ROOTS": [arranging.chord_root(chord) for chord in range(NUM_CHORDS)],
+        "CENTRES": emotion.CENTRES.tolist(),
+        "LEANS_WITH": emotion.LEANS_WITH.tolist(),
+        "USUAL": emotion.USUAL.tolist(),
         "MEL_FILTERS": [(int(np.flatnonzero(row)[0]), row[row > 0].tolist()) for row in log_mel.mel_filters()],
     }
 
 
 def packed(experiments: Sequence[Exports]) -> dict[str, Any]:
     """The exports compressed, each distinct file once, under its SHA-256."""
-    files, sets = {}, []
+    files, sets = dict[str, bytes](), []
     for exports in experiments:
-        models = {}
-        for name, data in exports.files.items():
-            models[name] = sha256 = hashlib.sha256(data).hexdigest()
-            if sha256 not in files:
-                files[sha256] = base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
+        models = {name: hashlib.sha256(data).hexdigest() for name, data in exports.files.items()}
+        files |= {models[name]: data for name, data in exports.files.items()}
         sets.append({"name": exports.name, "models": models})
-    return {"sets": sets, "files": files}
+    compressed = {sha256: base64.b64encode(gzip.compress(data, 6, mtime=0)).decode() for sha256, data in files.items()}
+    return {"sets": sets, "files": compressed}
 
 
 def embedded(content: Any) -> Markup:

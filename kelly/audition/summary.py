@@ -8,8 +8,6 @@ from kelly.audition.networks import Exports
 from kelly.audition.phrase import Phrase, phrase_stats
 from kelly.tasks import TASKS
 
-SILENT = "emotionrecognizer"  # takes no part in composing
-
 
 def describe_phrase(phrase: Phrase) -> str:
     """Describe a phrase in numbers and chords."""
@@ -30,9 +28,9 @@ def network_warnings(exports: Exports, emotions: Iterable[tuple[float, float]]) 
     """Warn, in a line each, where (valence, arousal) is outside a network's training data, or it learned from drums."""
     lines, points = [], list(emotions)
     for name, model in exports.models.items():
+        if name == "emotionrecognizer":
+            continue  # it takes no part in composing
         title, emotion = TASKS[name].title, model.metadata.get("emotion")
-        if name == SILENT:
-            continue
         if emotion is None:
             lines.append(f"{title}: its training range of emotions is unknown, as it was exported by an older version")
         for axis, values in zip(("valence", "arousal"), zip(*points, strict=True), strict=True):

@@ -4,9 +4,6 @@ import argparse
 from pathlib import Path
 
 from kelly.runtime.console import folder
-from kelly.runtime.errors import KellyError
-
-MARKER = b"<title>Kelly audition"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,17 +22,15 @@ def run(args: argparse.Namespace) -> None:
 
     Raises KellyError where the output is another file, or the port is taken.
     """
-    from kelly.audition.networks import from_revision, load_exports
+    from kelly.audition.networks import load_exports
     from kelly.audition.output import check_overwrite, write
     from kelly.audition.page import render_page
     from kelly.audition.quadrants import QUADRANTS, quadrant_stats, table
     from kelly.audition.server import open_in_browser, serve
     from kelly.audition.summary import network_warnings
 
-    if args.revisions and args.models is not None:
-        raise KellyError(f"found revisions {', '.join(args.revisions)} and --models {args.models}; give one of them")
-    check_overwrite(args.output, MARKER)
-    experiments = [from_revision(name) for name in args.revisions] or [load_exports(None, args.models)]
+    check_overwrite(args.output, b"<title>Kelly audition")
+    experiments = [load_exports(name, args.models) for name in args.revisions or [None]]
     content = render_page(experiments).encode()
     write(args.output, content)
     names = ", ".join(exports.name for exports in experiments)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kelly.runtime.errors import KellyError
+from kelly.runtime.console import check_png
 from kelly.tasks import TASKS
 
 
@@ -19,8 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Compare the revisions. Raises KellyError before anything is read where the plot is not a PNG."""
-    if args.plot.suffix.lower() != ".png":
-        raise KellyError(f"--plot {args.plot}: expected a name that ends with .png")
+    check_png("--plot", args.plot)
     from kelly.experiments.compare import compare
 
     compare(args.revisions, args.models, args.plot)

@@ -24,7 +24,7 @@ from kelly.tasks import TASKS, Task
 from kelly.training.train_model import choose_device
 
 RULE = "=" * 60
-LABELS = {"mae": "MAE", "r2": "R2", "f1": "F1 Score", "num_test_pieces": "Test Pieces"}
+LABELS = {"f1": "F1 Score", "num_test_pieces": "Test Pieces"}
 
 
 def main() -> None:
@@ -112,7 +112,5 @@ def number(name: str, value: float) -> str:
 
 def label(name: str) -> str:
     """A score's name for people: 'Top-10 Accuracy'."""
-    if name in LABELS:
-        return LABELS[name]
-    words = [word if word.isdigit() else {"mae": "MAE", "r2": "R2"}.get(word, word.title()) for word in name.split("_")]
-    return " ".join(words).replace("Top ", "Top-")
+    title = " ".join(word.upper() if word in ("mae", "r2") else word.title() for word in name.split("_"))
+    return LABELS.get(name, title.replace("Top ", "Top-"))

@@ -7,20 +7,11 @@ from typing import Any
 
 from kelly.config import params
 from kelly.config.params import SharedConfig, TaskConfig
-from kelly.data.dataset import Dataset
-from kelly.data.loading import (
-    data_fingerprint,
-    datasets_folder,
-    load_splits,
-    open_splits,
-    split_data,
-    splits_folder,
-)  # fmt: skip
-from kelly.data.splits import load_indices
+from kelly.data.loading import datasets_folder, load_splits, open_splits, split_data
+from kelly.data.splits import Indices
 from kelly.export.export_model import export_model
 from kelly.export.registry import write_registry
-from kelly.plots.curves import plot_curves
-from kelly.plots.reference_lines import reference_lines
+from kelly.plots.curves import plot_curves, reference_lines
 from kelly.rtneural.reader import read
 from kelly.runtime.console import folder
 from kelly.runtime.errors import KellyError
@@ -44,9 +35,9 @@ def main(params_file: Path) -> None:
         given = ", ".join(f"{name} {value}" for name, value in options.items())
         raise KellyError(f"{error}" + (f"\nOptions of the command line: {given}" if given else "")) from None
     chosen = [configs[name] for name in model_names(args.models or ["all"])]
-    resumed = names_to_resume(args.resume or [], chosen, Path(args.output))
+    resuming = to_resume(args.resume or [], chosen, Path(args.output))
     with lock_models(Path(args.output), *(config.task.name for config in chosen)):
-        train_all(chosen, args.output, resumed, save_history=not args.no_history, save_plots=not args.no_plots)
+        train_all(chosen, args.output, resuming, save_history=not args.no_history, save_plots=not args.no_plots)
 
 
 def build_parser(params_file: Path) -> argparse.ArgumentParser:
@@ -87,25 +78,25 @@ def model_names(names: list[str]) -> list[str]:
     return [name for name in TASKS if name in requested or "all" in requested]
 
 
-def names_to_resume(names: list[str], chosen: list[TaskConfig], output: Path) -> list[str]:
+def to_resume(names: list[str], chosen: list[TaskConfig], output: Path) -> list[TaskConfig]:
     """The networks that continue from their checkpoints: those named, or for 'all' those that have one.
 
     Raises KellyError for an unknown one, for one that is not among `chosen`, and where 'all' would be none.
     """
     if "all" in (name.lower() for name in names):
         manager = CheckpointManager(output / "checkpoints")
-        found = [config.task.name for config in chosen if manager.latest_path(config.task.name).exists()]
+        found = [config for config in chosen if manager.latest_path(config.task.name).exists()]
         if not found:
             raise KellyError(f"{manager.checkpoint_dir} has no *_latest.pt to continue from; check --output, or train")
         return found
     resumed = model_names(names)
     if excluded := set(resumed) - {config.task.name for config in chosen}:
         raise KellyError(f"--resume {', '.join(sorted(excluded))} is excluded by --models; name the same networks")
-    return resumed
+    return [config for config in chosen if config.task.name in resumed]
 
 
 def train_all(
-    chosen: list[TaskConfig], directory: str, resumed: list[str], *, save_history: bool, save_plots: bool
+    chosen: list[TaskConfig], directory: str, resuming: list[TaskConfig], *, save_history: bool, save_plots: bool
 ) -> None:
     """Train and export the networks one after another; everything is written below `directory`."""
     output, root = Path(directory), Path(directory) / "data"
@@ -120,24 +111,19 @@ def train_all(
     for other in TASKS.keys() - {config.task.name for config in chosen}:
         if (output / f"{other}.json").exists():
             read(output / f"{other}.json")  # the registry will need it: refused before anything is trained
-    resuming = [config for config in chosen if config.task.name in resumed]
     for config in resuming:  # what is known before any data is generated
         data = {"source": config.source, "settings": dict(config.data), "splitting": config.splitting.model_dump()}
         check_resumable(config, output, data, data.keys())
     for config in chosen:
-        prepare_data(config, root)
-        sizes = {split: len(rows) for split, rows in load_indices(splits_folder(root, config.task.name)).items()}
-        print(f"  {config.task.label}: {sizes['train']} train, {sizes['validation']} validation", flush=True)
+        rows = prepare_data(config, root)
+        print(f"  {config.task.label}: {len(rows['train'])} train, {len(rows['validation'])} validation", flush=True)
     for config in resuming:  # before anything is trained
-        indices = load_indices(splits_folder(root, config.task.name))
-        check_resumable(
-            config, output, data_fingerprint(datasets_folder(root, config.task.name), indices, config.splitting)
-        )
+        check_resumable(config, output, open_splits(config, root)[1])
     summary = []
     for i, config in enumerate(chosen, start=1):
         task = config.task
         print(f"\n[{i}/{len(chosen)}] Training {task.title}...", flush=True)
-        if resumed and config not in resuming:
+        if resuming and config not in resuming:
             print(f"{task.title}: not among those resumed, trained from scratch", flush=True)
         views, fingerprint = open_splits(config, root)
         resume: Resume = "always" if config in resuming else "never"
@@ -164,10 +150,8 @@ def check_resumable(
     earlier_run(manager, config.task, config.training, fingerprint, "always", data_keys)
 
 
-def prepare_data(config: TaskConfig, root: Path) -> Dataset:
-    """Generate one network's data unless it is there, undamaged and current, and split it."""
-    folder = datasets_folder(root, config.task.name)
-    current = is_current(config.task, config.source, config.data, folder)
-    dataset = Dataset.load(folder) if current else generate_data(config, root)
-    split_data(config, root)
-    return dataset
+def prepare_data(config: TaskConfig, root: Path) -> dict[str, Indices]:
+    """Generate one network's data unless it exists, undamaged and current; split it, and return the rows of each."""
+    if not is_current(config.task, config.source, config.data, datasets_folder(root, config.task.name)):
+        generate_data(config, root)
+    return split_data(config, root)

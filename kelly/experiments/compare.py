@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from kelly.config.effective import settings
-from kelly.data import splits
 from kelly.data.dataset import Dataset, Sequences
 from kelly.data.loading import load_with_indices
+from kelly.data.splits import split_dataset
 from kelly.evaluation.bootstrap import intervals
 from kelly.evaluation.evaluate import as_scores, compute_losses
 from kelly.evaluation.metrics import Predictions
 from kelly.experiments.comparison_plot import draw
 from kelly.experiments.comparison_text import LEGEND, MORE_SEEDS, section
 from kelly.experiments.differences import OTHER_TEST_SPLIT, Group, difference, group_runs, mean_loss_sums
-from kelly.experiments.revisions import WORKSPACE, Export, Revision, Run
+from kelly.experiments.revisions import WORKSPACE, Revision, Run
 from kelly.runtime.errors import KellyError
 from kelly.tasks import TASKS, Task
 
@@ -75,33 +75,26 @@ def changed_tasks(revisions: Sequence[Revision]) -> list[Task]:
 def compare_groups(task: Task, groups: Sequence[Sequence[Run]], revision: Revision) -> list[Group]:
     """Compare groups of runs with the first, on the data of its export. revision: that of the first run."""
     first = groups[0][0]
+    if first.export is None:
+        return [Group(runs, error=f"{first.name}: {first.error}") for runs in groups]
+    s = first.export.splitting
     try:
-        if first.export is None:
-            raise KellyError(f"{first.name}: {first.error}")
-        data = load_splits_of(task, first.export, revision)
+        with revision.data(task, first.export.sha256) as folder:
+            indices = split_dataset(Dataset.load(folder), s.seed, s.validation_split, s.test_split)
+            data = load_with_indices(folder, indices, s)
     except KellyError as error:
         return [Group(runs, error=str(error)) for runs in groups]
-    return score_groups(task, groups, first.export.test_fingerprint, data)
+    return score_groups(task, groups, data)
 
 
-def load_splits_of(task: Task, export: Export, revision: Revision) -> dict[str, Sequences]:
-    """The splits that an export was trained and scored on."""
-    s = export.splitting
-    with revision.data(task, export.sha256) as folder:
-        indices = splits.split_dataset(Dataset.load(folder), s.seed, s.validation_split, s.test_split)
-        return load_with_indices(folder, indices, s)
-
-
-def score_groups(
-    task: Task, groups: Sequence[Sequence[Run]], test_fingerprint: tuple[object, ...], data: Mapping[str, Sequences]
-) -> list[Group]:
-    """Score groups of runs on the test split of `data`, and compare them with the first."""
-    test = data["test"]
+def score_groups(task: Task, groups: Sequence[Sequence[Run]], data: Mapping[str, Sequences]) -> list[Group]:
+    """Score groups of runs on the test split of `data`, that of the first, and compare them with the first."""
+    test, reference = data["test"], groups[0][0].export
     pieces = np.unique(test.groups, return_inverse=True)[1]
     compared: list[Group] = []
     for runs in groups:
         exports = [run.export for run in runs if run.export is not None]
-        if not exports or exports[0].test_fingerprint != test_fingerprint:
+        if not exports or reference is None or exports[0].test_fingerprint != reference.test_fingerprint:
             error = OTHER_TEST_SPLIT if exports else f"{runs[0].name}: {runs[0].error}"
             compared.append(Group(runs, error=error))
             continue

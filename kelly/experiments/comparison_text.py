@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kelly.config.effective import Setting
-from kelly.evaluation.comparisons import fixed
+from kelly.evaluation.comparisons import fixed, with_interval
 from kelly.experiments.differences import OTHER_TEST_SPLIT, Group, Interval
 from kelly.experiments.revisions import Run
 from kelly.plots.labels import metric_name
@@ -130,9 +130,7 @@ def signed(value: float) -> str:
 
 def skill(scores: Mapping[str, Any]) -> str:
     """The skill with its interval if it has one."""
-    if "skill_low" not in scores:
-        return number(scores, "skill", 3)
-    return f"{fixed(scores['skill'])} ({fixed(scores['skill_low'])} to {fixed(scores['skill_high'])})"
+    return with_interval(scores, "skill", fixed) if "skill" in scores else NONE
 
 
 def number(scores: Mapping[str, Any], name: str, decimals: int) -> str:

@@ -1,8 +1,6 @@
 """`kelly crossval`: how a network's score varies with the pieces it is trained and scored on.
 
-The pieces that are not test are dealt into folds. For each fold a network is trained on the rest, part of which is its
-validation split, and scored on the fold. The test split is not used, so settings may be chosen by the result. A fold
-already trained with the same settings, data and code is reused; an interrupted one is resumed.
+The test split is not used, so settings may be chosen by the result.
 """
 
 import hashlib
@@ -81,7 +79,7 @@ def all_folds(config: TaskConfig, number: int) -> list[Fold]:
 def crossval(configs: list[TaskConfig], number: int, output: Path, num_jobs: int | None = None) -> None:
     """Cross-validate networks with `number` folds; print a table of each and write {output}/{model}/folds.json.
 
-    The checkpoints of the folds are kept below {output}/{model}/, so that the same command does not train again.
+    A fold already trained with the same settings, data and code is reused; an interrupted one is resumed.
     """
     folds = [fold for config in configs for fold in all_folds(config, number)]
     num_jobs = num_parallel(num_jobs, max(config.training.num_threads for config in configs))
@@ -101,7 +99,7 @@ def crossval(configs: list[TaskConfig], number: int, output: Path, num_jobs: int
 
 
 def score_fold(fold: Fold, output: Path) -> tuple[Fold, Scores]:
-    """Train without one fold, and score the best checkpoint on it."""
+    """Train without one fold, part of the rest as validation, and score the best checkpoint on the fold."""
     task = fold.config.task
     folder = output / task.name / f"fold{fold.number}of{fold.total}"
     indices = fold.train(folder)

@@ -9,6 +9,7 @@ members (Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network",
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,8 +62,9 @@ class Ensemble:
 
     def train(self, num_jobs: int) -> None:
         """Train all members and the single network, as far as they are not trained yet."""
-        folders = list(dict.fromkeys([self.single, *(self.member(i) for i in range(self.num_members))]))
-        for _ in run_parallel(train_member, ((self, path) for path in folders), len(folders), num_jobs, "network"):
+        members = {self.single: 0} | {self.member(i): i for i in range(self.num_members)}
+        work = ((self, folder, i) for folder, i in members.items())
+        for _ in run_parallel(train_member, work, len(members), num_jobs, "network"):
             pass
 
     def functions(self) -> list[Function]:
@@ -79,38 +81,34 @@ class Ensemble:
         return f"{self.num_members} networks, each trained without another fold"
 
 
-def train_member(ensemble: Ensemble, output: Path) -> None:
-    """Train the member in `output`; of the single network, also keep the weights of the best epochs."""
-    c = ensemble.config
-    i = [ensemble.member(i) for i in range(ensemble.num_members)].index(output) if output != ensemble.single else 0
-    if ensemble.by == "folds" and output != ensemble.single:
+def train_member(ensemble: Ensemble, output: Path, i: int) -> None:
+    """Train member i in `output`; of the single network, also keep the weights of the best epochs."""
+    c, is_single = ensemble.config, output == ensemble.single
+    if ensemble.by == "folds" and not is_single:
         all_folds(c, ensemble.num_members)[i].train(output)
         return
     training = c.training.model_copy(update={"seed": c.training.seed + i})
     views, data = open_splits(c, DATA)
-    keep_best = KeepBestEpochs(output / "epochs") if output == ensemble.single else None
+    keep_best = partial(keep_best_epochs, output / "epochs") if is_single else None
     train_model(
         c.task, training, views, data, output, resume="same", save_history=False,
         run=RunOptions(before_checkpoint=keep_best, after_epoch=stop_if_orphaned),
     )  # fmt: skip
 
 
-class KeepBestEpochs:
-    """Keep the weights of the MAX_AVERAGED best epochs so far in `{folder}/{epoch}.pt`."""
+def keep_best_epochs(folder: Path, network: Network, metrics: TrainingMetrics) -> None:
+    """Keep the weights of the MAX_AVERAGED best epochs so far in `{folder}/{epoch}.pt`.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, network: Network, metrics: TrainingMetrics) -> None:
-        """Called before the checkpoint of an epoch is saved, so that every epoch in a checkpoint has been here."""
-        losses: list[Any] = metrics.columns["val_loss"]
-        best = sorted(range(1, len(losses) + 1), key=lambda epoch: losses[epoch - 1])[:MAX_AVERAGED]
-        if len(losses) in best:
-            with replacing(self.folder / f"{len(losses)}.pt") as temporary:
-                torch.save(network.state_dict(), temporary)
-        for path in self.folder.glob("[0-9]*.pt"):
-            if int(path.stem) not in best:
-                path.unlink()
+    Called before the checkpoint of an epoch is saved, so that every epoch in a checkpoint has been here.
+    """
+    losses: list[Any] = metrics.columns["val_loss"]
+    best = sorted(range(1, len(losses) + 1), key=lambda epoch: losses[epoch - 1])[:MAX_AVERAGED]
+    if len(losses) in best:
+        with replacing(folder / f"{len(losses)}.pt") as temporary:
+            torch.save(network.state_dict(), temporary)
+    for path in folder.glob("[0-9]*.pt"):
+        if int(path.stem) not in best:
+            path.unlink()
 
 
 def average(ensemble: Ensemble, validation: Sequences) -> tuple[Network, list[int]]:
@@ -151,12 +149,7 @@ def loss_of(kind: str, function: Function, sequences: Sequences) -> float:
 
 def mean_outputs(members: list[Function]) -> Function:
     """A function that returns the mean of the members' outputs (of probabilities, not of logits)."""
-
-    def run(inputs: NDArray[np.float32]) -> NDArray[Any]:
-        total: NDArray[Any] = sum(np.asarray(member(inputs), np.float64) for member in members)  # type: ignore[assignment]
-        return total / len(members)
-
-    return run
+    return lambda inputs: np.array([member(inputs) for member in members]).mean(axis=0, dtype=np.float64)
 
 
 @dataclass(frozen=True)

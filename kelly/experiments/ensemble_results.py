@@ -1,7 +1,6 @@
 """`kelly ensemble`: score a single network, the ensemble, its average and its distillation on the test split."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -11,7 +10,7 @@ from kelly.config.params import TaskConfig
 from kelly.data.dataset import Sequences
 from kelly.data.loading import DATA, load_splits
 from kelly.evaluation.bootstrap import intervals
-from kelly.evaluation.comparisons import fixed, significant
+from kelly.evaluation.comparisons import fixed, significant, with_interval
 from kelly.evaluation.evaluate import Network, as_scores, compute_losses
 from kelly.evaluation.metrics import Predictions, Scores
 from kelly.experiments.check_data import check_up_to_date
@@ -141,10 +140,3 @@ def outcome(scores: Scores, limit: float | None) -> str:
     if limit is None:
         return "seeds unknown"
     return "better" if scores["loss"] < limit else "within seeds"
-
-
-def with_interval(scores: Scores, name: str, text: Any) -> str:
-    """A score with its interval in brackets if it has one. text: formats a number"""
-    if f"{name}_low" not in scores:
-        return str(text(scores[name]))
-    return f"{text(scores[name])} ({text(scores[f'{name}_low'])} to {text(scores[f'{name}_high'])})"

@@ -1,8 +1,7 @@
 """`kelly search`: search for training settings with a lower validation loss, with Optuna.
 
-The study is stored in a database, by default an SQLite file, so that the same command resumes after a kill and several
-processes can share it; several machines need a database server. A trial trains as the pipeline does: `dvc exp run` with
-its settings gives the same network. The test split is not used.
+The study is in a database, so that the same command resumes after a kill and several processes can share it. A trial
+trains as the pipeline does: `dvc exp run` with its settings gives the same network. The test split is not used.
 """
 
 import shutil
@@ -29,10 +28,10 @@ from kelly.experiments.check_data import check_up_to_date
 from kelly.experiments.parallel import run_parallel, stop_if_orphaned
 from kelly.runtime.errors import KellyError
 from kelly.runtime.locks import lock_models
+from kelly.training.checkpoints import differences
 from kelly.training.divergence import DivergedError
 from kelly.training.history import TrainingMetrics
 from kelly.training.options import RunOptions
-from kelly.training.resume import differences
 from kelly.training.train_model import best_epoch, run_fingerprint, train_model
 
 Sampler = Literal["tpe", "random"]
@@ -60,11 +59,6 @@ class Search:
     storage: str
     sampler: Sampler = "tpe"
     prune: bool = True
-
-    @property
-    def model(self) -> str:
-        """The network's name."""
-        return self.config.task.name
 
     @cached_property
     def url(self) -> URL:
@@ -107,7 +101,7 @@ class Search:
             raise KellyError(f"the study at {self.url} cannot be opened: {error}; {EXPECTED}") from None
         return optuna.create_study(
             storage=storage,
-            study_name=self.model,
+            study_name=self.config.task.name,
             load_if_exists=True,
             sampler=(optuna.samplers.TPESampler if self.sampler == "tpe" else optuna.samplers.RandomSampler)(seed=seed),
             pruner=optuna.pruners.MedianPruner(WARMUP, WARMUP) if self.prune else optuna.pruners.NopPruner(),
@@ -174,7 +168,7 @@ def run_trial(search: Search, num_trials: int) -> int | None:
             folder = Path(trial.user_attrs.get("folder", search.folder.resolve() / f"trial{trial.number:04}"))
             for name, value in (("settings", values), ("folder", str(folder)), ("host", HOST)):
                 trial.set_user_attr(name, value)
-            stack.enter_context(lock_models(folder, search.model))
+            stack.enter_context(lock_models(folder, search.config.task.name))
         views, data = open_splits(search.config, DATA)
         training = search_space.with_values(search.config, values)
         report = ReportLosses(trial)
@@ -228,16 +222,15 @@ def requeue_abandoned(search: Search, study: optuna.Study) -> None:
         # The host name may have changed; an SQLite file belongs to one machine.
         if not search.is_local and trial.user_attrs.get("host") != HOST:
             continue
-        folder = Path(trial.user_attrs.get("folder", ""))
-        if folder.is_absolute() and folder.is_dir():
+        attrs = {name: value for name, value in trial.user_attrs.items()
+                 if name == "fixed" or (name == "folder" and Path(value).is_dir())}  # fmt: skip
+        if "folder" in attrs:
             try:
-                with lock_models(folder, search.model):
+                with lock_models(Path(attrs["folder"]), search.config.task.name):
                     pass
             except KellyError:
                 continue  # another process is training it
         elif not search.is_local:
             continue  # another machine of the same name
         study.tell(trial.number, state=TrialState.FAIL)
-        fixed = trial.user_attrs.get("fixed", {})
-        attrs: dict[str, Any] = {"folder": str(folder)} if folder.is_absolute() and folder.is_dir() else {}
-        study.enqueue_trial(fixed | trial.params, user_attrs=attrs | ({"fixed": fixed} if fixed else {}))
+        study.enqueue_trial(attrs.get("fixed", {}) | trial.params, user_attrs=attrs)

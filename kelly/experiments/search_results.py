@@ -19,21 +19,14 @@ from kelly.experiments.parallel import num_parallel
 from kelly.experiments.search import Sampler, Search, ended, used
 from kelly.experiments.search_plot import draw
 from kelly.plots.labels import LOSS_NAMES
-from kelly.runtime.atomic import write_text
+from kelly.runtime.atomic import replacing
 from kelly.runtime.errors import KellyError
 
 
 def search(
-    config: TaskConfig,
-    num_trials: int,
-    output: Path,
-    *,
-    sampler: Sampler = "tpe",
-    num_jobs: int | None = None,
-    prune: bool = True,
-    storage: str | None = None,
-    write: bool = False,
-) -> None:
+    config: TaskConfig, num_trials: int, output: Path, *, sampler: Sampler = "tpe", num_jobs: int | None = None,
+    prune: bool = True, storage: str | None = None, write: bool = False,
+) -> None:  # fmt: skip
     """Search one network's settings until `num_trials` trials have ended, and report the results.
 
     output: {output}/{model}/ gets the plot, and the study unless `storage` is the URL of a database
@@ -69,15 +62,12 @@ def search(
 
 
 def line(model: str, trial: FrozenTrial) -> str:
-    """One trial in a line, with the command that trains the network with its settings."""
-    return f"Trial {trial.number:>3}: {outcome(trial):<28} dvc exp run {search_space.as_options(model, used(trial))}"
-
-
-def outcome(trial: FrozenTrial) -> str:
-    """How a trial ended."""
+    """How a trial ended, and the command that trains the network with its settings."""
     if trial.state is TrialState.COMPLETE:
-        return f"loss {trial.value:.6f}, epoch {trial.user_attrs['best_epoch']}"
-    return "diverged" if "diverged" in trial.user_attrs else f"pruned after epoch {trial.last_step}"
+        outcome = f"loss {trial.value:.6f}, epoch {trial.user_attrs['best_epoch']}"
+    else:
+        outcome = "diverged" if "diverged" in trial.user_attrs else f"pruned after epoch {trial.last_step}"
+    return f"Trial {trial.number:>3}: {outcome:<28} dvc exp run {search_space.as_options(model, used(trial))}"
 
 
 def summary(config: TaskConfig, study: optuna.Study) -> list[str]:
@@ -112,25 +102,20 @@ def write_settings(path: Path, model: str, values: Mapping[str, Any]) -> None:
     """
     text = path.read_text(encoding="utf-8")
     for name, value in values.items():
-        text = with_value(text, ("models", model), name, value)
-    candidate = path.with_name(f".{path.stem}.checked{path.suffix}")
-    try:
-        write_text(candidate, text)
-        load(candidate)
-    finally:
-        candidate.unlink(missing_ok=True)
-    write_text(path, text)
+        text = with_value(text, model, name, value)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        load(temporary)
 
 
-def with_value(text: str, section: tuple[str, ...], name: str, value: Any) -> str:
-    """Replace the value of a key in a section of a YAML text, or add the key before the last one of the section."""
+def with_value(text: str, model: str, name: str, value: Any) -> str:
+    """Replace the value of a network's setting in the text of params.yaml, or add it before its last setting."""
     node: Any = yaml.compose(text, Yaml12Loader)
-    for key in section:
-        node = next(child for parent, child in node.value if parent.value == key)
-    for key_node, value_node in node.value:
-        if key_node.value == name:
-            start, end = value_node.start_mark.index, value_node.end_mark.index
-            return f"{text[:start]}{'' if start < end else ' '}{value}{text[end:]}"
+    for section in ("models", model):
+        node = next(child for key, child in node.value if key.value == section)
+    for key, previous in node.value:
+        if key.value == name:
+            return f"{text[: key.end_mark.index]}: {value}{text[previous.end_mark.index :]}"
     last = node.value[-1][0].start_mark
     separator = ", " if node.flow_style else "\n" + " " * last.column
     return f"{text[: last.index]}{name}: {value}{separator}{text[last.index :]}"

@@ -34,11 +34,6 @@ class Space(StrictModel):
             raise ValueError("a low above 0, where log is true")
         return self
 
-    @property
-    def values(self) -> list[int | float | str]:
-        """All values that are listed."""
-        return list(self.choices) if self.choices is not None else [v for v in (self.low, self.high) if v is not None]
-
     def distribution(self, is_integer: bool) -> BaseDistribution:
         """Convert to an Optuna distribution. is_integer: a range contains integers only"""
         if self.choices is not None:
@@ -61,9 +56,9 @@ def spaces(search: Mapping[str, Any], epochs: int) -> dict[str, BaseDistribution
         values: TypeAdapter[Any] = TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
         try:
             space = Space.model_validate(content)
-            for value in space.values:
+            for value in space.choices or (space.low, space.high):
                 values.validate_python(value, strict=True)
-                if name == "warmup_epochs" and not isinstance(value, str) and value >= epochs:
+                if name == "warmup_epochs" and isinstance(value, int | float) and value >= epochs:
                     errors.append(f"search.{name}: found {value}, expected fewer than epochs, {epochs}")
         except ValidationError as error:
             errors += dict.fromkeys(f"search.{name}: {describe(e)}" for e in error.errors())

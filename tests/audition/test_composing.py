@@ -37,7 +37,7 @@ def constant_models(**outputs: np.ndarray) -> Mapping[str, Model]:
     return models
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(emotions, emotions, st.integers(0, 2**32 - 1), st.integers(1, 12), st.none() | st.integers(30, 300))
 def test_every_note_is_valid_midi_and_no_pitch_overlaps_itself(
     valence: float, arousal: float, seed: int, bars: int, bpm: int | None

@@ -15,16 +15,14 @@ from kelly.audition.page import render_page
 from kelly.commands import audition
 from kelly.runtime.errors import KellyError
 
-KELLY = "from kelly.commands.main import main; main()"
+# The statistics take most of the time: of one phrase per quadrant.
+KELLY = "from kelly.audition import quadrants; quadrants.NUM_SEEDS = 1; from kelly.commands.main import main; main()"
 
 
 @pytest.fixture
 def exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(quadrants, "NUM_SEEDS", 2)  # the statistics take most of the time
-    folder = tmp_path / "exports"
-    folder.mkdir()
-    write_exports(folder)
-    return folder
+    monkeypatch.setattr(quadrants, "NUM_SEEDS", 1)
+    return write_exports(tmp_path / "exports")
 
 
 def test_the_page_is_deterministic_self_contained_and_escapes_names(exports: Path, tmp_path: Path) -> None:
@@ -56,12 +54,12 @@ def test_other_files_are_not_overwritten_and_models_exclude_revisions(exports: P
     assert html.read_text() == "<title>mine</title>"
     with pytest.raises(KellyError, match="is a folder"):
         run_command(audition, "--models", exports, "--output", tmp_path)
-    with pytest.raises(KellyError, match=r"revisions HEAD and --models .*; give one of them"):
+    with pytest.raises(KellyError, match=r"revision HEAD and --models .*; give one of them"):
         run_command(audition, "HEAD", "--models", exports)
 
 
 def test_the_page_is_served_on_localhost_only(exports: Path, project: Path, tmp_path: Path) -> None:
-    folder = Folder(project, tmp_path)
+    folder, path = Folder(project, tmp_path), tmp_path / "audition.html"
     server = folder.start("-u", "-c", KELLY, "audition", "--models", str(exports), "--serve", "--port", "0")
     assert server.stdout is not None
     try:
@@ -69,12 +67,12 @@ def test_the_page_is_served_on_localhost_only(exports: Path, project: Path, tmp_
         address = next(line for line in server.stdout if line.startswith("http")).split()[0]
         assert address.startswith("http://127.0.0.1:")
         with urllib.request.urlopen(address) as response:
-            assert response.read() == (tmp_path / "audition.html").read_bytes()
+            assert response.read() == path.read_bytes()
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(address + "params.yaml")
         port = address.rstrip("/").rpartition(":")[2]
-        output = folder.run("-c", KELLY, "audition", "--models", str(exports), "--serve", "--port", port, code=1)
-        assert f"error: --port {port}: cannot be used" in output
+        with pytest.raises(KellyError, match=f"--port {port}: cannot be used"):
+            run_command(audition, "--models", exports, "--output", path, "--serve", "--port", port)
     finally:
         server.send_signal(signal.SIGINT)
         _, errors = server.communicate()

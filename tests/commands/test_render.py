@@ -20,10 +20,7 @@ from kelly.tasks import TASKS
 
 @pytest.fixture
 def exports(tmp_path: Path) -> Path:
-    folder = tmp_path / "exports"
-    folder.mkdir()
-    write_exports(folder)
-    return folder
+    return write_exports(tmp_path / "exports")
 
 
 def render_to(path: Path, exports: Path, *options: object, valence: float = 0.6, arousal: float = -0.2) -> None:

@@ -3,11 +3,11 @@
 import json
 import re
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.clone import SMALL, Clone
+from support.clone import Clone
 from support.command_line import run_command
 from support.noisy_exports import TASK, export_bytes, sequences
 
@@ -79,11 +79,9 @@ def test_a_single_revision_is_compared_with_the_workspace(repository: Path, caps
 
 
 def test_settings_that_were_not_trained_with_are_reported(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("learning_rate: 0.002", "learning_rate: 0.003"))
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("rate: 0.002", "rate: 0.003"))
     compare(["bad"], None, PLOT)
-    printed = capsys.readouterr().out
-    assert "GroovePredictor: workspace has other settings than bad but the same results" in printed
+    assert "workspace has other settings than bad but the same results" in capsys.readouterr().out
 
 
 def test_data_that_is_missing_in_the_workspace_is_fetched(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,16 +132,15 @@ def test_a_revision_without_valid_settings_is_rejected(repository: Path) -> None
 
 
 @pytest.mark.pipeline
-def test_experiments_are_compared_by_name_and_grouped_by_seed(tmp_path: Path, project: Path) -> None:
-    clone = Clone(project, tmp_path, SMALL)
-    kelly = (sys.executable, "-c", "from kelly.commands.main import main; main()")  # the clone's
-    clone.dvc("repro", "evaluate@groovepredictor")
-    clone.commit()
+def test_experiments_are_compared_by_name_and_grouped_by_seed(
+    finished_clone: Callable[[Path], Clone], tmp_path: Path
+) -> None:
+    clone = finished_clone(tmp_path)
     for name, setting in (("other", "training_seed=7"), ("short", "models.groovepredictor.epochs=1")):
         clone.dvc("exp", "run", "-n", name, "-S", setting, "evaluate@groovepredictor")
         lock = parse_yaml(clone.read("dvc.lock"))
         clone.run("git", "checkout", "-q", ".")
-    printed = clone.run(*kelly, "compare", "HEAD", "other", "short")
+    printed = clone.run("kelly", "compare", "HEAD", "other", "short", "--models", "groovepredictor")
     assert "short compared with HEAD:\n    models.groovepredictor.epochs: 2 -> 1\n" in printed
     assert re.search(r"other +7 +2 ", printed)
     assert re.search(r"mean of 2 seeds .* reference\n", printed)
@@ -155,6 +152,6 @@ def test_experiments_are_compared_by_name_and_grouped_by_seed(tmp_path: Path, pr
 
     md5 = lock["stages"]["export@groovepredictor"]["outs"][0]["md5"]
     (tmp_path / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).unlink()
-    printed = clone.run(*kelly, "compare", "HEAD", "short")
+    printed = clone.run("kelly", "compare", "HEAD", "short")
     assert "  not comparable: short: its export is not in the DVC cache; fetch it (dvc pull)" in printed
     assert re.search(r"short +– +1 +1 +0.* not comparable\n", printed)

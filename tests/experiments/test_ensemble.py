@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.small_project import prepared
 from torch.nn import functional
 
 from kelly.config.params import TaskConfig
@@ -24,14 +23,7 @@ from kelly.training.objectives import LOSSES
 from kelly.training.train_model import train_model
 
 OUTPUT = Path("experiments")
-
-
-@pytest.fixture(params=["groovepredictor", "harmonypredictor"])
-def config(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> TaskConfig:
-    monkeypatch.chdir(tmp_path)
-    return prepared(project, request.param)
+both_losses = pytest.mark.parametrize("config", ["groovepredictor", "harmonypredictor"], indirect=True)
 
 
 def trained(config: TaskConfig, by: Any = "seeds") -> Ensemble:
@@ -44,7 +36,9 @@ def best_weights(config: TaskConfig, folder: Path) -> dict[str, torch.Tensor]:
     return load_best(config.task, folder / "checkpoints")[0].state_dict()
 
 
-def test_the_first_member_equals_the_pipelines_network_and_the_others_differ(config: TaskConfig) -> None:
+def test_members_are_trained_once_the_first_as_the_pipelines_network_and_differ(
+    config: TaskConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     group = trained(config)
     views, data = open_splits(config, DATA)
     train_model(config.task, config.training, views, data, Path("pipeline"))
@@ -52,15 +46,7 @@ def test_the_first_member_equals_the_pipelines_network_and_the_others_differ(con
     members = [best_weights(config, group.member(i)) for i in range(3)]
     assert all(torch.equal(expected[name], members[0][name]) for name in expected)
     assert not any(torch.equal(members[1][name], members[2][name]) for name in expected)
-
-
-def test_members_are_trained_once(config: TaskConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    group = trained(config)
-
-    def fail(*_: Any, **__: Any) -> None:
-        raise AssertionError("trained again")
-
-    monkeypatch.setattr(TrainingMetrics, "add", fail)
+    monkeypatch.delattr(TrainingMetrics, "add")
     group.train(1)
 
 
@@ -71,6 +57,7 @@ def test_members_by_folds_are_trained_on_different_pieces(config: TaskConfig) ->
     assert group.single.is_dir()
 
 
+@both_losses
 def test_the_targets_of_distillation_are_the_mean_outputs_of_the_members(config: TaskConfig) -> None:
     group = trained(config)
     members, rows = group.functions(), slice(3, 9)
@@ -126,6 +113,7 @@ def test_missing_and_broken_weights_of_epochs_are_errors(config: TaskConfig) -> 
         average(group, validation)
 
 
+@both_losses
 def test_the_command_exports_and_scores_both_networks(config: TaskConfig, capsys: pytest.CaptureFixture[str]) -> None:
     ensemble(config, 3, "seeds", OUTPUT, 1)
     folder, task = OUTPUT / config.task.name, config.task
@@ -151,11 +139,8 @@ def test_the_command_exports_and_scores_both_networks(config: TaskConfig, capsys
 def test_the_outcome_depends_on_the_interval_and_on_the_seeds(low: float, high: float, expected: str) -> None:
     scores = {"loss": 1.0 - (low + high) / 2, "gain": (low + high) / 2, "gain_low": low, "gain_high": high}
     assert outcome(scores, seed_lower_bound([1.0, 1.1, 0.9])) == expected
+    assert outcome({"gain": 1.0, "loss": 1.0}, 2.0) == "no difference"  # no interval
     assert outcome(scores, None) == {"better": "seeds unknown", "within seeds": "seeds unknown"}.get(expected, expected)
-
-
-def test_without_an_interval_there_is_no_difference() -> None:
-    assert outcome({"gain": 1.0, "loss": 1.0}, 2.0) == "no difference"
 
 
 def test_the_report_has_a_row_per_network(config: TaskConfig) -> None:

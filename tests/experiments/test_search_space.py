@@ -81,13 +81,13 @@ def test_written_settings_change_no_other_text_and_no_other_network(config: Task
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: {b: {y: 1}}", "a: {b: {x: 3, y: 1}}"),
-        ("a: {b: {x:, y: 1}}", "a: {b: {x: 3, y: 1}}"),
-        ("a:\n  b:\n    x: # note\n    y: 1\n", "a:\n  b:\n    x: 3 # note\n    y: 1\n"),
+        ("models: {b: {y: 1}}", "models: {b: {x: 3, y: 1}}"),
+        ("models: {b: {x:, y: 1}}", "models: {b: {x: 3, y: 1}}"),
+        ("models:\n  b:\n    x: # note\n    y: 1\n", "models:\n  b:\n    x: 3 # note\n    y: 1\n"),
     ],
 )
 def test_values_are_written_in_any_style_of_yaml(text: str, expected: str) -> None:
-    assert with_value(text, ("a", "b"), "x", 3) == expected
+    assert with_value(text, "b", "x", 3) == expected
 
 
 def test_settings_that_would_make_the_file_invalid_are_not_written(config: TaskConfig) -> None:

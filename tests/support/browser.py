@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = (
@@ -44,45 +45,22 @@ class Opened:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """The browser; a process can have only one, so a test module shares it (the fixture `browser`)."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(OPTIONS))
-        try:
-            yield browser
-        finally:
-            browser.close()
-
-
-@contextmanager
-def open_page(
-    browser: Browser,
-    address: str | Path,
-    *,
-    width: int = 1280,
-    height: int = 900,
-    dark: bool = False,
-    allowed: tuple[str, ...] = (),
-) -> Iterator[Opened]:
-    """Open a file or an address in a new window, and wait until it is loaded.
-
-    allowed: prefixes of the addresses that it may request; all other requests are blocked and recorded
-    """
-    with browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
-    ) as context:
+def open_page(browser: Browser, path: Path, *, width: int = 1280, dark: bool = False) -> Iterator[Opened]:
+    """Open a file in a new window, and wait until it is loaded; requests are blocked and recorded."""
+    scheme: Literal["dark", "light"] = "dark" if dark else "light"
+    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
         page = context.new_page()
         opened = Opened(page)
         page.on("console", lambda m: opened.messages.append(m.text) if m.type in LEVELS else None)
         page.on("pageerror", lambda error: opened.errors.append(str(error)))
 
         def handle(route: Route) -> None:
-            if route.request.url.startswith(LOCAL_SCHEMES + allowed):
+            if route.request.url.startswith(LOCAL_SCHEMES):
                 route.continue_()
             else:
                 opened.requests.append(route.request.url)
                 route.abort()
 
         page.route("**/*", handle)
-        page.goto(address.resolve().as_uri() if isinstance(address, Path) else address, wait_until="load")
+        page.goto(path.resolve().as_uri(), wait_until="load")
         yield opened

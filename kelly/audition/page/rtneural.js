@@ -64,22 +64,36 @@ function addProduct(sums, x, matrix) {
   }
 }
 
-class Dense {
-  constructor(spec, inputs, outputs, where) {
-    const [weight, bias] = arrays(spec, 2, where);
-    this.weight = numbers(weight, [inputs, outputs], where);
-    this.bias = numbers(bias, [outputs], where);
-    this.activate = activation(spec, ACTIVATIONS, where);
-    this.isBounded = BOUNDED.includes(spec.activation);
+// A layer without state: an activation of sums.
+class Feedforward {
+  constructor({ activation }, supported, where) {
+    if (!Object.hasOwn(supported, activation))
+      throw new Error(`${where}: activation ${JSON.stringify(activation)}, expected one of ` +
+        Object.keys(supported).map((name) => JSON.stringify(name)).join(", "));
+    this.activate = supported[activation];
+    this.isBounded = ["tanh", "sigmoid", "softmax"].includes(activation);
   }
 
-  // Bounds of |sums| and |outputs| for inputs of at most `bound`.
-  bounds(bound) {
-    const sums = largestSum(bound, this.weight, [this.bias]);
+  // Bounds of |sums| and |outputs|.
+  bounds(sums) {
     return [sums, this.isBounded ? 1 : Math.max(sums, 1)];
   }
 
   reset() {}
+}
+
+class Dense extends Feedforward {
+  constructor(spec, inputs, outputs, where) {
+    super(spec, ACTIVATIONS, where);
+    const [weight, bias] = arrays(spec, 2, where);
+    this.weight = numbers(weight, [inputs, outputs], where);
+    this.bias = numbers(bias, [outputs], where);
+  }
+
+  // For inputs of at most `bound`.
+  bounds(bound) {
+    return super.bounds(largestSum(bound, this.weight, [this.bias]));
+  }
 
   step(x) {
     const sums = this.bias.slice();
@@ -89,21 +103,13 @@ class Dense {
   }
 }
 
-class Activation {
+class Activation extends Feedforward {
   constructor(spec, inputs, outputs, where) {
+    const { "": _, ...supported } = ACTIVATIONS; // RTNeural adds no layer for an empty activation
+    super(spec, supported, where);
     arrays(spec, 0, where);
-    // RTNeural adds no layer for an empty activation.
-    const { "": _, ...supported } = ACTIVATIONS;
-    this.activate = activation(spec, supported, where);
     if (inputs !== outputs) throw new Error(`${where}: ${outputs} outputs, expected ${inputs} as the previous layer`);
-    this.isBounded = BOUNDED.includes(spec.activation);
   }
-
-  bounds(bound) {
-    return [bound, this.isBounded ? 1 : Math.max(bound, 1)];
-  }
-
-  reset() {}
 
   step(x) {
     const y = x.slice();
@@ -168,7 +174,6 @@ class Recurrent {
   }
 }
 
-const BOUNDED = ["tanh", "sigmoid", "softmax"];
 const LAYERS = { dense: Dense, lstm: Recurrent, gru: Recurrent, activation: Activation };
 
 function arrays(spec, count, where) {
@@ -176,13 +181,6 @@ function arrays(spec, count, where) {
   if (!Array.isArray(weights) || weights.length !== count)
     throw new Error(`${where}: weights are ${Array.isArray(weights) ? weights.length : "no"} arrays, expected ${count}`);
   return weights;
-}
-
-function activation(spec, supported, where) {
-  if (!Object.hasOwn(supported, spec.activation))
-    throw new Error(`${where}: activation ${JSON.stringify(spec.activation)}, expected one of ` +
-      Object.keys(supported).map((name) => JSON.stringify(name)).join(", "));
-  return supported[spec.activation];
 }
 
 // A network from the text of an export. Throws an Error where it is invalid.

@@ -11,9 +11,8 @@ class Instruments {
   constructor(context) {
     this.context = context;
     this.output = new GainNode(context, { gain: 0.5 });
-    const limiter = new DynamicsCompressorNode(context, { threshold: -14, knee: 10, ratio: 6, attack: 0.004 });
-    this.output.connect(limiter).connect(context.destination);
-    this.limiter = limiter;
+    this.limiter = new DynamicsCompressorNode(context, { threshold: -14, knee: 10, ratio: 6, attack: 0.004 });
+    this.output.connect(this.limiter).connect(context.destination);
     this.noise = new AudioBuffer({ length: context.sampleRate, sampleRate: context.sampleRate });
     const samples = this.noise.getChannelData(0);
     for (let n = 0; n < samples.length; n++) samples[n] = 2 * uniform(n) - 1;
@@ -24,9 +23,9 @@ class Instruments {
     const level = (velocity / 127) ** 1.5;
     if (part === "drums") return this.strike(pitch, start, level);
     const voice = { // partials as [ratio, gain]; attack and fade in s; brightness of the low-pass filter
-      melody: { type: "triangle", partials: [[1, 0.5], [2, 0.12]], attack: 0.012, fade: 0.9, bright: 6 },
-      chords: { type: "triangle", partials: [[1, 0.22], [2, 0.05]], attack: 0.01, fade: 0.5, bright: 4 },
-      bass: { type: "triangle", partials: [[1, 0.55], [2, 0.1]], attack: 0.008, fade: 0.6, bright: 3 },
+      melody: { partials: [[1, 0.5], [2, 0.12]], attack: 0.012, fade: 0.9, bright: 6 },
+      chords: { partials: [[1, 0.22], [2, 0.05]], attack: 0.01, fade: 0.5, bright: 4 },
+      bass: { partials: [[1, 0.55], [2, 0.1]], attack: 0.008, fade: 0.6, bright: 3 },
     }[part];
     const hz = frequency(pitch), end = start + duration;
     const filter = new BiquadFilterNode(this.context, { type: "lowpass", frequency: Math.min(hz * (1 + voice.bright * level), 16000) });
@@ -35,7 +34,7 @@ class Instruments {
     envelope.gain.setTargetAtTime(0, Math.max(end, start + voice.attack), 0.05);
     filter.connect(envelope);
     for (const [ratio, gain] of voice.partials) {
-      const tone = new OscillatorNode(this.context, { type: voice.type, frequency: hz * ratio });
+      const tone = new OscillatorNode(this.context, { type: "triangle", frequency: hz * ratio });
       tone.connect(new GainNode(this.context, { gain })).connect(filter);
       this.run(tone, start, end + 0.4);
     }
