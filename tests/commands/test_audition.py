@@ -15,6 +15,8 @@ from kelly.audition.page import render_page
 from kelly.commands import audition
 from kelly.runtime.errors import KellyError
 
+pytestmark = pytest.mark.slow
+
 # The statistics take most of the time: of one phrase per quadrant.
 KELLY = "from kelly.audition import quadrants; quadrants.NUM_SEEDS = 1; from kelly.commands.main import main; main()"
 

@@ -21,6 +21,8 @@ from kelly.runtime.errors import KellyError
 from kelly.sources.layouts import LAYOUTS
 from kelly.tasks import TASKS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def report(

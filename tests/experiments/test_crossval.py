@@ -20,6 +20,8 @@ from kelly.runtime.errors import KellyError
 from kelly.tasks import TASKS
 from kelly.training import TrainingMetrics
 
+pytestmark = pytest.mark.slow
+
 OUTPUT = Path("experiments")
 
 

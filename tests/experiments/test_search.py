@@ -20,6 +20,8 @@ from kelly.experiments.search_results import search
 from kelly.runtime.errors import KellyError
 from kelly.training.train_model import best_epoch, train_model
 
+pytestmark = pytest.mark.slow
+
 OUTPUT = Path("experiments")
 LOCK = """
 import sys, time

@@ -202,21 +202,6 @@ def test_an_export_that_lost_a_layer_is_not_scored(restored: Clone) -> None:
     path.unlink()
 
 
-def test_a_killed_run_continues_and_ends_like_an_uninterrupted_one(restored: Clone) -> None:
-    choose(restored.folder, {"models.groovepredictor.epochs": 200, "early_stopping_patience": 200})
-    history = restored.folder / "trained_models/history/groovepredictor_history.csv"
-
-    def reached() -> bool:
-        return history.exists() and 5 < len(history.read_text().splitlines()) < 150
-
-    restored.kill_when(reached, "dvc", "repro", "train@groovepredictor")
-    assert "GroovePredictor: resuming after epoch " in restored.dvc("repro", "train@groovepredictor")
-    names = ("checkpoints/groovepredictor_best.pt", "history/groovepredictor_history.csv")
-    resumed = [(restored.folder / "trained_models" / name).read_bytes() for name in names]
-    assert "resuming" not in restored.dvc("repro", "-f", "-s", "train@groovepredictor")
-    assert [(restored.folder / "trained_models" / name).read_bytes() for name in names] == resumed
-
-
 def test_the_same_seed_gives_the_same_bytes_in_another_folder(restored: Clone, tmp_path: Path) -> None:
     other = Clone(restored.folder, tmp_path, {})
     other.dvc("repro", "train@dynamicsengine")

@@ -14,6 +14,8 @@ from kelly.sources.extraction.file_examples import FileExamples
 from kelly.sources.extraction.workers import workers
 from kelly.sources.layouts.manifest import Entry
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_number_of_workers_changes_no_byte(tmp_path: Path) -> None:
     path = folder_of_songs(tmp_path / "songs")

@@ -27,6 +27,8 @@ from kelly.training.batches import Batches
 from kelly.training.distributed import ProcessGroup, init_process_group
 from kelly.training.loop import carried_state
 
+pytestmark = pytest.mark.slow
+
 HISTORY = "history/emotionrecognizer_history.csv"
 JOB = ("-m", "support.several_processes")
 
