@@ -17,6 +17,8 @@ from kelly.runtime.errors import KellyError
 from kelly.sources.readers.midi import read_midi
 from kelly.tasks import TASKS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def exports(tmp_path: Path) -> Path:

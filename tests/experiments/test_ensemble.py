@@ -22,6 +22,8 @@ from kelly.training import TrainingMetrics
 from kelly.training.objectives import LOSSES
 from kelly.training.train_model import train_model
 
+pytestmark = pytest.mark.slow
+
 OUTPUT = Path("experiments")
 both_losses = pytest.mark.parametrize("config", ["groovepredictor", "harmonypredictor"], indirect=True)
 

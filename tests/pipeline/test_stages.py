@@ -128,6 +128,7 @@ def test_a_stage_is_one_short_script_that_is_run_by_name(project: Path, name: st
     assert len((project / "stages" / f"{name}.py").read_text().splitlines()) <= 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "unwanted"),
     [
@@ -145,6 +146,7 @@ def test_a_stage_does_not_import_what_it_does_not_need(project: Path, name: str,
     assert unwanted & set(printed.stdout.split()) == set()
 
 
+@pytest.mark.slow
 def test_training_imports_nothing_more_while_it_runs(project: Path) -> None:
     # PyTorch's optimizers and its meta device import its compiler, which takes as long as the rest.
     code = (
@@ -170,6 +172,7 @@ def test_packages_import_each_other_in_one_direction(project: Path) -> None:
             assert not later & set(imports_of(path)), path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [[], ["melody"], ["melodytransformer", "groovepredictor"]])
 def test_a_stage_without_the_name_of_a_network_lists_the_networks(project: Path, arguments: list[str]) -> None:
     done = subprocess.run(

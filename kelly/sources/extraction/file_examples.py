@@ -22,7 +22,7 @@ ExtractExamples = Callable[..., tuple[Examples, str]]
 class FileExamples:
     """The examples of one file.
 
-    category: a trait of the piece for the group-mean baseline; '': none
+    category: a trait of the piece for the category-mean baseline; '': none
     signature: uint32[NUM_HASHES] of `duplicates.signature` or `sound_signature`; None: too few notes for one
     ratings_left_out: number of ratings past the end of the audio
     """

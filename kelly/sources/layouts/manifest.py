@@ -19,7 +19,7 @@ class Entry:
     path: the MIDI or audio file
     group: pieces of one group are versions of one work and stay in one split; '': the piece alone
     predefined_split: the published split, one of SPLITS; '': the set has none
-    category: a trait of the piece (style) for the group-mean baseline; '': taken from its notes (mode)
+    category: a trait of the piece (style) for the category-mean baseline; '': taken from its notes (mode)
     valence, arousal: ratings of the whole piece, -1..1; None: not rated
     beats, chords: annotation files in the format of POP909; None: there are none
     ratings: valence and arousal through the piece, float64[2, num_ratings], -1..1; None: there are none
