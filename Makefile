@@ -6,17 +6,24 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTEST := pytest -n logical --dist loadfile --no-loadscope-reorder  # a file stays on one core; long files do not come last
 
-.PHONY: repro test check lint results bench lock
+.PHONY: repro test check lint all-tests quick-tests results bench lock
 
 repro: .venv/installed
 	kelly check
 	kelly repro
 	kelly results
 
-check: lint
+# Style and types take one core: the tests begin on the other.
+check: .venv/installed
+	$(MAKE) --no-print-directory -j2 lint quick-tests
+
+test: .venv/installed
+	$(MAKE) --no-print-directory -j2 lint all-tests
+
+quick-tests: .venv/installed
 	$(PYTEST) -m "not pipeline and not slow"
 
-test: lint
+all-tests: .venv/installed
 	$(PYTEST)
 
 lint: .venv/installed

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 from filelock import FileLock
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 from support.browser import CHROMIUM, OPTIONS
 from support.clone import SMALL, Clone
 
 PROJECT = Path(__file__).parents[1]
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)  # long campaigns: tests/fuzz.py
+settings.load_profile("repeatable")
 
 # As the pipeline does. With two threads the first call of a process was seen to differ in its last digits from all
 # later ones, once in some hundred processes on a busy machine.

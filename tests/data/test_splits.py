@@ -32,7 +32,7 @@ def test_every_sequence_is_in_one_split_and_no_piece_in_two(groups: list[str], s
 
 
 @example(12_500, 0.2, 0.2, 42)  # 8,000, 2,000 and 2,500
-@given(st.integers(10, 400), st.floats(0.1, 0.5), st.floats(0.1, 0.5), st.integers(0, 1000))
+@given(st.integers(12, 400), st.floats(0.1, 0.5), st.floats(0.1, 0.5), st.integers(0, 1000))
 def test_splits_have_their_share_of_the_pieces(n: int, validation: float, test: float, seed: int) -> None:
     rows = splits.split_dataset(dataset([str(i) for i in range(n)]), seed, validation, test)
     assert len(rows["test"]) == round(test * n)
