@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from dvc_render import render_html
 from dvc_render.image import ImageRenderer
 from dvc_render.vega import VegaRenderer
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from support.browser import PHONE_WIDTH, needs_chromium, open_page
 from support.small_plots import small_plot_inputs
 from support.small_results import HISTORY, small_page, small_results
@@ -85,7 +85,7 @@ def test_the_first_tab_stop_skips_to_the_results_and_a_print_has_no_navigation(b
         assert "Skip" in opened.page.evaluate("document.activeElement.textContent")
         assert opened.page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
         opened.page.keyboard.press("Enter")
-        assert opened.page.url.endswith("#main")
+        expect(opened.page).to_have_url(re.compile("#main$"))
         opened.page.emulate_media(media="print")
         assert not opened.page.locator("nav").is_visible()
         assert len(opened.page.pdf()) > 10_000
