@@ -3,7 +3,9 @@
 import gc
 
 from kelly.runtime.console import handle_interrupts
+from stages.inputs import Code
 
+STARTED_WITH = Code()  # before the modules that a stage depends on are imported
 handle_interrupts()
 # Garbage collection during imports takes a sixth of PyTorch's import time; kelly.runtime.console.run turns it on again.
 gc.disable()

@@ -6,34 +6,43 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+import stages
 from kelly.config.params import TaskConfig, load
 from kelly.runtime import console
 from kelly.runtime.errors import KellyError
 from kelly.runtime.locks import lock_models
+from stages.inputs import StageInputs
 
 TRAINED = Path("trained_models")
 METRICS = Path("metrics")
 
 
-def run(stage: Callable[[TaskConfig], None]) -> NoReturn:
-    """Run a stage for the network that the command line names, and exit as kelly.runtime.console.run does."""
+def run(name: str, stage: Callable[[TaskConfig], None]) -> NoReturn:
+    """Run a stage for the network that the command line names, and exit as kelly.runtime.console.run does.
+
+    name: of the stage in dvc.yaml
+    """
 
     def main() -> None:
-        with locked_config() as config:
+        with locked_config(name) as (config, _):
             stage(config)
 
     console.run(main)
 
 
 @contextmanager
-def locked_config(acquire: bool = True) -> Iterator[TaskConfig]:
-    """The configuration of the network that the command line names, locked against other runs.
+def locked_config(name: str, acquire: bool = True) -> Iterator[tuple[TaskConfig, StageInputs]]:
+    """The configuration of the network that the command line names, locked against other runs; the stage's inputs.
 
     acquire: False where another process of the same run has the lock
+    Raises KellyError at the end of the block where settings, code or data changed in it.
     """
     config = read_config()
     with lock_models(TRAINED, *([config.task.name] if acquire else [])):
-        yield config
+        inputs = StageInputs(stages.STARTED_WITH, name, config.task.name)
+        yield config, inputs
+        if acquire:
+            inputs.check()
 
 
 def read_config() -> TaskConfig:

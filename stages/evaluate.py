@@ -42,4 +42,4 @@ def read_export(task: Task) -> Model:
 
 
 if __name__ == "__main__":
-    run(main)
+    run("evaluate", main)

@@ -14,4 +14,4 @@ def main(config: TaskConfig) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run("generate", main)

@@ -12,4 +12,4 @@ def main(config: TaskConfig) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run("split", main)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kelly.config.params import PARAMS_FILE, load
 from kelly.data.loading import DATA, datasets_folder
-from kelly.pipeline import dvc_files, plots_page
+from kelly.pipeline import dvc_files, plots_page, status
 from kelly.runtime.errors import KellyError
 from kelly.sources.generate import is_outdated
 
@@ -18,13 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Check the settings and print the source of each network.
 
-    Raises KellyError where files of a source changed since its data was generated: DVC does not track them.
+    Raises KellyError where files of a source changed since its data was generated: DVC does not track them. Likewise
+    where DVC takes an export of other settings as up to date.
     """
     for line in dvc_files.repair():
         print(line)
     plots_page.ensure()
-    outdated = []
-    for config in load(args.params).values():
+    outdated, configs = [], load(args.params)
+    for config in configs.values():
         if config.search:
             from kelly.experiments.search_space import spaces
 
@@ -36,3 +37,4 @@ def run(args: argparse.Namespace) -> None:
     if outdated:
         raise KellyError("music was added, removed or changed since the data was generated; generate it again:\n"
                          + "\n".join(outdated))  # fmt: skip
+    status.check_exports(configs)

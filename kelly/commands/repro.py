@@ -14,6 +14,7 @@ def run(args: argparse.Namespace) -> None:
     from kelly.experiments.parallel import num_parallel
     from kelly.pipeline import chains, plots_page
 
-    num_jobs = num_parallel(args.jobs, max(config.training.num_threads for config in load().values()))
+    configs = load()
+    num_jobs = num_parallel(args.jobs, max(config.training.num_threads for config in configs.values()))
     plots_page.ensure()
-    chains.reproduce(num_jobs)
+    chains.reproduce(configs, num_jobs)

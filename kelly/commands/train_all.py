@@ -19,8 +19,9 @@ from kelly.runtime.locks import lock_models
 from kelly.sources.generate import generate_data, is_current
 from kelly.tasks import TASKS
 from kelly.training.checkpoints import CheckpointManager
+from kelly.training.fingerprint import run_fingerprint
 from kelly.training.resume import Resume, earlier_run
-from kelly.training.train_model import best_epoch, choose_device, run_fingerprint, train_model
+from kelly.training.train_model import best_epoch, choose_device, train_model
 
 RULE = "=" * 60
 

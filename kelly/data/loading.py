@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kelly.config.params import SplitConfig, TaskConfig
+from kelly.config.params import PARAMS_FILE, SplitConfig, TaskConfig
 from kelly.data import splits
 from kelly.data.dataset import Dataset, Sequences, read_metadata
 from kelly.data.splits import Indices, SplitView
@@ -47,12 +47,30 @@ def load_with_indices(folder: Path, indices: Mapping[str, Indices], splitting: S
 
 
 def split_data(config: TaskConfig, root: Path) -> dict[str, Indices]:
-    """Split one network's data set and write the indices; returns them. Raises as `split_dataset` does."""
+    """Split one network's data set and write the indices; returns them.
+
+    Raises KellyError as `split_dataset` does, and where the data set was made with other settings.
+    """
     name, splitting = config.task.name, config.splitting
-    dataset = Dataset.load(datasets_folder(root, name))
+    folder = datasets_folder(root, name)
+    check_settings(config, read_metadata(folder))
+    dataset = Dataset.load(folder)
     indices = splits.split_dataset(dataset, splitting.seed, splitting.validation_split, splitting.test_split)
     splits.save_indices(splits_folder(root, name), indices)
     return indices
+
+
+def check_settings(config: TaskConfig, metadata: Mapping[str, Any]) -> None:
+    """Raise KellyError where a data set was made from another source or with other settings than the present ones.
+
+    metadata: of the data set
+    """
+    if (metadata["source"], metadata["settings"]) != (config.source, dict(config.data)):
+        raise KellyError(
+            f"the data of {config.task.title} was made from {metadata['source']!r} with {metadata['settings']}, but "
+            f"{PARAMS_FILE} says {config.source!r} with {dict(config.data)}; make it again: "
+            f"dvc repro -f split@{config.task.name}"
+        )
 
 
 def _folder_and_indices(config: TaskConfig, root: Path) -> tuple[Path, dict[str, Indices]]:

@@ -5,7 +5,7 @@ import numpy as np
 from kelly.config.params import TaskConfig
 from kelly.data import splits
 from kelly.data.dataset import Dataset, read_metadata
-from kelly.data.loading import DATA, datasets_folder, splits_folder
+from kelly.data.loading import DATA, check_settings, datasets_folder, splits_folder
 from kelly.runtime.errors import KellyError
 
 
@@ -15,12 +15,8 @@ def check_up_to_date(config: TaskConfig) -> None:
     folder = datasets_folder(DATA, task.name)
     metadata, dataset = read_metadata(folder), Dataset.load(folder)
     indices = splits.load_indices(splits_folder(DATA, task.name))
-    if (metadata["source"], metadata["settings"]) != (config.source, dict(config.data)):
-        outdated = "data"
-    else:
-        expected = splits.split_dataset(dataset, s.seed, s.validation_split, s.test_split)
-        if all(np.array_equal(indices[split], expected[split]) for split in splits.SPLITS):
-            return
-        outdated = "splits"
-    raise KellyError(f"the {outdated} of {task.title} were made with other settings than those in params.yaml; update "
-                     f"them: dvc repro split@{task.name}")  # fmt: skip
+    check_settings(config, metadata)
+    expected = splits.split_dataset(dataset, s.seed, s.validation_split, s.test_split)
+    if not all(np.array_equal(indices[split], expected[split]) for split in splits.SPLITS):
+        raise KellyError(f"the splits of {task.title} were made with other settings than those in params.yaml; update "
+                         f"them: dvc repro split@{task.name}")  # fmt: skip

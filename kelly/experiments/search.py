@@ -30,9 +30,10 @@ from kelly.runtime.errors import KellyError
 from kelly.runtime.locks import lock_models
 from kelly.training.checkpoints import differences
 from kelly.training.divergence import DivergedError
+from kelly.training.fingerprint import run_fingerprint
 from kelly.training.history import TrainingMetrics
 from kelly.training.options import RunOptions
-from kelly.training.train_model import best_epoch, run_fingerprint, train_model
+from kelly.training.train_model import best_epoch, train_model
 
 Sampler = Literal["tpe", "random"]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)

@@ -21,7 +21,7 @@ from kelly.networks import Network
 from kelly.rtneural.reader import Model
 from kelly.runtime.errors import KellyError
 from kelly.tasks import Task
-from kelly.training.checkpoints import CheckpointManager, load_weights
+from kelly.training.checkpoints import CheckpointManager, differences, load_weights
 
 SOURCE_FOLDERS = ("kelly", "stages")
 PROJECT = Path(__file__).parents[2]
@@ -98,13 +98,21 @@ def as_function(network: Network, device: torch.device | str = "cpu") -> Callabl
     return run
 
 
-def export_model(task: Task, output: Path, splits: Mapping[str, Sequences]) -> Model:
+def export_model(
+    task: Task, output: Path, splits: Mapping[str, Sequences], expected: Mapping[str, Any] | None = None
+) -> Model:
     """Export the best checkpoint under `output` to `{output}/{model}.json`, proven and with its metadata.
 
     splits: those that the network was trained on; 'train' gives the range of emotions, 'stream' the inputs of the proof
+    expected: the fingerprint that the checkpoint must have, but for the version of PyTorch; None: any
+    Raises KellyError where the checkpoint is not usable or has another fingerprint.
     """
     network, checkpoint = load_best(task, output / "checkpoints")
     fingerprint = checkpoint["fingerprint"]
+    if expected is not None and (lines := differences(fingerprint, expected, may_differ=("torch",))):
+        path = CheckpointManager(output / "checkpoints").best_path(task.name)
+        raise KellyError(f"{path} was trained with other settings, data or code than the present ones; train it again: "
+                         f"dvc repro -f -s train@{task.name}" + "".join(f"\n  {line}" for line in lines))  # fmt: skip
     torch.set_num_threads(fingerprint["training"]["num_threads"])
     weights = {name: weight.numpy() for name, weight in network.state_dict().items()}
     checkpoint_file = CheckpointManager(output / "checkpoints").best_path(task.name)

@@ -6,14 +6,13 @@ the bottom lines show the current line of each chain, a progress bar for one, an
 """
 
 import codecs
-import json
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from pathlib import Path
@@ -26,10 +25,11 @@ from tqdm import tqdm
 if os.name == "posix":
     import termios
 
+from kelly.config.params import TaskConfig
+from kelly.pipeline.status import DVC, changed_stages, check_exports
 from kelly.runtime.errors import KellyError
 from kelly.tasks import TASKS
 
-DVC = (sys.executable, "-m", "dvc")
 LONGEST_FIRST = sorted(TASKS, key=lambda name: -TASKS[name].num_parameters)
 WAIT_S = 2.0
 # What DVC prints at the end of every `repro`; the last `repro`, which is not a chain, prints it once.
@@ -46,13 +46,14 @@ STAGE_LINE = re.compile(rf"(Running stage|Stage) '({'|'.join(STAGES)})@")
 REFRESH_S = 0.5
 
 
-def reproduce(jobs: int) -> None:
+def reproduce(configs: Mapping[str, TaskConfig], jobs: int) -> None:
     """Bring the whole pipeline up to date, `jobs` networks at a time.
 
     Raises KellyError, naming the networks, where stages fail; the other networks are finished first.
     """
     changed = changed_stages()
     if not changed:
+        check_exports(configs)
         print("Data and pipelines are up to date.")
         return
     names = [name for name in LONGEST_FIRST if any(stage.endswith(f"@{name}") for stage in changed)]
@@ -63,14 +64,7 @@ def reproduce(jobs: int) -> None:
     report = subprocess.run([*DVC, "repro", "--single-item", "report"], env=environment(), check=False)
     if report.returncode:
         raise KellyError("the report failed, see above")
-
-
-def changed_stages() -> list[str]:
-    """The stages that DVC would run, as far as it can know before it begins."""
-    status = subprocess.run([*DVC, "status", "--json"], capture_output=True, text=True, check=False)
-    if status.returncode:
-        raise KellyError(f"dvc status failed:\n{status.stderr.strip()}")
-    return list(json.loads(status.stdout))
+    check_exports(configs)
 
 
 def run_chains(names: Sequence[str], jobs: int) -> list[str]:

@@ -16,6 +16,7 @@ class ModelResults:
 
     scores: its metrics; dataset: the content of its dataset.json; metadata: of its export, with file name and hash
     history: the columns of its training
+    outdated: what differs between the export and the project as it is now, a line each
     """
 
     task: Task
@@ -23,6 +24,7 @@ class ModelResults:
     dataset: Mapping[str, Any]
     metadata: Mapping[str, Any]
     history: Mapping[str, Sequence[float]]
+    outdated: Sequence[str] = ()
 
     @property
     def source(self) -> str:
@@ -50,18 +52,19 @@ def collect_results(
     models: Mapping[str, Mapping[str, Any]],
     datasets: Mapping[str, Mapping[str, Any]],
     histories: Path,
+    outdated: Mapping[str, Sequence[str]],
 ) -> dict[str, ModelResults]:
     """The results of all networks. histories: the folder of their training histories.
 
     scores, models, datasets: metrics, registry entry and dataset.json of each network
+    outdated: see kelly.export.up_to_date
     Raises KellyError where a history is missing or broken.
     """
-    return {
-        name: ModelResults(
-            task, scores[name], datasets[name], models[name], read_history(histories / f"{name}_history.json")
-        )
-        for name, task in TASKS.items()
-    }
+    found = {}
+    for name, task in TASKS.items():
+        history = read_history(histories / f"{name}_history.json")
+        found[name] = ModelResults(task, scores[name], datasets[name], models[name], history, outdated.get(name, ()))
+    return found
 
 
 def read_plot(path: Path) -> str:

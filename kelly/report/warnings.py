@@ -12,6 +12,12 @@ FEW_PIECES = 30  # test pieces, below which their choice decides much
 PARITY_LIMIT = 0.1 * TOLERANCE
 
 
+def outdated(r: ModelResults) -> Iterator[str]:
+    """Made with other settings than the present ones."""
+    if r.outdated:
+        yield f"Not the network of params.yaml ({'; '.join(r.outdated)}): dvc repro -f -s train@{r.task.name}."
+
+
 def shuffled_inputs(r: ModelResults) -> Iterator[str]:
     """Trained as a control."""
     if r.metadata["data"]["splitting"]["shuffle_inputs"]:
@@ -102,8 +108,8 @@ def origin(r: ModelResults) -> Iterator[str]:
 
 # The most serious first.
 RULES = (
-    shuffled_inputs, no_skill, independent_of_inputs, weak_against_baselines, overfit, best_epoch_is_last, few_pieces,
-    skipped_files, parity, origin,
+    outdated, shuffled_inputs, no_skill, independent_of_inputs, weak_against_baselines, overfit, best_epoch_is_last,
+    few_pieces, skipped_files, parity, origin,
 )  # fmt: skip
 
 

@@ -36,15 +36,18 @@ def generate(task: Task, source: str, settings: Mapping[str, Any], folder: Path)
     """
     workspace = folder.with_name(f".{folder.name}.partial-files")
     data = _open(task, source, settings)
-    # Before the files are read, so that a file that changes meanwhile counts as changed.
-    fingerprint = data.job.files_fingerprint() if isinstance(data, FolderDataset) else ""
-    _fingerprint_file(folder).unlink(missing_ok=True)
+    fingerprint = _fingerprint(data)
     with replacing_folder(folder) as temporary:
         facts = data.save(temporary, workspace) if isinstance(data, FolderDataset) else data.save(temporary)
         check(task, Sequences.load(temporary))
         if (temporary / "stream").exists():
             check(task, Sequences.load(temporary / "stream"))
         write_metadata(temporary, {"model": task.name, "source": source, "settings": dict(settings)}, facts)
+        if fingerprint and _fingerprint(_open(task, source, settings)) != fingerprint:
+            raise KellyError(
+                f"{settings['path']}: files were added, removed or changed while they were read, so the data was "
+                "discarded; run it again"
+            )
     if fingerprint:
         write_text(_fingerprint_file(folder), f"{fingerprint} {read_metadata(folder)['sha256']}\n")
     shutil.rmtree(workspace, ignore_errors=True)
@@ -57,6 +60,11 @@ def _open(task: Task, source: str, settings: Mapping[str, Any]) -> Dataset | Fol
     if isinstance(kind, GeneratedSource):
         return kind.make(**settings)
     return open_folder(LAYOUTS[source], kind, settings)
+
+
+def _fingerprint(data: Dataset | FolderDataset) -> str:
+    """Of the files that data is read from; empty for data that is generated."""
+    return data.job.files_fingerprint() if isinstance(data, FolderDataset) else ""
 
 
 def is_current(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:
@@ -77,8 +85,7 @@ def is_outdated(task: Task, source: str, settings: Mapping[str, Any], folder: Pa
     fingerprint, _, sha256 = file.read_text(encoding="utf-8").strip().partition(" ")
     if sha256 != read_metadata(folder)["sha256"]:
         return False
-    data = _open(task, source, settings)
-    return isinstance(data, FolderDataset) and data.job.files_fingerprint() != fingerprint
+    return _fingerprint(_open(task, source, settings)) not in ("", fingerprint)
 
 
 def _has_origin(task: Task, source: str, settings: Mapping[str, Any], folder: Path) -> bool:

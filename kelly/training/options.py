@@ -38,6 +38,7 @@ class RunOptions:
         history, so the names must be the same in every epoch, also of a resumed run
     before_checkpoint: called with network and history before the checkpoints of an epoch are saved
     after_epoch: called with the history after they are saved
+    before_finish: called before the run is marked as finished; if it raises, the run resumes after its last epoch
     process_group: the processes that train the network, with the same data and options
     """
 
@@ -46,4 +47,5 @@ class RunOptions:
     custom_metrics: Callable[[Network], Mapping[str, float]] | None = None
     before_checkpoint: Callable[[Network, TrainingMetrics], None] | None = None
     after_epoch: Callable[[TrainingMetrics], None] | None = None
+    before_finish: Callable[[], None] | None = None
     process_group: ProcessGroup = SINGLE_PROCESS

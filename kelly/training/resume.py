@@ -1,6 +1,5 @@
 """Resuming an earlier run: whether there is one, whether the settings allow it, and how its state is restored."""
 
-import hashlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
@@ -127,12 +126,3 @@ def restore_state(
     optimizer.load_state_dict(state["optimizer_state_dict"])
     stopper.load_state_dict(state["early_stopping"])
     metrics.load_dict(columns)
-
-
-def code_hash() -> str:
-    """A hash of the modules that determine what a run computes."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for path in [*sorted(package.glob("training/*.py")), package / "networks.py", package / "tasks" / "layers.py"]:
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]

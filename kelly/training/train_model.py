@@ -15,10 +15,11 @@ from kelly.tasks import Task
 from kelly.training.batches import Batches, Source
 from kelly.training.checkpoints import CheckpointManager, best_checkpoint, differences
 from kelly.training.distributed import SINGLE_PROCESS, ProcessGroup
+from kelly.training.fingerprint import run_fingerprint
 from kelly.training.history import TrainingMetrics
 from kelly.training.loop import train
 from kelly.training.options import OptimizationConfig, RunOptions
-from kelly.training.resume import Resume, code_hash, earlier_run, early_stopping, last_epoch
+from kelly.training.resume import Resume, earlier_run, early_stopping, last_epoch
 
 VALIDATION_BATCH = 256
 OPTIMIZATION = {field.name for field in fields(OptimizationConfig)}
@@ -95,6 +96,8 @@ def train_model(
             for lock in locks:
                 lock.renew()
             write_history(metrics)
+            if run.before_finish is not None:
+                run.before_finish()
             finish(manager, task, fingerprint)
     return metrics
 
@@ -106,17 +109,6 @@ def is_due(epoch: int) -> bool:
     always has the complete history.
     """
     return epoch % max(1, epoch // 100) == 0
-
-
-def run_fingerprint(task: Task, settings: TrainingConfig, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What identifies a run: runs with equal fingerprints compute the same."""
-    return {
-        "training": settings.model_dump(),
-        "data": dict(data),
-        "network": f"{task.num_inputs} inputs, {task.layers}, {task.loss}",
-        "code": code_hash(),
-        "torch": str(torch.__version__),
-    }
 
 
 def finish(manager: CheckpointManager, task: Task, fingerprint: dict[str, Any]) -> None:

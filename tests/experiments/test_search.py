@@ -144,7 +144,7 @@ def test_outdated_data_and_splits_are_rejected(config: TaskConfig, outdated: str
         if outdated == "data"
         else replace(config, splitting=config.splitting.model_copy(update={"seed": 7}))
     )
-    with pytest.raises(KellyError, match=rf"the {outdated} of .* dvc repro split@groovepredictor"):
+    with pytest.raises(KellyError, match=rf"the {outdated} of .* dvc repro (-f )?split@groovepredictor"):
         search(other, 2, OUTPUT, num_jobs=1)
 
 

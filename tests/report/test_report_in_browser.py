@@ -1,5 +1,6 @@
 """The pages of the results and of `dvc plots` in a browser: offline, responsive and accessible."""
 
+import re
 from pathlib import Path
 
 import pytest

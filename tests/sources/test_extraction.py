@@ -22,6 +22,7 @@ from support.fake_pieces import (
 )
 from support.played import write
 
+from kelly.data.dataset import Dataset
 from kelly.runtime.errors import KellyError
 from kelly.sources.extraction import jobs, shards
 from kelly.sources.extraction.duplicates import same_works
@@ -69,21 +70,23 @@ def test_an_interrupted_generate_keeps_the_previous_data_and_the_shards(
     assert not workspace.exists()
 
 
-def test_data_is_outdated_if_a_file_changed_while_others_were_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["0.mid", "new.mid"])
+def test_data_is_discarded_if_a_file_changed_while_others_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     path, to = folder_of_songs(tmp_path / "songs"), tmp_path / "data"
+    settings = MELODY | {"path": str(path)}
+    before = melody(path, to)
 
     def change_a_file(signatures: Any, names: Any) -> NDArray[np.intp]:
-        write(path / "0.mid", {"Piano": song(99)})
+        write(path / name, {"Piano": song(99)})
         return same_works(signatures, names)
 
-    settings = MELODY | {"path": str(path)}
-    melody(path, to)
-    assert not is_outdated(TASKS["melodytransformer"], "midi", settings, to)
     with monkeypatch.context() as patch:
         patch.setattr("kelly.sources.extraction.folder_dataset.same_works", change_a_file)
-        melody(path, to)
+        with pytest.raises(KellyError, match="while they were read"):
+            melody(path, to)
+    assert np.array_equal(Dataset.load(to).sequences.inputs, before.sequences.inputs)
     assert is_outdated(TASKS["melodytransformer"], "midi", settings, to)
 
 

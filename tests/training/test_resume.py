@@ -106,7 +106,7 @@ def test_resuming_with_other_data_or_code_is_rejected_with_a_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(tmp_path)
-    monkeypatch.setattr("kelly.training.train_model.code_hash", lambda: "another")
+    monkeypatch.setattr("kelly.training.fingerprint.TRAINING_CODE", "another")
     data = {"sha256": "9", "source": "groove"}
     with pytest.raises(KellyError) as error:
         train_model(TASKS["groovepredictor"], settings(), small_data(), data, tmp_path, resume="always")

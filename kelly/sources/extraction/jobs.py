@@ -16,6 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from kelly.runtime.atomic import replacing, write_text
+from kelly.runtime.code import hash_code
 from kelly.runtime.errors import KellyError
 from kelly.sources.extraction import shards
 from kelly.sources.extraction.file_examples import FileExamples
@@ -24,7 +25,7 @@ from kelly.sources.layouts.manifest import Entry
 
 FILES_PER_SHARD = 32
 LIBRARIES = ("numpy", "mido", "symusic", "soundfile", "soxr", "datasketch")  # whose versions the examples depend on
-CODE = Path(__file__).parents[2]  # the package kelly
+ALL_CODE = hash_code("")  # by a worker when it starts, which may be later
 
 Extract = Callable[..., FileExamples]
 
@@ -66,10 +67,8 @@ def _size_and_time(path: Path) -> str:
 
 
 def _code_fingerprint() -> str:
-    digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in LIBRARIES).encode())
-    for path in sorted(CODE.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    libraries = " ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    return hashlib.sha256(f"{libraries} {ALL_CODE}".encode()).hexdigest()
 
 
 def run(job: ExtractionJob, workspace: Path, description: str) -> list[Shard]:
@@ -86,7 +85,7 @@ def run(job: ExtractionJob, workspace: Path, description: str) -> list[Shard]:
     paths = [workspace / f"{number:05d}.npz" for number in range(len(parts))]
     missing = [i for i, path in enumerate(paths) if not shards.is_intact(path)]
     results = joblib.Parallel(return_as="generator")(
-        joblib.delayed(_write_shard)(job.extract, job.settings, _absolute(parts[i]), paths[i].absolute())
+        joblib.delayed(_write_shard)(job.extract, job.settings, _absolute(parts[i]), paths[i].absolute(), ALL_CODE)
         for i in missing
     )
     num_done = num_files - sum(len(parts[i]) for i in missing)
@@ -125,7 +124,10 @@ def _absolute(entries: list[Entry]) -> list[Entry]:
     ]
 
 
-def _write_shard(extract: Extract, settings: dict[str, Any], entries: list[Entry], path: Path) -> None:
+def _write_shard(extract: Extract, settings: dict[str, Any], entries: list[Entry], path: Path, code: str) -> None:
+    if code != ALL_CODE:
+        raise KellyError("the code changed while files were read, or is another on another machine; run it again")
+
     def attempt(entry: Entry) -> FileExamples | KellyError:
         try:
             return extract(entry, **settings)
