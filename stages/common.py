@@ -8,10 +8,10 @@ from typing import NoReturn
 
 import stages
 from kelly.config.params import TaskConfig, load
+from kelly.config.stage_inputs import StageInputs
 from kelly.runtime import console
 from kelly.runtime.errors import KellyError
 from kelly.runtime.locks import lock_models
-from stages.inputs import StageInputs
 
 TRAINED = Path("trained_models")
 METRICS = Path("metrics")
@@ -43,6 +43,7 @@ def locked_config(name: str, acquire: bool = True) -> Iterator[tuple[TaskConfig,
         yield config, inputs
         if acquire:
             inputs.check()
+            inputs.write_record()
 
 
 def read_config() -> TaskConfig:

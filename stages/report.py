@@ -2,6 +2,7 @@
 
 import stages
 from kelly.config.params import load
+from kelly.config.stage_inputs import StageInputs
 from kelly.data.dataset import read_metadata
 from kelly.data.loading import DATA, datasets_folder
 from kelly.evaluation.results import read_metrics
@@ -13,7 +14,6 @@ from kelly.report.table import write_report
 from kelly.runtime.console import run
 from kelly.tasks import TASKS
 from stages.common import METRICS, TRAINED
-from stages.inputs import StageInputs
 
 
 def main() -> None:
@@ -27,6 +27,7 @@ def main() -> None:
     write_report(METRICS, results)
     write_page(METRICS, results, TRAINED / "plots")
     inputs.check()
+    inputs.write_record()
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ together: `torchrun --nproc-per-node=2 -m stages.train emotionrecognizer`.
 
 from collections.abc import Callable
 
+from kelly.config.stage_inputs import StageInputs
 from kelly.data.loading import DATA, open_splits
 from kelly.runtime.console import run
 from kelly.training.distributed import init_process_group
 from kelly.training.options import RunOptions
 from kelly.training.train_model import train_model
 from stages.common import TRAINED, locked_config
-from stages.inputs import StageInputs
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from kelly.audition.networks import Exports
 from kelly.audition.phrase import PARTS
 from kelly.features import emotion, log_mel
 from kelly.features.vocabulary import NUM_CHORDS
+from kelly.runtime.text import script_hash
 from kelly.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "page"
@@ -28,11 +29,13 @@ SEED = 42
 def render_page(experiments: Sequence[Exports]) -> str:
     """Render the page with these experiments, the first selected; the same exports give the same page."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    scripts = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    script = Markup(f'\n"use strict";\nconst K = {embedded(constants())};\n{scripts}\n')  # noqa: S704 - our own files
     return environment.from_string((FOLDER / "index.html").read_text(encoding="utf-8")).render(
         names=[exports.name for exports in experiments],
         style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        script=Markup("\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)),  # noqa: S704
-        constants=embedded(constants()),
+        script=script,
+        script_hash=script_hash(script),
         sets=embedded(packed(experiments)),
         parts=list(PARTS),
         min_bpm=composing.MIN_BPM,

@@ -4,10 +4,7 @@ import argparse
 from pathlib import Path
 
 from kelly.config.params import PARAMS_FILE, load
-from kelly.data.loading import DATA, datasets_folder
 from kelly.pipeline import dvc_files, plots_page, status
-from kelly.runtime.errors import KellyError
-from kelly.sources.generate import is_outdated
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,17 +21,12 @@ def run(args: argparse.Namespace) -> None:
     for line in dvc_files.repair():
         print(line)
     plots_page.ensure()
-    outdated, configs = [], load(args.params)
+    configs = load(args.params)
     for config in configs.values():
         if config.search:
             from kelly.experiments.search_space import spaces
 
             spaces(config.search, config.training.epochs)
         print(f"{config.task.title}: {config.source}, at most {config.training.epochs} epochs")
-        name = config.task.name
-        if is_outdated(config.task, config.source, config.data, datasets_folder(DATA, name)):
-            outdated.append(f"  {config.task.title}: {config.data['path']}: dvc repro -f -s generate@{name}")
-    if outdated:
-        raise KellyError("music was added, removed or changed since the data was generated; generate it again:\n"
-                         + "\n".join(outdated))  # fmt: skip
-    status.check_exports(configs)
+    if args.params == PARAMS_FILE:  # that DVC tracks
+        status.check_recorded(configs)

@@ -6,6 +6,7 @@ from pathlib import Path
 from kelly.config.params import load
 from kelly.runtime.console import check_png, folder
 from kelly.runtime.errors import KellyError
+from kelly.runtime.text import printable
 from kelly.sources.layouts import LAYOUTS
 
 
@@ -30,9 +31,9 @@ def run(args: argparse.Namespace) -> None:
     with workers(extraction.num_workers, extraction.dask):
         music = inspect_folder(args.path, args.layout, args.max_files)
     for line in report(music):
-        print(line)
+        print(printable(line))
     if music.sums.moments[0].any():
-        draw(args.plot, f"{args.path.name}: {music.layout.title}", music.sums)
+        draw(args.plot, printable(f"{args.path.name}: {music.layout.title}"), music.sums)
         print(f"\nPlot of the chords and the context: {args.plot}")
     if all(survey.unusable for survey in music.surveys):
         raise KellyError(f"{args.path}: none of {len(music.entries)} files can be read")

@@ -14,7 +14,6 @@ def run(args: argparse.Namespace) -> None:
     from kelly.experiments.parallel import num_parallel
     from kelly.pipeline import chains, plots_page
 
-    configs = load()
-    num_jobs = num_parallel(args.jobs, max(config.training.num_threads for config in configs.values()))
+    num_jobs = num_parallel(args.jobs, max(config.training.num_threads for config in load().values()))
     plots_page.ensure()
-    chains.reproduce(configs, num_jobs)
+    chains.reproduce(num_jobs)

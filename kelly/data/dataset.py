@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kelly.runtime.atomic import replacing, write_text
 from kelly.runtime.errors import KellyError
+from kelly.runtime.text import printable_values
 
 METADATA_KEYS = ("model", "source", "settings", "num_sequences", "num_frames", "num_pieces", "facts", "sha256")
 
@@ -124,7 +125,7 @@ def write_metadata(folder: Path, origin: dict[str, Any], facts: dict[str, Any]) 
         "num_frames": sequences.inputs.shape[1],
         "num_pieces": len(np.unique(sequences.groups)),
     }
-    content = {**origin, **counts, "facts": facts, "sha256": hash_arrays(folder)}
+    content = {**origin, **counts, "facts": printable_values(facts), "sha256": hash_arrays(folder)}
     write_text(folder / "dataset.json", orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 

@@ -18,10 +18,9 @@ from kelly.evaluation.evaluate import core_scores
 from kelly.evaluation.metrics import Scores
 from kelly.experiments.check_data import check_up_to_date
 from kelly.experiments.folds import fold_splits, make_folds
-from kelly.experiments.parallel import num_parallel, run_parallel, stop_if_orphaned
+from kelly.experiments.parallel import num_parallel, run_parallel
 from kelly.export.export_model import as_function, load_best
 from kelly.runtime.atomic import write_text
-from kelly.training.options import RunOptions
 from kelly.training.train_model import train_model
 
 # Of the table: score → heading and format.
@@ -61,7 +60,7 @@ class Fold:
         train_model(
             c.task, c.training, splits.view_splits(dataset, indices, c.splitting.shuffle_seed),
             data_fingerprint(folder, indices, c.splitting) | fold, output,
-            resume="same", save_history=False, run=RunOptions(after_epoch=stop_if_orphaned),
+            resume="same", save_history=False,
         )  # fmt: skip
         return indices
 

@@ -25,7 +25,7 @@ from kelly.data.loading import DATA, open_splits
 from kelly.evaluation.evaluate import Network as Function
 from kelly.evaluation.metrics import Predictions, mean_loss
 from kelly.experiments.crossval import all_folds
-from kelly.experiments.parallel import run_parallel, stop_if_orphaned
+from kelly.experiments.parallel import run_parallel
 from kelly.export.export_model import as_function, load_best
 from kelly.networks import Network
 from kelly.runtime.atomic import replacing
@@ -92,7 +92,7 @@ def train_member(ensemble: Ensemble, output: Path, i: int) -> None:
     keep_best = partial(keep_best_epochs, output / "epochs") if is_single else None
     train_model(
         c.task, training, views, data, output, resume="same", save_history=False,
-        run=RunOptions(before_checkpoint=keep_best, after_epoch=stop_if_orphaned),
+        run=RunOptions(before_checkpoint=keep_best),
     )  # fmt: skip
 
 
@@ -104,8 +104,9 @@ def keep_best_epochs(folder: Path, network: Network, metrics: TrainingMetrics) -
     losses: list[Any] = metrics.columns["val_loss"]
     best = sorted(range(1, len(losses) + 1), key=lambda epoch: losses[epoch - 1])[:MAX_AVERAGED]
     if len(losses) in best:
-        with replacing(folder / f"{len(losses)}.pt") as temporary:
-            torch.save(network.state_dict(), temporary)
+        # Into an open file: else the archive would be named after the temporary file.
+        with replacing(folder / f"{len(losses)}.pt") as temporary, temporary.open("wb") as file:
+            torch.save(network.state_dict(), file)
     for path in folder.glob("[0-9]*.pt"):
         if int(path.stem) not in best:
             path.unlink()

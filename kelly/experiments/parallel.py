@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.orphans import exit_with_starter
 
 T = TypeVar("T")
 
@@ -25,10 +25,11 @@ def run_parallel(
     total, unit: of the progress bar. Raises KellyError where a process was killed.
     """
     calls = (delayed(silenced)(function, *args) for args in arguments)
+    parallel = Parallel(n_jobs=num_jobs, return_as="generator_unordered", initializer=exit_with_starter)
     with tqdm(total=total, unit=unit, disable=None, leave=False) as bar:
         bar.refresh()
         try:
-            for result in Parallel(n_jobs=num_jobs, return_as="generator_unordered")(calls):
+            for result in parallel(calls):
                 bar.update()
                 yield result
         except TerminatedWorkerError:
@@ -46,13 +47,6 @@ def silenced(function: Callable[..., T], *arguments: Any) -> T:
     """Call a function with stdout and stderr discarded."""
     with Path(os.devnull).open("w") as null, redirect_stdout(null), redirect_stderr(null):
         return function(*arguments)
-
-
-def stop_if_orphaned(_: Any = None) -> None:
-    """Exit this worker if its parent process was killed: another command may have resumed its work."""
-    parent = parent_process()
-    if parent is not None and os.getppid() != parent.pid:
-        os._exit(1)  # joblib would keep it for minutes, waiting for work
 
 
 def num_parallel(num_jobs: int | None, num_threads: int) -> int:

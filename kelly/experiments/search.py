@@ -25,7 +25,7 @@ from kelly.config.params import TaskConfig
 from kelly.data.loading import DATA, open_splits
 from kelly.experiments import search_space
 from kelly.experiments.check_data import check_up_to_date
-from kelly.experiments.parallel import run_parallel, stop_if_orphaned
+from kelly.experiments.parallel import run_parallel
 from kelly.runtime.errors import KellyError
 from kelly.runtime.locks import lock_models
 from kelly.training.checkpoints import differences
@@ -202,7 +202,6 @@ class ReportLosses:
 
     def __call__(self, metrics: TrainingMetrics) -> None:
         """Called after the checkpoint of an epoch; the first call of a resumed trial reports several epochs."""
-        stop_if_orphaned()
         losses = metrics.columns["val_loss"]
         for epoch in range(self.reported + 1, len(losses) + 1):
             loss = losses[epoch - 1]

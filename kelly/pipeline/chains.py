@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from pathlib import Path
@@ -25,8 +25,9 @@ from tqdm import tqdm
 if os.name == "posix":
     import termios
 
-from kelly.config.params import TaskConfig
-from kelly.pipeline.status import DVC, changed_stages, check_exports
+from kelly.config.params import load
+from kelly.pipeline.status import DVC, changed_stages, check_after_run, check_recorded
+from kelly.runtime import orphans
 from kelly.runtime.errors import KellyError
 from kelly.tasks import TASKS
 
@@ -46,14 +47,14 @@ STAGE_LINE = re.compile(rf"(Running stage|Stage) '({'|'.join(STAGES)})@")
 REFRESH_S = 0.5
 
 
-def reproduce(configs: Mapping[str, TaskConfig], jobs: int) -> None:
+def reproduce(jobs: int) -> None:
     """Bring the whole pipeline up to date, `jobs` networks at a time.
 
     Raises KellyError, naming the networks, where stages fail; the other networks are finished first.
     """
     changed = changed_stages()
     if not changed:
-        check_exports(configs)
+        check_recorded(load())
         print("Data and pipelines are up to date.")
         return
     names = [name for name in LONGEST_FIRST if any(stage.endswith(f"@{name}") for stage in changed)]
@@ -64,7 +65,7 @@ def reproduce(configs: Mapping[str, TaskConfig], jobs: int) -> None:
     report = subprocess.run([*DVC, "repro", "--single-item", "report"], env=environment(), check=False)
     if report.returncode:
         raise KellyError("the report failed, see above")
-    check_exports(configs)
+    check_after_run()
 
 
 def run_chains(names: Sequence[str], jobs: int) -> list[str]:
@@ -181,7 +182,9 @@ def start(name: str, output: Output, jobs: int) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [*DVC, "--wait-for-lock", "repro", f"evaluate@{name}"],
         stdin=subprocess.DEVNULL, stdout=output.write_fd, stderr=output.write_fd, start_new_session=True,
-        env=environment() | {"LOKY_MAX_CPU_COUNT": str(max(1, cpu_count() // jobs))},
+        env=environment() | {
+            "LOKY_MAX_CPU_COUNT": str(max(1, cpu_count() // jobs)), orphans.VARIABLE: str(os.getpid()),
+        },
     )  # fmt: skip
     os.close(output.write_fd)
     return process

@@ -13,16 +13,24 @@ from filelock import FileLock
 
 from kelly.runtime.atomic import write_text
 from kelly.runtime.errors import KellyError
+from kelly.runtime.text import script_hash
 
 PAGE, CONFIG = "plots_page.html", "config.local"
 SECTION, OPTION = "plots", "html_template"
 VEGA_LITE = "6.4"  # the version that vl-convert includes
 
+# DVC escapes nothing that it puts into a page: its plots go into a template, which is inert, and only the script that
+# draws them may run.
+POLICY = (
+    "default-src 'none'; script-src '{script}'; style-src 'unsafe-inline'; img-src 'self' file: data: blob:; "
+    "base-uri 'none'; form-action 'none'"
+)
 HEAD = """\
 <!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="POLICY">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 {refresh_tag}
 <title>Plots: dvc plots</title>
@@ -32,37 +40,55 @@ HEAD = """\
 html { background: var(--paper); color: var(--ink); font: 100%/1.5 system-ui, "DejaVu Sans", sans-serif; }
 body { margin: 1rem; display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
 h1 { font-size: 1.3rem; flex-basis: 100%; margin: 0; }
-/* DVC styles its boxes: charts in a row, images of all revisions side by side. */
-body > div { border-color: var(--line) !important; max-width: 100%; overflow-x: auto; }
-body > div:has(img) { flex-basis: 100%; }
-body > div > div:has(> img) { border-color: var(--line) !important; vertical-align: top; width: 92%; }
-@media (min-width: 50rem) { body > div > div:has(> img) { width: calc(50% - 1rem); } }
+/* Charts in a row, images of all revisions side by side. */
+body > div { max-width: 100%; overflow-x: auto; }
+.images { flex-basis: 100%; border: 1px solid var(--line); text-align: center; }
+figure { display: inline-block; vertical-align: top; width: 92%; margin: 2px; border: 1px dotted var(--line); }
+@media (min-width: 50rem) { figure { width: calc(50% - 1rem); } }
+figure:only-of-type { width: auto; }
 img { max-width: 100%; height: auto; background: #ffffff; }
-body > div > div:has(> img):only-of-type { width: auto; }
-p { margin: .25rem .5rem; white-space: normal; overflow-wrap: anywhere; }
+p { margin: .25rem .5rem; overflow-wrap: anywhere; }
 </style>
-<script>
-"""
-TAIL = """
-</script>
 </head>
 <body>
 <h1>Plots</h1>
-{plot_divs}
+<template>{plot_divs}</template>
+<script>"""
+TAIL = """</script>
 </body>
 </html>
 """
-# DVC calls vegaEmbed(place, chart); here each chart also follows the page from light to dark. DVC declares Vega-Lite 5,
-# which version 6 draws with a warning. Errors alone (1) are logged: Vega warns of scales before there is data.
+# DVC's elements hold a call vegaEmbed(place, chart), or images, each after a paragraph with its revision. Each chart
+# also follows the page from light to dark. DVC declares Vega-Lite 5, which version 6 draws with a warning. Errors alone
+# (1) are logged: Vega warns of scales before there is data. With ast, Vega interprets its expressions: no eval.
 SNIPPET = """
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const charts = [];
-const draw = ([place, chart, options]) =>
+const draw = ([place, chart]) =>
   vegaEmbed(place, {...structuredClone(chart), $schema: "https://vega.github.io/schema/vega-lite/v6.json"},
-    {...options, logLevel: 1, theme: dark.matches ? "dark" : undefined,
+    {ast: true, logLevel: 1, theme: dark.matches ? "dark" : undefined,
       config: {background: "transparent", axis: {gridColor: "#88888866"}}});
 dark.addEventListener("change", () => charts.forEach(draw));
-window.vegaEmbed = (...chart) => { charts.push(chart); return draw(chart); };
+
+const append = (parent, tag, values) => parent.appendChild(Object.assign(document.createElement(tag), values));
+for (const box of document.querySelector("template").content.children) {
+  const call = box.querySelector("script")?.textContent.match(/var spec = (.*);\\s*vegaEmbed/s);
+  const names = box.querySelectorAll("p"), images = box.querySelectorAll("img");
+  if (call) {
+    charts.push([append(document.body, "div", {id: box.id}), JSON.parse(call[1])]);
+    draw(charts.at(-1));
+  } else if (images.length) {
+    const group = append(document.body, "div", {id: box.id, className: "images"});
+    append(group, "p", {textContent: names[0].textContent});
+    images.forEach((image, i) => {
+      const figure = append(group, "figure"), name = names[i + 1].textContent;
+      append(figure, "p", {textContent: name});
+      append(figure, "img", {src: image.getAttribute("src"), alt: `${names[0].textContent}: ${name}`});
+    });
+  } else if (box.tagName === "DIV") {
+    append(document.body, "p", {textContent: "A chart cannot be shown: a name in it is HTML that ends a script."});
+  }
+}
 """
 
 
@@ -73,7 +99,7 @@ def ensure(dvc: Path = Path(".dvc")) -> bool:
     """
     if not (dvc / "config").exists():
         return False
-    version_hash = hashlib.sha256((HEAD + SNIPPET + TAIL).encode()).hexdigest()[:12]
+    version_hash = hashlib.sha256((POLICY + HEAD + SNIPPET + TAIL).encode()).hexdigest()[:12]
     mark = f"<!-- {version_hash}, vl-convert {version('vl-convert-python')}, Vega-Lite {VEGA_LITE} -->\n"
     if begins_with(dvc / PAGE, mark) and is_named(dvc / CONFIG):
         return False
@@ -107,7 +133,8 @@ def page() -> str:
     """The template with Vega, Vega-Lite and Vega-Embed included; DVC replaces {plot_divs} and {refresh_tag}."""
     from vl_convert import javascript_bundle
 
-    return HEAD + javascript_bundle(SNIPPET, vl_version=VEGA_LITE).replace("</script", r"<\/script") + TAIL
+    script = javascript_bundle(SNIPPET, vl_version=VEGA_LITE).replace("</script", r"<\/script")
+    return HEAD.replace("POLICY", POLICY.format(script=script_hash(script))) + script + TAIL
 
 
 def begins_with(path: Path, mark: str) -> bool:

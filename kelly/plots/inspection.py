@@ -29,6 +29,5 @@ def draw(path: Path, title: str, sums: Sums) -> None:
         axes.bar(np.arange(len(CHORDS)), chords / chords.sum(), color=style.BLUE)
         axes.set(title="chords, with the tonic as C", xlim=(-1, len(CHORDS)), ylabel="share")
         axes.set_xticks(np.arange(len(CHORDS)), CHORDS, rotation=90, fontsize=6)
-    # A $ in a folder's name does not start a formula.
-    style.title(figure, f"{title}\ncoordinates of the context of each window, −1..1; line: mean".replace("$", r"\$"))
+    style.title(figure, f"{title}\ncoordinates of the context of each window, −1..1; line: mean")
     style.save(figure, path)

@@ -47,6 +47,7 @@ mpl.rc("xtick", color=QUIET, labelcolor=INK)
 mpl.rc("ytick", color=QUIET, labelcolor=INK)
 mpl.rc("grid", color=FAINT, linewidth=0.8)
 mpl.rc("legend", frameon=False)
+mpl.rc("text", parse_math=False)  # a $ in the name of a folder or a revision does not start a formula
 mpl.rc("figure", titlesize=TITLE_SIZE, titleweight="bold", facecolor=PAPER)
 mpl.rc("savefig", facecolor=PAPER)
 mpl.rc("svg", fonttype="none", hashsalt="kelly", image_inline=True)

@@ -8,6 +8,7 @@ from kelly.evaluation.comparisons import compare_with, fixed, paragraph, stronge
 from kelly.report.model_results import ModelResults
 from kelly.runtime.atomic import write_text
 from kelly.runtime.errors import KellyError
+from kelly.runtime.text import printable
 
 MAX_SKIPPED = 10  # files listed per network; dataset.json lists all
 LOSS_UNITS = {"mse": "MSE", "bce": "BCE", "cross_entropy": "CE, nats"}
@@ -113,6 +114,6 @@ def skipped_files(results: ModelResults) -> str:
 
 def escape(text: str) -> str:
     """Plain text as one line of Markdown, in which nothing is markup, HTML or the start of a list."""
-    printable = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
-    inline = re.sub(r"[\\`*_\[<>|~&$]", r"\\\g<0>", printable)
+    inline = re.sub(r"[\\`*_\[>|~$]", r"\\\g<0>", printable(" ".join(text.split())).replace("&", "&amp;"))
+    inline = inline.replace("<", "&lt;")  # after a backslash it would still be a mark of `kelly results`
     return re.sub(r"^(\d*)([-+#.)])(?=[ #]|$)", r"\1\\\2", inline)

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def hash_code(*names: str) -> str:

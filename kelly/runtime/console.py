@@ -11,10 +11,13 @@ from types import FrameType, TracebackType
 from typing import NoReturn
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.text import printable
 
 # Set before NumPy is imported: with one thread sums are the same on any machine, and two networks side by side are
 # faster than two threads for one, which wait for each other on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+LAYOUT = "\n\t"  # of messages
 
 
 class Terminated(KeyboardInterrupt):
@@ -117,5 +120,5 @@ def check_png(option: str, path: Path) -> None:
 
 def fail(message: str) -> NoReturn:
     """Print the message of a mistake and exit with 1."""
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message, keep=LAYOUT)}", file=sys.stderr)
     sys.exit(1)

@@ -11,7 +11,6 @@ import pytest
 from kelly.config.params import TaskConfig
 from kelly.data.dataset import Dataset, Sequences
 from kelly.data.loading import DATA, datasets_folder
-from kelly.experiments import crossval as crossval_module
 from kelly.experiments.crossval import all_folds, crossval
 from kelly.experiments.folds import fold_splits, make_folds, merge_rare, quadrants
 from kelly.export.export_model import load_best
@@ -19,6 +18,7 @@ from kelly.features.emotion import embed, usual_coordinates
 from kelly.runtime.errors import KellyError
 from kelly.tasks import TASKS
 from kelly.training import TrainingMetrics
+from kelly.training.checkpoints import CheckpointManager
 
 pytestmark = pytest.mark.slow
 
@@ -77,12 +77,15 @@ def test_a_finished_fold_is_reused_and_an_interrupted_one_resumed(
     expected = capsys.readouterr().out
     calls = iter(range(100))
 
-    def interrupt(*_: Any) -> None:
-        if next(calls) == 2:  # after the first epoch of the second fold
+    save = CheckpointManager.save_latest
+
+    def interrupt(*arguments: Any) -> None:
+        save(*arguments)
+        if next(calls) == 3:  # after the first epoch of the second fold; the end of a fold is saved as well
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(crossval_module, "stop_if_orphaned", interrupt)
+        patch.setattr(CheckpointManager, "save_latest", interrupt)
         with pytest.raises(KeyboardInterrupt):
             crossval([config], 3, OUTPUT, 1)
     epochs: list[int] = []

@@ -13,11 +13,11 @@ import pytest
 
 from kelly.config.params import PARAMS_FILE, TaskConfig, load
 from kelly.data.loading import DATA, open_splits
-from kelly.experiments import search as search_module
 from kelly.experiments import search_space
 from kelly.experiments.search import Search, ended, used
 from kelly.experiments.search_results import search
 from kelly.runtime.errors import KellyError
+from kelly.training.checkpoints import CheckpointManager
 from kelly.training.train_model import best_epoch, train_model
 
 pytestmark = pytest.mark.slow
@@ -71,12 +71,15 @@ def test_an_interrupted_search_resumes_to_the_same_results(config: TaskConfig, m
     search(config, 3, Path("uninterrupted"), num_jobs=1)
     calls = iter(range(100))
 
-    def interrupt(*_: Any) -> None:
-        if next(calls) == 3:  # in the middle of the second trial; each has two epochs
+    save = CheckpointManager.save_latest
+
+    def interrupt(*arguments: Any) -> None:
+        save(*arguments)
+        if next(calls) == 3:  # in the second trial; of each, two epochs and the end are saved
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(search_module, "stop_if_orphaned", interrupt)
+        patch.setattr(CheckpointManager, "save_latest", interrupt)
         with pytest.raises(KeyboardInterrupt):
             search(config, 3, OUTPUT, num_jobs=1)
     assert len(trials()) == 1

@@ -30,7 +30,7 @@ NO_EFFECT = {
     "evaluate": ("kelly/config/", "kelly/tasks/"),
     "report": ("kelly/features/", "kelly/data/"),
 }
-ALWAYS_WITHOUT_EFFECT = ("kelly/runtime/", "stages/__init__.py", "stages/common.py", "stages/inputs.py")
+ALWAYS_WITHOUT_EFFECT = ("kelly/runtime/", "stages/__init__.py", "stages/common.py")
 
 
 def file_of(project: Path, module: str) -> Path | None:

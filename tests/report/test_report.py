@@ -96,12 +96,12 @@ def test_the_report_lists_skipped_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_names_and_reasons_are_plain_text_in_markdown(name: str, tmp_path: Path) -> None:
     text = report(tmp_path, small_results(files=100, skipped=[{"file": name, "reason": name}]))
-    assert "<!--" not in text.replace(r"\<!--", "")
+    assert "<!--" not in text  # escaped with a backslash, it would still be a mark of `kelly results`
     items = re.findall("<li>(.*?)</li>", MarkdownIt().enable(["table", "strikethrough"]).render(text), re.S)
     plain = html.escape(" ".join(name.split()), quote=False)
     assert items == [f"{plain}: {plain}"]
 
 
-def test_unprintable_characters_are_replaced(tmp_path: Path) -> None:
+def test_unprintable_characters_are_escaped(tmp_path: Path) -> None:
     text = report(tmp_path, small_results(files=100, skipped=[{"file": "a\x1b\udcff.mid", "reason": "broken"}]))
-    assert "\n- a\ufffd\ufffd.mid: broken\n" in text
+    assert "\n- a\\\\x1b\\\\udcff.mid: broken\n" in text

@@ -41,21 +41,26 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def plots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of `dvc plots` in our template, with a chart and an image of two revisions."""
-    folder = tmp_path_factory.mktemp("plots")
-    (folder / ".dvc").mkdir()
-    (folder / ".dvc/config").touch()
-    plots_page.ensure(folder / ".dvc")
+def plots_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our template of the page of `dvc plots`."""
+    folder = tmp_path_factory.mktemp("template") / ".dvc"
+    folder.mkdir()
+    (folder / "config").touch()
+    plots_page.ensure(folder)
+    return folder / plots_page.PAGE
+
+
+def write_plots(template: Path, folder: Path, *revisions: str) -> Path:
+    """A page of `dvc plots`, with a chart and an image of each revision."""
     points = [
         {"epoch": epoch, "val_loss": 1 / epoch + shift, "rev": rev}
-        for rev, shift in (("workspace", 0.0), ("HEAD", 0.1))
+        for shift, rev in enumerate(revisions)
         for epoch in range(1, 6)
     ]
     style.save(style.figure(12, 6), folder / "plot.png")
-    images = [{"rev": rev, "src": str(folder / "plot.png")} for rev in ("workspace", "HEAD")]
+    images = [{"rev": rev, "src": str(folder / "plot.png")} for rev in revisions]
     renderers = [VegaRenderer(points, "loss", x="epoch", y="val_loss"), ImageRenderer(images, "predictions.png")]
-    return Path(render_html(renderers, folder / "index.html", html_template=folder / ".dvc" / plots_page.PAGE))
+    return Path(render_html(renderers, folder / "index.html", html_template=template))
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (PHONE_WIDTH, False)])
@@ -93,8 +98,10 @@ def test_the_first_tab_stop_skips_to_the_results_and_a_print_has_no_navigation(b
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_the_page_of_dvc_plots_draws_its_charts_offline(browser: Browser, plots: Path, dark: bool) -> None:
-    with open_page(browser, plots, dark=dark) as opened:
+def test_the_page_of_dvc_plots_draws_its_charts_offline(
+    browser: Browser, plots_template: Path, tmp_path: Path, dark: bool
+) -> None:
+    with open_page(browser, write_plots(plots_template, tmp_path, "workspace", "HEAD"), dark=dark) as opened:
         opened.page.wait_for_selector(".vega-embed svg.marks", timeout=20_000)
         assert opened.page.locator(".vega-embed svg.marks").count() == 1
         first, second = (opened.page.locator("img").nth(i).bounding_box() for i in (0, 1))
@@ -103,3 +110,25 @@ def test_the_page_of_dvc_plots_draws_its_charts_offline(browser: Browser, plots:
         assert second["x"] + second["width"] <= 1280
         assert not opened.scrolls_sideways
         assert opened.is_quiet, opened
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "</script><script>document.title = 'run'</script>",
+        "</template><script>document.title = 'run'</script>",
+        "<img src=x onerror=\"document.title = 'run'\">",
+        "</script></template><img src=x onerror=\"document.title = 'run'\">",
+        "<iframe src='data:text/html,run'></iframe>",
+    ],
+)
+def test_the_name_of_a_revision_is_no_script_in_the_page_of_dvc_plots(
+    browser: Browser, plots_template: Path, tmp_path: Path, name: str
+) -> None:
+    with open_page(browser, write_plots(plots_template, tmp_path, "main", name)) as opened:
+        expect(opened.page.locator("h1")).to_have_text("Plots")
+        opened.page.wait_for_timeout(200)
+        assert opened.page.title() == "Plots: dvc plots"
+        assert not opened.requests
+        if "</" not in name:
+            opened.page.wait_for_selector(".vega-embed svg.marks", timeout=20_000)

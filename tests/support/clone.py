@@ -23,11 +23,15 @@ SMALL = {
 LEFT_OUT = ("metrics/", "trained_models/", "dvc.lock", "tests/")
 
 
-def environment() -> dict[str, str]:
-    """An environment with the `dvc` and `python` of these tests and the modules of the clone."""
+def environment(folder: Path | None = None) -> dict[str, str]:
+    """An environment with the `dvc` and `python` of these tests and the modules of the clone in `folder`."""
     bin_folder = str(Path(sys.executable).parent)
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return variables | {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    return (
+        variables
+        | {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+        | ({"PYTHONPATH": str(folder)} if folder else {})
+    )
 
 
 class Clone:
@@ -57,7 +61,12 @@ class Clone:
     def run(self, *command: str, cwd: Path | None = None, code: int = 0) -> str:
         """Run a command that must exit with `code`; return what it printed."""
         done = subprocess.run(
-            command, cwd=cwd or self.folder, env=environment(), capture_output=True, text=True, check=False
+            command,
+            cwd=cwd or self.folder,
+            env=environment(cwd or self.folder),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + (done.stderr if command[0] in ("dvc", "kelly") or code else "")
@@ -65,8 +74,8 @@ class Clone:
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """Start a command in its own process group; its stdout is a pipe."""
         return subprocess.Popen(
-            command, cwd=self.folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            start_new_session=True,
+            command, cwd=self.folder, env=environment(self.folder), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
 
     def kill_when(self, reached: Callable[[], bool], *command: str) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kelly.runtime.atomic import write_text
 from kelly.runtime.errors import KellyError
+from kelly.runtime.text import printable
 from kelly.sources.extraction.duplicates import same_works
 from kelly.sources.extraction.file_examples import extract_midi
 from kelly.sources.extraction.jobs import ExtractionJob, run
@@ -162,7 +163,7 @@ class _Files:
             np.save(folder / "category.npy", np.repeat(self.category[kept], num_rows))
         lines = ["file,group,first_row,num_rows"]
         for i, number, end in zip(kept.tolist(), num_rows, num_rows.cumsum(), strict=True):
-            quoted = self.entries[i].name.replace('"', '""')
+            quoted = printable(self.entries[i].name).replace('"', '""')
             lines.append(f'"{quoted}",{groups[i]},{end - number},{number}')
         write_text(folder / "pieces.csv", "\n".join(lines) + "\n")
 

@@ -1,9 +1,11 @@
 """Where files are read in parallel: on this machine's cores, or on the workers of a Dask cluster."""
 
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.orphans import exit_with_starter
 
 CONNECT_S = 10
 
@@ -18,8 +20,12 @@ def workers(num_workers: int = -1, dask: str | None = None) -> Iterator[None]:
     import joblib
 
     if dask is None:
-        with joblib.parallel_config(backend="loky", n_jobs=num_workers):
-            yield
+        with joblib.parallel_config(backend="loky", n_jobs=num_workers, initializer=exit_with_starter):
+            try:
+                yield
+            except BrokenProcessPool:
+                raise KellyError("a process that read files was killed; if memory ran out, set fewer: "
+                                 "extraction.num_workers") from None  # fmt: skip
         return
     try:
         from distributed import Client

@@ -1,9 +1,12 @@
-"""Whether settings, code or data changed while a stage ran.
+"""What a stage of dvc.yaml depends on, and whether it changed while the stage ran.
 
-DVC hashes them when a stage has ended, and would record a result under settings that it was not made with.
+DVC hashes settings, code and data when a stage has ended, and would record a result under settings that it was not made
+with. A stage compares them itself; what is edited in the moment between that and DVC's hash is found later by its
+record, which is an output as well.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,10 @@ from typing import Any
 import yaml
 
 from kelly.config.yaml_file import parse_yaml, read_yaml
+from kelly.runtime.atomic import write_text
 from kelly.runtime.errors import KellyError
 
-PARAMS_FILE, PIPELINE = Path("params.yaml"), Path("dvc.yaml")
+PARAMS_FILE, PIPELINE, RECORDS = Path("params.yaml"), Path("dvc.yaml"), Path("data/stages")
 CODE = ("kelly", "stages")
 MISSING = object()
 
@@ -38,6 +42,7 @@ class StageInputs:
     def __init__(self, code: Code, stage: str, model: str = "") -> None:
         declared = read_yaml(PIPELINE)["stages"][stage]
         declared = declared.get("do", declared)
+        self.name = f"{stage}@{model}" if model else stage
         self.code = code
         self.params = [key.replace("${item}", model) for key in declared.get("params", [])]
         self.deps = [Path(dep.replace("${item}", model)) for dep in declared["deps"]]
@@ -71,6 +76,40 @@ class StageInputs:
                 "again, with the earlier values or the new ones. An unfinished training continues if the earlier ones "
                 "are restored:" + "".join(f"\n  {line}" for line in lines[:20])
             )
+
+    def record(self) -> dict[str, Any]:
+        """The settings and the hash of the code with which the stage began, as JSON values."""
+        params, lines = parse_yaml(self.code.params), []
+        for path, digest in sorted(self.code.files.items()):
+            if self._depends_on(path):
+                lines.append(f"{digest} {path.as_posix()}\n")
+        code = hashlib.sha256("".join(lines).encode()).hexdigest()
+        values = {key: get(params, key) for key in self.params}
+        found = {key: value for key, value in values.items() if value is not MISSING}
+        return dict(json.loads(json.dumps({"params": found, "code": code})))
+
+    def write_record(self) -> None:
+        """Write what `differences_from_record` reads."""
+        write_text(RECORDS / f"{self.name}.json", json.dumps(self.record(), indent=2) + "\n")
+
+    def differences_from_record(self) -> list[str]:
+        """A line for each difference of the settings and code from those of the last run; none where it is unknown."""
+        from kelly.config.effective import flatten  # imports much that a stage must not have imported when it begins
+
+        path, now = RECORDS / f"{self.name}.json", self.record()
+        if not path.is_file():
+            return []
+        try:
+            before = dict(json.loads(path.read_bytes()))
+            old, new = dict(flatten(before["params"])), dict(flatten(now["params"]))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return [f"{path} cannot be read"]
+        lines = [
+            f"{key}: made with {show(old.get(key))}, now {show(new.get(key))}"
+            for key in sorted(old.keys() | new.keys())
+            if old.get(key) != new.get(key)
+        ]
+        return [*lines, *(["code: made with another version"] if before.get("code") != now["code"] else [])]
 
     def _depends_on(self, path: Path) -> bool:
         return any(path == dep or dep in path.parents for dep in self.deps)
