@@ -16,16 +16,15 @@ from typing import Any, Literal
 import numpy as np
 import optuna
 from filelock import FileLock
-from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import URL
 
 from kelly.config.params import TaskConfig
 from kelly.data.loading import DATA, open_splits
 from kelly.experiments import search_space
 from kelly.experiments.check_data import check_up_to_date
 from kelly.experiments.parallel import run_parallel
+from kelly.experiments.study_storage import ENDED, check_study, open_storage, parse_url, readable_errors, shown_url
 from kelly.runtime.errors import KellyError
 from kelly.runtime.locks import lock_models
 from kelly.training.checkpoints import differences
@@ -36,13 +35,7 @@ from kelly.training.options import RunOptions
 from kelly.training.train_model import best_epoch, train_model
 
 Sampler = Literal["tpe", "random"]
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 WARMUP = 5  # trials, and epochs of each, before pruning starts
-
-EXPECTED = (
-    "expected the URL of a database whose driver is installed, such as sqlite:///study.db or "
-    "postgresql+psycopg2://user:password@host/name, and a study of this version of Optuna"
-)
 HOST = socket.gethostname()
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -63,11 +56,8 @@ class Search:
 
     @cached_property
     def url(self) -> URL:
-        """The URL of the database; as text it hides the password. Raises KellyError where it is not a URL."""
-        try:
-            return make_url(self.storage)
-        except ArgumentError:
-            raise KellyError(f"--storage {self.storage} is not a URL; {EXPECTED}") from None
+        """The URL of the database. Raises KellyError where it is not one."""
+        return parse_url(self.storage)
 
     @property
     def is_local(self) -> bool:
@@ -95,18 +85,16 @@ class Search:
         """
         entropy = [self.config.training.seed, index] if self.is_local else None
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-        engine = {"connect_args": {"timeout": 60}} if self.is_local else {}
-        try:
-            storage = optuna.storages.RDBStorage(self.storage, engine_kwargs=engine)
-        except (ImportError, RuntimeError, SQLAlchemyError, StorageInternalError) as error:
-            raise KellyError(f"the study at {self.url} cannot be opened: {error}; {EXPECTED}") from None
-        return optuna.create_study(
-            storage=storage,
-            study_name=self.config.task.name,
-            load_if_exists=True,
-            sampler=(optuna.samplers.TPESampler if self.sampler == "tpe" else optuna.samplers.RandomSampler)(seed=seed),
-            pruner=optuna.pruners.MedianPruner(WARMUP, WARMUP) if self.prune else optuna.pruners.NopPruner(),
-        )
+        storage = open_storage(self.storage, self.url)
+        sampler = optuna.samplers.TPESampler if self.sampler == "tpe" else optuna.samplers.RandomSampler
+        with readable_errors(self.url):
+            return optuna.create_study(
+                storage=storage,
+                study_name=self.config.task.name,
+                load_if_exists=True,
+                sampler=sampler(seed=seed),
+                pruner=optuna.pruners.MedianPruner(WARMUP, WARMUP) if self.prune else optuna.pruners.NopPruner(),
+            )
 
     def run_fingerprint(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """What identifies the study: everything that its trials have in common."""
@@ -124,12 +112,13 @@ class Search:
         fingerprint = self.run_fingerprint(open_splits(self.config, DATA)[1])
         with self.lock:
             study = self.study()
+            check_study(study, self.url)
             previous = study.user_attrs.get("fingerprint")
             if previous or ended(study):
                 if changed := differences(previous or {}, fingerprint):
                     lines = "\n".join(f"  {line}" for line in changed).replace("checkpoint", "study")
-                    raise KellyError(f"the study at {self.url} was created with other settings; restore them, or "
-                                     f"create another study with --output:\n{lines}")  # fmt: skip
+                    raise KellyError(f"the study at {shown_url(self.url)} was created with other settings; restore "
+                                     f"them, or create another study with --output:\n{lines}")  # fmt: skip
                 return
             if values := search_space.current(self.config, self.spaces):
                 study.enqueue_trial(values, user_attrs={"fixed": values}, skip_if_exists=True)
@@ -160,6 +149,7 @@ def run_trial(search: Search, num_trials: int) -> int | None:
         with search.lock:
             study = search.study()
             requeue_abandoned(search, study)
+            remove_abandoned_folders(search, study)
             index = sum(trial.state in (*ENDED, TrialState.RUNNING) for trial in study.get_trials(deepcopy=False))
             if index >= num_trials:
                 return None
@@ -216,21 +206,42 @@ def requeue_abandoned(search: Search, study: optuna.Study) -> None:
     """Queue the trials of killed processes again; they resume from their checkpoints.
 
     A training process locks the folder of its trial, and the operating system releases the lock when it ends. The
-    trials of other machines cannot be checked. Call this while the study is locked.
+    trials of other machines cannot be checked. A trial without settings was killed while they were drawn: it is drawn
+    again, from the same seed. Call this while the study is locked.
     """
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+    trials = study.get_trials(deepcopy=False)
+    queued = {trial.user_attrs.get("continues") for trial in trials}
+    for trial in trials:
         # The host name may have changed; an SQLite file belongs to one machine.
-        if not search.is_local and trial.user_attrs.get("host") != HOST:
+        if trial.state is not TrialState.RUNNING or not (search.is_local or trial.user_attrs.get("host") == HOST):
             continue
         attrs = {name: value for name, value in trial.user_attrs.items()
                  if name == "fixed" or (name == "folder" and Path(value).is_dir())}  # fmt: skip
         if "folder" in attrs:
-            try:
-                with lock_models(Path(attrs["folder"]), search.config.task.name):
-                    pass
-            except KellyError:
+            if is_locked(search, Path(attrs["folder"])):
                 continue  # another process is training it
         elif not search.is_local:
             continue  # another machine of the same name
+        asked = "settings" in trial.user_attrs
+        values = attrs.get("fixed", {}) | (trial.params if asked else trial.system_attrs.get("fixed_params", {}))
+        if values and trial.number not in queued:
+            study.enqueue_trial(values, user_attrs=attrs | {"continues": trial.number})
         study.tell(trial.number, state=TrialState.FAIL)
-        study.enqueue_trial(attrs.get("fixed", {}) | trial.params, user_attrs=attrs)
+
+
+def remove_abandoned_folders(search: Search, study: optuna.Study) -> None:
+    """Remove the folders of trials that ended: of a process that was killed before it could do so."""
+    states = (TrialState.RUNNING, TrialState.WAITING)
+    in_use = {trial.user_attrs.get("folder") for trial in study.get_trials(deepcopy=False, states=states)}
+    for folder in search.folder.resolve().glob("trial[0-9]*"):
+        if str(folder) not in in_use and not is_locked(search, folder):
+            shutil.rmtree(folder)
+
+
+def is_locked(search: Search, folder: Path) -> bool:
+    """Whether a process is training a trial in `folder`."""
+    try:
+        with lock_models(folder, search.config.task.name):
+            return False
+    except KellyError:
+        return True

@@ -18,6 +18,7 @@ from kelly.experiments import search_space
 from kelly.experiments.parallel import num_parallel
 from kelly.experiments.search import Sampler, Search, ended, used
 from kelly.experiments.search_plot import draw
+from kelly.experiments.study_storage import readable_errors
 from kelly.plots.labels import LOSS_NAMES
 from kelly.runtime.atomic import replacing
 from kelly.runtime.errors import KellyError
@@ -41,15 +42,15 @@ def search(
     folder.mkdir(parents=True, exist_ok=True)
     default = URL.create("sqlite", database=str(folder / "study.db")).render_as_string()
     s = Search(config, folder, storage or default, sampler, prune)
+    s.begin()
     try:
-        s.begin()
         if num_ended := len(ended(s.study())):
             print(f"{task.title}: resuming after {num_ended} trials", flush=True)
         for trial in s.run(num_trials, num_jobs):
             tqdm.write(line(task.name, trial))
     except (SQLAlchemyError, StorageInternalError, UpdateFinishedTrialError) as error:
-        raise KellyError(f"the study at {s.url} cannot be accessed ({error!s:.200}); finished trials are kept, and the "
-                         "same command resumes") from None  # fmt: skip
+        with readable_errors(s.url):
+            raise error from None
     study = s.study()
     print("\n".join(summary(config, study)))
     if (missing := num_trials - len(ended(study))) > 0:
