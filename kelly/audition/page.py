@@ -18,11 +18,15 @@ from kelly.audition.networks import Exports
 from kelly.audition.phrase import PARTS
 from kelly.features import emotion, log_mel
 from kelly.features.vocabulary import NUM_CHORDS
+from kelly.rtneural import document, metadata
 from kelly.runtime.text import script_hash
 from kelly.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "page"
-SCRIPTS = ("rtneural.js", "composing.js", "midi.js", "emotion.js", "sound.js", "roll.js", "experiment.js", "main.js")
+SCRIPTS = (
+    "document.js", "rtneural.js", "composing.js", "midi.js", "emotion.js", "sound.js", "roll.js", "experiment.js",
+    "main.js",
+)  # fmt: skip
 SEED = 42
 
 
@@ -48,12 +52,13 @@ def constants() -> dict[str, Any]:
     """The JavaScript's K: the constants of the modules that it repeats, so that no number is written twice."""
     numbers = {
         name: value
-        for module in (phrase, rng, arranging, composing, emotion, log_mel)
+        for module in (document, phrase, rng, arranging, composing, emotion, log_mel)
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, int | float | tuple)
     }
     return numbers | {
         "CREATOR": CREATOR,
+        "METADATA": metadata.ADAPTER.json_schema(),
         "TITLES": {name: task.title for name, task in TASKS.items()},
         "SIZES": {name: (task.num_inputs, task.num_outputs) for name, task in TASKS.items()},
         "PARTS": {name: vars(part) for name, part in PARTS.items()},

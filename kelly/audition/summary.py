@@ -33,8 +33,8 @@ def network_warnings(exports: Exports, emotions: Iterable[tuple[float, float]]) 
         title, emotion = TASKS[name].title, model.metadata.get("emotion")
         if emotion is None:
             lines.append(f"{title}: its training range of emotions is unknown, as it was exported by an older version")
-        for axis, values in zip(("valence", "arousal"), zip(*points, strict=True), strict=True):
-            low, high = (emotion or {}).get(axis, (-1.0, 1.0))
+        ranges = (emotion["valence"], emotion["arousal"]) if emotion else ([-1.0, 1.0], [-1.0, 1.0])
+        for axis, (low, high), values in zip(("valence", "arousal"), ranges, zip(*points, strict=True), strict=True):
             if outside := sorted({value for value in values if not low <= value <= high}):
                 values_text = ", ".join(f"{value:g}" for value in outside)
                 trained = f"{low:g} to {high:g}" if low < high else f"{low:g} only, as its data has no {axis}"

@@ -10,16 +10,23 @@ from kelly.data.dataset import read_metadata
 from kelly.data.loading import datasets_folder
 from kelly.rtneural.reader import read
 from kelly.runtime.code import TRAINING_CODE
+from kelly.runtime.errors import KellyError
 
 
 def differences_from(metadata: Mapping[str, Any], config: TaskConfig, dataset: Mapping[str, Any]) -> list[str]:
     """A line for each difference: 'epochs: export 30, now 3'.
 
     metadata: of the export; dataset: the content of dataset.json
+    Raises KellyError where the metadata lacks one of the compared values.
     """
-    data = metadata["data"]
     keys = ("source", "settings", "splitting", "sha256")
-    export = {**metadata["params"], "data": {key: data[key] for key in keys}, "code": metadata["code"]}
+    try:
+        data = metadata["data"]
+        export = {**metadata["params"], "data": {key: data[key] for key in keys}, "code": metadata["code"]}
+    except KeyError as error:
+        name = config.task.name
+        raise KellyError(f"{name}.json: its metadata lacks {error}; "
+                         f"export it again: dvc repro -f -s export@{name}") from None  # fmt: skip
     now_data = {"source": config.source, "settings": dict(config.data), "sha256": dataset["sha256"]}
     now = {
         **config.training.model_dump(),

@@ -1,6 +1,7 @@
 """Parsing of RTNeural JSON, strict enough that RTNeural's parser reads the same values."""
 
 import json
+import re
 import reprlib
 from collections.abc import Sequence
 from typing import Any
@@ -9,21 +10,35 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from kelly.rtneural.metadata import as_integer
 from kelly.runtime.errors import KellyError
 
+MAX_BYTES = 16 * 2**20  # the largest export has 8 MB
+MAX_DEPTH = 64  # nested arrays and objects; an export has six levels
 MAX_WIDTH = 65_536
 FLOAT_OVERFLOW = 2.0**128 - 2.0**103  # the smallest number that float32 rounds to infinity
 
 
 def load_json(data: bytes) -> Any:
-    """Parse JSON. Raises KellyError for invalid JSON and for duplicate keys in an object."""
+    """Parse JSON in UTF-8. Raises KellyError where it is invalid, too large, too deep, or has duplicate keys."""
+    if len(data) > MAX_BYTES:
+        raise KellyError(f"has {len(data)} bytes, expected at most {MAX_BYTES}")
     try:
         content = orjson.loads(data)
+        if _depth(data) > MAX_DEPTH:  # json.loads would fail at a depth that depends on its caller's
+            raise KellyError(f"is nested more deeply than {MAX_DEPTH} levels")
         # orjson keeps the last of duplicate keys; which one RTNeural's parser keeps is not specified.
         json.loads(data, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise KellyError(f"is not JSON ({error})") from None
     return content
+
+
+def _depth(data: bytes) -> int:
+    """How deeply arrays and objects are nested in valid JSON."""
+    brackets = re.sub(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[^][{}"]+', b"", data)
+    steps = np.where(np.isin(np.frombuffer(brackets, np.uint8), list(b"[{")), 1, -1)
+    return int(steps.cumsum().max(initial=0))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -37,10 +52,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def layer_size(shape: Any, where: str) -> int:
     """The last of three elements of a shape; RTNeural takes one of four for a 2-D convolution."""
-    is_valid = isinstance(shape, list) and len(shape) == 3 and type(shape[2]) is int
-    if not is_valid or not 0 < shape[2] <= MAX_WIDTH:
+    size = as_integer(shape[2]) if isinstance(shape, list) and len(shape) == 3 else None
+    if type(size) is not int or not 0 < size <= MAX_WIDTH:
         raise KellyError(f"{where}: shape {reprlib.repr(shape)}, expected [null, null, size]")
-    return int(shape[2])
+    return size
 
 
 def weight_arrays(weights: Any, shapes: Sequence[tuple[int, ...]], where: str) -> list[NDArray[np.float64]]:

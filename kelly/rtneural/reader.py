@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from kelly.rtneural.document import FLOAT_OVERFLOW, layer_size, load_json, weight_arrays
+from kelly.rtneural.document import FLOAT_OVERFLOW, MAX_BYTES, layer_size, load_json, weight_arrays
+from kelly.rtneural.metadata import Metadata, read_metadata
 from kelly.runtime.errors import KellyError
 from kelly.runtime.files import read_bytes
 from kelly.tasks import ACTIVATIONS
 
 Floats = NDArray[np.float64]
 
-MAX_BYTES = 16 * 2**20  # the largest export has 8 MB
 BLOCK_FRAMES = 4_096  # computed at a time, in complete sequences
 
 ACTIVATION: dict[str, Callable[[Floats], Floats]] = {
@@ -119,7 +119,7 @@ class Model:
     num_inputs: int
     num_outputs: int
     layers: tuple[Dense | Recurrent, ...]
-    metadata: Mapping[str, Any]
+    metadata: Metadata
 
     @property
     def num_parameters(self) -> int:
@@ -171,9 +171,7 @@ def parse(content: Any) -> Model:
     """Validate a JSON document and build the network. Raises KellyError as `read` does."""
     if not isinstance(content, dict) or not isinstance(content.get("layers"), list) or not content["layers"]:
         raise KellyError("contains no network, expected an object with in_shape and a list of layers")
-    metadata = content.get("metadata", {})
-    if not isinstance(metadata, dict):
-        raise KellyError(f"metadata {reprlib.repr(metadata)}, expected an object")
+    metadata = read_metadata(content.get("metadata", {}))
     size = num_inputs = layer_size(content.get("in_shape"), "in_shape")
     layers: list[Dense | Recurrent] = []
     bound = 1.0  # inputs are in -1..1

@@ -113,6 +113,8 @@ def test_the_sound_follows_note_times_and_velocities(shared: Page) -> None:
 @pytest.mark.parametrize(("change", "message"), BROKEN, ids=[message for _, message in BROKEN])
 def test_a_broken_export_is_rejected_naming_the_file_and_the_layer(shared: Page, change: Any, message: str) -> None:
     text = broken_experiment(change).files["melodytransformer"].decode()
-    error = shared.evaluate("(melodytransformer) => makeExperiment('x', { melodytransformer }).error", text)
+    error = shared.evaluate(
+        "(text) => makeExperiment('x', { melodytransformer: new TextEncoder().encode(text) }).error", text
+    )
     (line,) = (line for line in error.splitlines() if line.startswith("melodytransformer.json: "))
     assert message in line

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from kelly.rtneural import reader as rtneural
+from kelly.rtneural.document import MAX_BYTES
 from kelly.runtime.errors import KellyError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -67,7 +68,7 @@ def broken(path: list[Any], value: Any) -> dict[str, Any]:
         (["layers", 0, "weights", 0, 0, 0], False, "layer 0 (dense): weights[0] contains true or false"),
         (["layers", 0, "activation"], "x" * 10_000, "activation 'xxxxxxxxxxxx...xxxxxxxxxxxxx'"),
         (["layers", 0, "weights", 0], [[3e38] * 8] * 9, "layer 0 (dense): sums of up to 2.7e+39 on inputs in -1..1"),
-        (["metadata"], [], "metadata [], expected an object"),
+        (["metadata"], [], "metadata: found [], expected"),
         (["in_shape"], [], "in_shape: shape []"),
         (["layers"], [], "contains no network"),
     ],
@@ -110,8 +111,8 @@ def test_an_activation_layer_that_rtneural_skips_or_resizes_is_rejected() -> Non
 
 def test_a_file_larger_than_any_export_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "broken.json"
-    path.write_bytes(b" " * (rtneural.MAX_BYTES + 1))
-    with pytest.raises(KellyError, match=f"expected at most {rtneural.MAX_BYTES}"):
+    path.write_bytes(b" " * (MAX_BYTES + 1))
+    with pytest.raises(KellyError, match=f"expected at most {MAX_BYTES}"):
         rtneural.read(path)
 
 

@@ -4,10 +4,10 @@ const MODELS = Object.keys(K.TITLES);
 
 const experiments = []; // {name, networks, error, letter}; error: why it cannot be played
 
-// The text of a file that is compressed with gzip and encoded in base 64.
+// The bytes of a file that is compressed with gzip and encoded in base 64.
 async function decompress(base64) {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
 // Experiments with the same file share its network, since each phrase begins with a reset.
@@ -17,13 +17,14 @@ function cachedNetwork(text) {
   return networkCache.get(text);
 }
 
-// An experiment from the texts of its exports by model name.
-function makeExperiment(name, texts) {
+// An experiment from the bytes of its exports by model name, or the Error of reading them.
+function makeExperiment(name, files) {
   const networks = {}, errors = [];
   for (const model of MODELS) {
     try {
-      if (texts[model] === undefined) throw new Error("is missing");
-      const network = cachedNetwork(texts[model]);
+      if (files[model] === undefined) throw new Error("is missing");
+      if (files[model] instanceof Error) throw files[model];
+      const network = cachedNetwork(decodeText(files[model]));
       checkNetwork(model, network);
       networks[model] = network;
     } catch (error) {
@@ -37,14 +38,9 @@ function makeExperiment(name, texts) {
 function checkNetwork(model, { metadata, numInputs, numOutputs }) {
   const [inputs, outputs] = K.SIZES[model];
   if (metadata.model !== model || numInputs !== inputs || numOutputs !== outputs)
-    throw new Error(`found ${metadata.model} with ${numInputs} inputs and ${numOutputs} outputs, ` +
+    throw new Error(`found ${shorten(metadata.model)} with ${numInputs} inputs and ${numOutputs} outputs, ` +
       `expected ${model} with ${inputs} and ${outputs}`);
-  const isRange = (ends) => Array.isArray(ends) && ends.length === 2 && ends.every(Number.isFinite);
-  const { inputs: ranges, emotion } = metadata;
-  if (!Array.isArray(ranges) || !ranges.length || ranges.some((range) => range === null || typeof range !== "object"))
-    throw new Error(`its metadata has inputs ${JSON.stringify(ranges)}, expected a list of objects`);
-  if (emotion !== undefined && !(isRange(emotion?.valence) && isRange(emotion?.arousal)))
-    throw new Error(`its metadata has emotion ${JSON.stringify(emotion)}, expected [low, high] of valence and arousal`);
+  if (metadata.inputs === undefined) throw new Error("its metadata has no inputs, which composing needs");
 }
 
 // Add an experiment to the list, the radio buttons and the table of networks.
@@ -78,16 +74,19 @@ function addRow(table, header, cells) {
 async function loadEmbedded() {
   const { sets, files } = JSON.parse(byId("sets").textContent), cache = {};
   for (const { name, models } of sets) {
-    const texts = {};
-    for (const [model, sha256] of Object.entries(models)) texts[model] = await (cache[sha256] ??= decompress(files[sha256]));
-    addExperiment(makeExperiment(name, texts));
+    const exports = {};
+    for (const [model, sha256] of Object.entries(models)) exports[model] = await (cache[sha256] ??= decompress(files[sha256]));
+    addExperiment(makeExperiment(name, exports));
   }
 }
 
 async function loadFiles(files) {
-  const texts = {};
-  for (const file of files) texts[file.name.replace(/\.json$/i, "").toLowerCase()] = await file.text();
-  addExperiment(makeExperiment("loaded files", texts));
+  const exports = {};
+  for (const file of files) {
+    const bytes = file.slice(0, K.MAX_BYTES + 1).arrayBuffer(); // no more than what decides that it is too large
+    exports[file.name.replace(/\.json$/i, "").toLowerCase()] = await bytes.catch((error) => new Error(`cannot be read (${error.message})`));
+  }
+  addExperiment(makeExperiment("loaded files", exports));
   selectExperiment(experiments.length - 1);
   byId("files").value = ""; // so that the same files can be selected again
 }

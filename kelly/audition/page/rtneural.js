@@ -1,9 +1,6 @@
 // A reader of RTNeural's JSON that computes the same in double precision: kelly/rtneural/reader.py in JavaScript.
-// Like that one it rejects what RTNeural would silently misread, and names the layer. It cannot detect duplicate keys,
-// since JSON.parse ignores them.
-
-const FLOAT_OVERFLOW = 2 ** 128 - 2 ** 103; // the smallest number that rounds to infinity in float32
-const MAX_WIDTH = 65536;
+// Like that one it rejects what RTNeural would silently misread, and names the layer. Limits and the schema of the
+// metadata, K.METADATA, come from there.
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
@@ -31,8 +28,8 @@ function numbers(values, shape, where) {
   rows.forEach((row, i) => {
     if (!Array.isArray(row) || row.length !== width) throw shapeError(`${Array.isArray(row) ? row.length : "no"} columns`);
     row.forEach((value, j) => {
-      if (typeof value !== "number" || !(Math.abs(value) < FLOAT_OVERFLOW))
-        throw new Error(`${where}: weights hold ${JSON.stringify(value)}, expected numbers that float32 can hold`);
+      if (typeof value !== "number" || !(Math.abs(value) < K.FLOAT_OVERFLOW))
+        throw new Error(`${where}: weights hold ${shorten(value)}, expected numbers that float32 can hold`);
       flat[i * width + j] = value;
     });
   });
@@ -42,8 +39,8 @@ function numbers(values, shape, where) {
 // The last of three elements; four would mean a 2-D convolution.
 function width(shape, where) {
   const size = Array.isArray(shape) && shape.length === 3 ? shape[2] : undefined;
-  if (!Number.isInteger(size) || size < 1 || size > MAX_WIDTH)
-    throw new Error(`${where}: shape ${JSON.stringify(shape)}, expected [null, null, size]`);
+  if (!Number.isInteger(size) || size < 1 || size > K.MAX_WIDTH)
+    throw new Error(`${where}: shape ${shorten(shape)}, expected [null, null, size]`);
   return size;
 }
 
@@ -67,8 +64,8 @@ function addProduct(sums, x, matrix) {
 // A layer without state: an activation of sums.
 class Feedforward {
   constructor({ activation }, supported, where) {
-    if (!Object.hasOwn(supported, activation))
-      throw new Error(`${where}: activation ${JSON.stringify(activation)}, expected one of ` +
+    if (typeof activation !== "string" || !Object.hasOwn(supported, activation))
+      throw new Error(`${where}: activation ${shorten(activation)}, expected one of ` +
         Object.keys(supported).map((name) => JSON.stringify(name)).join(", "));
     this.activate = supported[activation];
     this.isBounded = ["tanh", "sigmoid", "softmax"].includes(activation);
@@ -186,26 +183,22 @@ function arrays(spec, count, where) {
 // A network from the text of an export. Throws an Error where it is invalid.
 class Network {
   constructor(text) {
-    let content;
-    try {
-      content = JSON.parse(text);
-    } catch (error) {
-      throw new Error(`is not JSON (${error.message})`);
-    }
+    const content = parseJson(text);
     if (!Array.isArray(content?.layers) || !content.layers.length)
       throw new Error("contains no network, expected an object with in_shape and a list of layers");
-    this.metadata = content.metadata ?? {};
+    this.metadata = content.metadata === undefined ? {} : content.metadata;
+    checkSchema(this.metadata, K.METADATA, "metadata");
     let bound = 1, sums; // inputs lie in -1..1
     let size = (this.numInputs = width(content.in_shape, "in_shape"));
     this.layers = content.layers.map((spec, i) => {
-      const where = `layer ${i} (${spec?.type})`;
-      if (!Object.hasOwn(LAYERS, spec?.type))
+      const where = `layer ${i} (${String(spec?.type).slice(0, 20)})`;
+      if (typeof spec?.type !== "string" || !Object.hasOwn(LAYERS, spec.type))
         throw new Error(`${where}: unknown type, expected ${Object.keys(LAYERS).join(", ")}`);
       const outputs = width(spec.shape, where);
       const layer = new LAYERS[spec.type](spec, size, outputs, where);
       size = outputs;
       [sums, bound] = layer.bounds(bound);
-      if (sums >= FLOAT_OVERFLOW)
+      if (sums >= K.FLOAT_OVERFLOW)
         throw new Error(`${where}: sums of up to ${sums.toPrecision(3)} on inputs in -1..1, more than float32 can hold`);
       return layer;
     });
