@@ -1,11 +1,16 @@
-"""Fuzzes a reader of users' files, guided by branch coverage.
+"""Fuzzes a reader of users' files, guided by branch coverage; or compares the two readers of exports.
 
     python tests/fuzz.py midi --runs 10000
     python tests/fuzz.py json --seconds 600
+    python tests/fuzz.py exports --runs 100000
 
 Needs atheris (`pip install -e '.[fuzz]'`, Linux). The search runs in a subprocess, to detect crashes of a library and
 inputs that take longer than TIMEOUT_S. Prints one line; on a failure it also prints the input, keeps it in a file and
 exits with 1. tests/sources/readers/test_fuzz.py runs the same targets for seconds, without atheris.
+
+`exports` compares what Python and the audition page's scripts make of mutated exports: accepted or rejected, the
+metadata, the outputs for one input. It needs Node instead of atheris; tests/audition/test_same_verdict.py runs it for
+seconds.
 """
 
 import argparse
@@ -60,15 +65,39 @@ def search(reader: str, folder: Path, flags: list[str]) -> None:
     atheris.Fuzz()
 
 
+def compare_exports(runs: int, seed: int) -> int:
+    """Compare the two readers of exports; each disagreement is kept in a file. Returns the exit code."""
+    sys.path.insert(0, str(PROJECT / "tests"))
+    from support.export_fuzz import disagreements
+
+    folder, accepted, num_failures = Path(tempfile.mkdtemp(prefix="fuzz-exports-")), 0, 0
+    for done, in_batch, failures in disagreements(runs, seed):
+        accepted += in_batch
+        for data, difference in failures:
+            path = folder / f"failed-{num_failures:06}.json"
+            path.write_bytes(data)
+            print(f"{path}: {difference}")
+            num_failures += 1
+        print(f"exports: {done} inputs, {accepted} accepted, {done - accepted} rejected, {num_failures} failures",
+              end="\n" if done == runs else "\r", flush=True)  # fmt: skip
+    if not num_failures:
+        folder.rmdir()
+    return int(num_failures > 0)
+
+
 def main() -> int:
     """Run the search in a subprocess and report its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("reader", choices=READERS)
+    parser.add_argument("reader", choices=(*READERS, "exports"))
     parser.add_argument("--runs", type=int, default=-1, help="number of inputs (default: no limit)")
     parser.add_argument("--seconds", type=int, default=0, help="duration (default: no limit)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--search", type=Path, help=argparse.SUPPRESS)  # in the subprocess
     arguments = parser.parse_args()
+    if arguments.reader == "exports":
+        if arguments.runs < 0 or arguments.seconds:
+            parser.error("exports: expected --runs")
+        return compare_exports(arguments.runs, arguments.seed)
     if arguments.search:
         flags = [f"-runs={arguments.runs}", f"-max_total_time={arguments.seconds}", f"-seed={arguments.seed}"]
         flags += [

@@ -76,7 +76,7 @@ function checkSchema(value, schema, path) {
   const { minimum = -Infinity, maximum = Infinity, minItems = 0, maxItems = Infinity } = schema;
   const reject = (expected) => { throw new Error(`${path}: found ${shorten(value)}, expected ${expected}`); };
   if (!types.some((type) => TYPES[type](value))) reject(types.join(" or "));
-  if (value < minimum || value > maximum) reject(`${minimum} to ${maximum}`);
+  if (typeof value === "number" && (value < minimum || value > maximum)) reject(`${minimum} to ${maximum}`);
   if (Array.isArray(value)) {
     if (value.length < minItems || value.length > maxItems) reject(`${minItems} to ${maxItems} items`);
     value.forEach((item, i) => checkSchema(item, schema.items, `${path}.${i}`));

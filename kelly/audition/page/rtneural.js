@@ -191,7 +191,7 @@ class Network {
     let bound = 1, sums; // inputs lie in -1..1
     let size = (this.numInputs = width(content.in_shape, "in_shape"));
     this.layers = content.layers.map((spec, i) => {
-      const where = `layer ${i} (${String(spec?.type).slice(0, 20)})`;
+      const where = `layer ${i} (${typeof spec?.type === "string" ? spec.type.slice(0, 20) : shorten(spec?.type)})`;
       if (typeof spec?.type !== "string" || !Object.hasOwn(LAYERS, spec.type))
         throw new Error(`${where}: unknown type, expected ${Object.keys(LAYERS).join(", ")}`);
       const outputs = width(spec.shape, where);
