@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 
 
 class Yaml12Loader(yaml.SafeLoader):
@@ -72,6 +73,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path} is missing; run from the project's folder, or restore it: git checkout {path}"
         ) from None
     except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: not UTF-8
+        raise_system_error(error, path)
         raise KellyError(f"{path} cannot be read as YAML in UTF-8: {error}") from None
     except RecursionError:
         raise KellyError(f"{path} cannot be read as YAML: it is nested too deeply; see git show HEAD:{path}") from None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kelly.runtime.atomic import replacing, write_text
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 from kelly.runtime.text import printable_values
 
 METADATA_KEYS = ("model", "source", "settings", "num_sequences", "num_frames", "num_pieces", "facts", "sha256")
@@ -76,6 +77,7 @@ def load_array(path: Path, stage: str, mmap_mode: Literal["r"] | None = None) ->
     except FileNotFoundError:
         raise KellyError(f"{path} is missing; run dvc repro {stage}") from None
     except (ValueError, OSError, EOFError) as error:
+        raise_system_error(error, path)
         raise KellyError(f"{path}: delete it and run dvc repro {stage}; not a readable .npy array ({error})") from None
 
 

@@ -10,6 +10,7 @@ import orjson
 from kelly.evaluation.metrics import Scores
 from kelly.runtime.atomic import write_text
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 from kelly.tasks import Task
 
 CURVES = ("train_loss", "val_loss", "train_metric", "val_metric")  # columns of a history besides `epoch`
@@ -24,6 +25,7 @@ def read_history(path: Path) -> dict[str, list[Any]]:
         if {len(columns[name]) for name in CURVES} != {len(columns["epoch"])} or not columns["epoch"]:
             raise ValueError("expected columns of equal length, with at least one epoch")
     except (OSError, ValueError, KeyError, TypeError) as error:
+        raise_system_error(error, path)
         raise KellyError(f"{path} is not a training history ({error!r}); train the network again") from None
     return columns
 
@@ -55,4 +57,5 @@ def read_metrics(folder: Path, model: str) -> dict[str, Any]:
     try:
         return dict(orjson.loads(path.read_bytes())[model])
     except (OSError, ValueError, KeyError, TypeError) as error:
+        raise_system_error(error, path)
         raise KellyError(f"{path} contains no scores ({error!r}); run: dvc repro evaluate@{model}") from None

@@ -30,6 +30,7 @@ from kelly.export.export_model import as_function, load_best
 from kelly.networks import Network
 from kelly.runtime.atomic import replacing
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 from kelly.training.batches import Source
 from kelly.training.checkpoints import CheckpointManager, load_weights
 from kelly.training.history import TrainingMetrics
@@ -132,6 +133,7 @@ def average(ensemble: Ensemble, validation: Sequences) -> tuple[Network, list[in
         try:
             candidates = [*weights, torch.load(path, weights_only=True)]
         except Exception as error:  # a broken file can raise anything
+            raise_system_error(error, path)
             raise KellyError(f"{path} cannot be read as weights ({type(error).__name__}); {advice}") from None
         candidate = Network(task).eval()
         mean = {name: torch.stack([w[name] for w in candidates]).mean(dim=0) for name in candidates[0]}

@@ -7,6 +7,7 @@ from typing import Any
 
 from kelly.evaluation.results import best_row, read_history
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 from kelly.tasks import TASKS, Task
 
 
@@ -72,6 +73,7 @@ def read_plot(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        raise_system_error(error, path)
         reason = error.strerror if isinstance(error, OSError) else error
         stage = f"evaluate@{path.stem.partition('_')[0]}"
         raise KellyError(f"{path} cannot be read ({reason}); plot it again: dvc repro -f -s {stage}") from None

@@ -29,7 +29,9 @@ def load_json(data: bytes) -> Any:
             raise KellyError(f"is nested more deeply than {MAX_DEPTH} levels")
         # orjson keeps the last of duplicate keys; which one RTNeural's parser keeps is not specified.
         json.loads(data, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise KellyError("is nested too deeply, expected an exported network") from None
+    except ValueError as error:
         raise KellyError(f"is not JSON ({error})") from None
     return content
 

@@ -4,12 +4,14 @@ import stat
 from pathlib import Path
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 
 
 def read_bytes(path: Path, max_bytes: int, advice: str) -> bytes:
     """All bytes of the regular file at `path`.
 
-    Raises KellyError, ending in `advice`, where it is missing, unreadable, no regular file or larger than `max_bytes`.
+    Raises KellyError, ending in `advice`, where it is missing, no regular file or larger than `max_bytes`; OSError or
+    MemoryError where the machine cannot read it.
     """
     try:
         status = path.stat()
@@ -19,7 +21,10 @@ def read_bytes(path: Path, max_bytes: int, advice: str) -> bytes:
             raise KellyError(f"{path}: is a pipe, a socket or a device, expected a file; {advice}")
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
+    except PermissionError as error:
+        raise KellyError(f"{path}: cannot be read ({error.strerror}); change its permissions") from error
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise_system_error(error, path)
         reason = error.strerror if isinstance(error, OSError) else error
         raise KellyError(f"{path}: cannot be read ({reason}); {advice}") from error
     if len(data) > max_bytes:

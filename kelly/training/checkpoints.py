@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from kelly.runtime.atomic import replacing
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 
 VERSION = 5
 MAX_BYTES = 2**31  # a hundred times the largest of the five
@@ -212,6 +213,7 @@ def _read(path: Path) -> Any:
                 raise ValueError(f"{damaged} does not match its checksum")
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a foreign or damaged file can raise anything
+        raise_system_error(error, path)
         reason = type(error).__name__ + (f": {error}" if type(error) is ValueError else "")
         raise KellyError(
             f"{path} is damaged or not a checkpoint of plain tensors ({reason}); delete it and train again"

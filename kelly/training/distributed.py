@@ -18,6 +18,7 @@ from torch import Tensor
 
 from kelly.runtime.console import rank_and_world_size
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import is_out_of_memory
 
 T = TypeVar("T")
 
@@ -74,6 +75,8 @@ def _report_lost_process() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
         reason = str(error).partition("\n")[0].rpartition("] ")[2].partition(". ")[0]
         raise KellyError(
             f"another process of this training ended, or did not answer for {TIMEOUT_MINUTES} minutes; the checkpoint "
@@ -100,7 +103,10 @@ def init_process_group() -> Iterator[ProcessGroup]:
         )
     is_first_report = _connect(rank, world_size)
     try:
-        with Path(os.devnull).open("w") as devnull, redirect_stdout(devnull) if rank != MAIN_RANK else nullcontext():
+        with (
+            Path(os.devnull).open("w", errors="replace") as devnull,
+            redirect_stdout(devnull) if rank != MAIN_RANK else nullcontext(),
+        ):
             yield DistributedGroup(rank, world_size, int(os.environ.get("LOCAL_RANK", rank)))
     except (KellyError, OSError, MemoryError, KeyboardInterrupt):
         # torchrun sends SIGTERM to the remaining processes, which must not interrupt the report.

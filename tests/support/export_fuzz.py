@@ -56,7 +56,7 @@ ENCODINGS = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig", "utf-7")
 
 
 def originals() -> list[dict[str, Any]]:
-    """Small valid exports: the golden networks and one of all kinds of layers, with metadata."""
+    """Small valid exports: recurrent and dense networks and one of all kinds of layers, with metadata."""
     rng = np.random.default_rng(0)
 
     def layer(kind: str, shapes: list[tuple[int, ...]], **more: Any) -> dict[str, Any]:

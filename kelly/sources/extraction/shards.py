@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 from kelly.sources.extraction.duplicates import NUM_HASHES
 from kelly.sources.extraction.file_examples import FileExamples
 from kelly.sources.extraction.sequences import Examples
@@ -53,6 +54,7 @@ class Shard:
             with np.load(self.path, allow_pickle=False) as file:
                 yield file
         except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+            raise_system_error(error, self.path)
             raise KellyError(
                 f"{self.path}: delete the folder {self.path.parent}; the file is damaged ({error})"
             ) from None
@@ -100,6 +102,6 @@ def is_intact(path: Path) -> bool:
     """Whether a shard exists and every bit of it is as it was written."""
     try:
         content = np.memmap(path, mode="r")
-    except (OSError, ValueError):  # ValueError: an empty file
+    except (FileNotFoundError, ValueError):  # ValueError: an empty file
         return False
     return hashlib.sha256(content[:-DIGEST_BYTES].data).digest() == content[-DIGEST_BYTES:].tobytes()

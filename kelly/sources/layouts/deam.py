@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 from kelly.sources.layouts.deam_ratings import ADVICE, FOLDER, read_dynamic, read_static
 from kelly.sources.layouts.manifest import Entry, Manifest
 
@@ -53,6 +54,7 @@ def _audio_files(folder: Path) -> Mapping[str, list[Path]]:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
+        raise_system_error(error, folder)
         raise KellyError(f"{folder}: {ADVICE}; the folder of audio cannot be read ({error.strerror})") from error
     files: dict[str, list[Path]] = defaultdict(list)
     for entry in entries:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 
 MACOS_ARCHIVE = "__MACOSX"  # a folder that macOS adds to its archives
 
@@ -26,6 +27,7 @@ def scan(folder: Path, advice: str) -> tuple[list[str], list[str]]:
                 elif not (entry.is_symlink() and entry.is_dir()):
                     files.append(entry.name)
     except (OSError, ValueError) as error:  # ValueError: a name that no folder can have
+        raise_system_error(error, folder)
         reason = error.strerror if isinstance(error, OSError) else error
         raise KellyError(f"{folder}: {advice}; the folder cannot be read ({reason})") from error
     return sorted(folders), sorted(files)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kelly.features.log_mel import FFT_SIZE, MIN_LEVEL_DB, SAMPLE_RATE_HZ
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 
 if TYPE_CHECKING:  # slow to import, so functions that decode audio import it
     import soundfile
@@ -68,6 +69,7 @@ def read_audio(path: Path) -> NDArray[np.float32]:
     except KellyError:
         raise
     except Exception as error:  # a broken file may raise anything
+        raise_system_error(error, path)
         reason = str(getattr(error, "error_string", repr(error))).rstrip(".")
         if getattr(error, "code", None) == NO_SUCH_FILE:  # libmpg123 found nothing to decode
             reason = "no MP3 frame"
@@ -97,7 +99,10 @@ def _check_file(path: Path) -> None:
                 raise KellyError(f"{path}: begins with {head!r}, expected {EXPECTED}; convert it or remove it")
             if head == b"RIFF" and (announced := _wav_bytes(file)) != UNKNOWN_BYTES:
                 _check_complete(path, status.st_size - file.tell(), announced, "bytes")
+    except PermissionError as error:
+        raise KellyError(f"{path}: cannot be read ({error.strerror}); change its permissions") from error
     except OSError as error:
+        raise_system_error(error, path)
         raise KellyError(f"{path}: cannot be read ({error.strerror}); check the path") from error
 
 

@@ -86,6 +86,8 @@ def read_midi(path: Path) -> Midi:
         events = parse(data)
     except KellyError as error:
         raise KellyError(f"{path}: {error}; download it again, convert it or remove it") from None
+    except MemoryError as error:
+        raise MemoryError(f"while reading {path}") from error
     notes, ticks_per_quarter = events.notes, events.ticks_per_quarter
     num_notes = notes.shape[1]
     if not num_notes:

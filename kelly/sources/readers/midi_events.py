@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 
 MAX_TICK = 2**31 - 1  # symusic counts in 32 bits
 END_OF_TRACK = b"\xff\x2f\x00"
@@ -54,6 +55,7 @@ def parse(data: bytes) -> Events:
     except KellyError:
         raise
     except Exception as error:  # either library may raise anything for a broken file
+        raise_system_error(error, "a MIDI file")
         raise KellyError(f"damaged ({type(error).__name__}: {str(error)[:80]})") from None
     released = [tuple(note) for note in np.delete(events.notes[:5], unreleased, axis=1).T.tolist()]
     by_mido: list[list[Any]] = [released, events.tempi, events.time_signatures]

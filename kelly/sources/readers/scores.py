@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 from kelly.sources.readers import abc, musicxml
 from kelly.sources.readers.notation import Voice, beat
 from kelly.sources.skipped import Skipped, check_skipped
@@ -89,6 +90,7 @@ def _attempt(reader: Callable[..., Piece], name: str, collection: str, source: s
     try:
         return reader(name, collection, source)
     except Exception as error:  # a broken score may raise any error of XML, archives or numbers
+        raise_system_error(error, name)
         return {"file": name, "reason": str(error) or type(error).__name__}
 
 
