@@ -1,7 +1,6 @@
 """The `kelly` command: one subcommand per module of this package."""
 
 import argparse
-from functools import partial
 from types import ModuleType
 from typing import NoReturn
 
@@ -14,6 +13,11 @@ COMMANDS: tuple[ModuleType, ...] = (
 
 
 def main() -> NoReturn:
+    """Run the command line and exit."""
+    console.run(run)
+
+
+def run() -> None:
     """Run the command that the command line names; the docstring of its module is its help."""
     parser = argparse.ArgumentParser(prog="kelly", description="Beside dvc repro: what is not a stage of the pipeline.")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -23,4 +27,4 @@ def main() -> NoReturn:
         command.add_arguments(own)
         own.set_defaults(run=command.run)
     args = parser.parse_args()
-    console.run(partial(args.run, args))
+    args.run(args)

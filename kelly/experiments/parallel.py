@@ -45,7 +45,7 @@ def run_parallel(
 
 def silenced(function: Callable[..., T], *arguments: Any) -> T:
     """Call a function with stdout and stderr discarded."""
-    with Path(os.devnull).open("w") as null, redirect_stdout(null), redirect_stderr(null):
+    with Path(os.devnull).open("w", errors="replace") as null, redirect_stdout(null), redirect_stderr(null):
         return function(*arguments)
 
 

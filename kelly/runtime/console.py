@@ -1,16 +1,21 @@
 """The frame of every command: a user's mistake is one message and exit code 1; Ctrl-C and SIGTERM end it cleanly."""
 
+import errno
 import gc
 import os
 import signal
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import ADVICE, describe, is_out_of_memory
 from kelly.runtime.text import printable
 
 # Set before NumPy is imported: with one thread sums are the same on any machine, and two networks side by side are
@@ -18,6 +23,7 @@ from kelly.runtime.text import printable
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 LAYOUT = "\n\t"  # of messages
+BROKEN_PIPE = 141  # as of a program that SIGPIPE ends
 
 
 class Terminated(KeyboardInterrupt):
@@ -63,33 +69,81 @@ def run(
 ) -> NoReturn:
     """Run `main` and exit: 0; 1 with the message of a mistake; 130 on Ctrl-C and 143 on SIGTERM, with how to continue.
 
+    141 where the reader of the output has gone; 1 with a message where the machine fails (disk, memory, permissions).
+
     distributed: whether `main` may be several processes started by torchrun
     """
     signal.signal(signal.SIGTERM, terminate)
     gc.freeze()  # imported modules stay
     gc.enable()
+    open_streams()
     try:
         if not distributed:
             check_single_process()
-        main()
+        try:
+            main()
+        except SystemExit as stop:  # argparse's, after it printed a help text or a mistake
+            if stop.code:
+                raise
         sys.stdout.flush()
     except KellyError as error:
         fail(str(error))
     except BrokenPipeError:
-        # The reader of the output has gone (`| head`). Python would report it once more when it flushes at exit.
-        sys.stdout = None
-        sys.exit(1)
+        leave(BROKEN_PIPE)  # the reader of the output has gone (`| head`)
     except OSError as error:
-        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        fail(f"{reason}; check that the path is right, writable and on a disk that is not full")
-    except MemoryError:
-        fail("out of memory; close other programs, or use less data or smaller batches")
+        # Files are written through kelly.runtime.atomic, which names them.
+        is_output = error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF)
+        fail(f"standard output: {describe(error)}" if is_output else describe(error))
+    except BrokenProcessPool:
+        fail("a worker process was killed, probably because memory ran out; finished work is kept. Close other "
+             "programs, or use fewer processes")  # fmt: skip
+    except RecursionError:
+        fail("a file is nested too deeply to be read")
     except KeyboardInterrupt as stop:
         terminated = isinstance(stop, Terminated)
         word = "terminated" if terminated else "interrupted"
-        print(f"\n{word}: finished work is kept; {interrupted}", file=sys.stderr)
-        sys.exit(143 if terminated else 130)
+        leave(143 if terminated else 130, f"\n{word}: finished work is kept; {interrupted}")
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        detail = f" {error}" if isinstance(error, MemoryError) and str(error) else ""
+        fail(f"out of memory{detail}; {ADVICE[errno.ENOMEM]}")
     sys.exit(0)
+
+
+def open_streams() -> None:
+    """Open the standard streams that the caller closed, and let them replace symbols that their encoding lacks.
+
+    Without this the next file that is opened gets the number of a closed stream, and what is printed lands in it.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest free number: that of the stream
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="replace")
+
+
+def is_stuck(stream: TextIO) -> bool:
+    """Whether a stream cannot write what was printed."""
+    try:
+        stream.flush()
+    except OSError:
+        return True
+    return False
+
+
+def leave(code: int, message: str = "") -> NoReturn:
+    """Exit with a message on stderr, and discard what a stream cannot write: Python would report it again at exit."""
+    with suppress(OSError):
+        if message:
+            print(message, file=sys.stderr, flush=True)
+    for stream in (sys.stdout, sys.stderr):
+        if is_stuck(stream):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
 
 
 def handle_interrupts() -> None:
@@ -120,5 +174,4 @@ def check_png(option: str, path: Path) -> None:
 
 def fail(message: str) -> NoReturn:
     """Print the message of a mistake and exit with 1."""
-    print(f"error: {printable(message, keep=LAYOUT)}", file=sys.stderr)
-    sys.exit(1)
+    leave(1, f"error: {printable(message, keep=LAYOUT)}")
