@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
 from support.fake_pieces import NAMES, contents, folder_of_songs, melody, pieces_table
 
@@ -72,3 +73,12 @@ def test_a_scheduler_without_workers_is_an_error() -> None:
     local = distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0")
     with local, pytest.raises(KellyError, match=r"has no workers"), workers(dask=local.scheduler_address):
         pass
+
+
+def exit_at_once() -> None:
+    os._exit(9)
+
+
+def test_a_killed_worker_is_reported_whatever_it_was_doing() -> None:
+    with pytest.raises(KellyError, match="a worker process was killed"), workers(2):
+        joblib.Parallel()(joblib.delayed(exit_at_once)() for _ in range(4))

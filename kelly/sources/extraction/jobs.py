@@ -7,7 +7,6 @@ extracted it. An existing shard is used again as long as files, settings, code a
 import hashlib
 import shutil
 from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +20,7 @@ from kelly.runtime.errors import KellyError
 from kelly.sources.extraction import shards
 from kelly.sources.extraction.file_examples import FileExamples
 from kelly.sources.extraction.shards import Shard
+from kelly.sources.extraction.workers import was_killed
 from kelly.sources.layouts.manifest import Entry
 
 FILES_PER_SHARD = 32
@@ -95,7 +95,7 @@ def run(job: ExtractionJob, workspace: Path, description: str) -> list[Shard]:
             for at, _ in enumerate(results):
                 progress.update(len(parts[missing[at]]))
     except Exception as error:
-        if not isinstance(error, BrokenProcessPool) and type(error).__name__ != "KilledWorker":  # joblib's, and Dask's
+        if not was_killed(error):
             raise
         names = [entry.name for entry in parts[missing[min(at, len(missing) - 1)]]]
         raise KellyError(

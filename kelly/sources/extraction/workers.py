@@ -15,8 +15,25 @@ def workers(num_workers: int = -1, dask: str | None = None) -> Iterator[None]:
     """Run all joblib work inside on `num_workers` processes (−1: one per core), or on a Dask cluster.
 
     dask: the address of its scheduler, as tcp://host:8786; its workers need this project installed, and the folders of
-    music and data under the same paths. Raises KellyError where there is no scheduler, or no worker.
+    music and data under the same paths. Raises KellyError where there is no scheduler, or no worker, or one is killed.
     """
+    try:
+        with _parallel_config(num_workers, dask):
+            yield
+    except Exception as error:
+        if not was_killed(error):
+            raise
+        raise KellyError("set fewer workers: extraction.num_workers; a worker process was killed, probably because "
+                         "memory ran out") from error  # fmt: skip
+
+
+def was_killed(error: Exception) -> bool:
+    """Whether an error means that a worker process was killed."""
+    return isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker"  # joblib's, and Dask's
+
+
+@contextmanager
+def _parallel_config(num_workers: int, dask: str | None) -> Iterator[None]:
     import joblib
 
     if dask is None:

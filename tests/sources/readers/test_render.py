@@ -1,6 +1,7 @@
 """MIDI files rendered by FluidSynth, and the examples for EmotionRecognizer from them."""
 
 import shutil
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -117,4 +118,17 @@ def test_a_program_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.Mon
     soundfont = fake_fluidsynth(tmp_path, monkeypatch, "exec sleep 60")
     monkeypatch.setattr(render, "MAX_RENDER_S", 0.2)
     with pytest.raises(KellyError, match="took more than 0 s"):
+        render.render(a_scale(tmp_path), soundfont)
+
+
+def test_a_killed_program_is_not_the_fault_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    soundfont = fake_fluidsynth(tmp_path, monkeypatch, "kill -9 $$")
+    with pytest.raises(MemoryError, match=r"FluidSynth, which was killed while it rendered .*a\.mid"):
+        render.render(a_scale(tmp_path), soundfont)
+
+
+def test_a_full_temporary_folder_is_not_the_fault_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    soundfont = fake_fluidsynth(tmp_path, monkeypatch, "exit 3")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Namespace(free=0))
+    with pytest.raises(OSError, match="No space left on device"):
         render.render(a_scale(tmp_path), soundfont)
