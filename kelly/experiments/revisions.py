@@ -21,6 +21,7 @@ from kelly.data.loading import DATA, datasets_folder
 from kelly.rtneural.document import load_json
 from kelly.rtneural.reader import Model, parse
 from kelly.runtime.errors import KellyError
+from kelly.runtime.system_errors import raise_system_error
 from kelly.tasks import Task
 
 WORKSPACE = "workspace"
@@ -88,6 +89,7 @@ class Revision:
         except AttributeError:  # a git object that is not a commit
             raise KellyError(f"{name}: is not a commit; {EXPECTED}") from None
         except (DvcException, OSError, KellyError) as error:
+            raise_system_error(error, name)
             raise KellyError(f"{name}: {error}; {EXPECTED}") from None
 
     def read(self, path: str) -> bytes | None:
@@ -152,6 +154,7 @@ class Revision:
             try:
                 self.files.get(workspace.as_posix(), str(copy), recursive=True)
             except (DvcException, OSError) as error:
+                raise_system_error(error, copy)
                 raise KellyError(
                     f"the data of {task.title} at {self.name} ({sha256[:12]}) is neither in {workspace} nor in the DVC "
                     f"cache ({error}); {FETCH}"
