@@ -10,12 +10,12 @@ from kelly.config.params import SharedConfig, TaskConfig
 from kelly.data.loading import datasets_folder, load_splits, open_splits, split_data
 from kelly.data.splits import Indices
 from kelly.export.export_model import export_model
-from kelly.export.registry import write_registry
+from kelly.export.registry import REGISTRY, write_registry
 from kelly.plots.curves import plot_curves, reference_lines
 from kelly.rtneural.reader import read
 from kelly.runtime.console import folder
 from kelly.runtime.errors import KellyError
-from kelly.runtime.locks import lock_models
+from kelly.runtime.locks import lock_models, waiting_lock
 from kelly.sources.generate import generate_data, is_current
 from kelly.tasks import TASKS
 from kelly.training.checkpoints import CheckpointManager
@@ -138,7 +138,8 @@ def train_all(
         print(f"Exported {output / task.name}.json, parity error {model.metadata['parity_error']:.1e}")
         best = best_epoch(history)
         summary.append(f"{task.title}: Best epoch {best}, Val Loss: {history['val_loss'][best - 1]:.6f}")
-    write_registry(output, [name for name in TASKS if (output / f"{name}.json").exists()])
+    with waiting_lock(output / REGISTRY):  # of all exports: another run may be adding others
+        write_registry(output, [name for name in TASKS if (output / f"{name}.json").exists()])
     print(f"\nTraining Summary\n{RULE}\n" + "\n".join(summary))
 
 

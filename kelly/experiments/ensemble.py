@@ -105,7 +105,7 @@ def keep_best_epochs(folder: Path, network: Network, metrics: TrainingMetrics) -
     losses: list[Any] = metrics.columns["val_loss"]
     best = sorted(range(1, len(losses) + 1), key=lambda epoch: losses[epoch - 1])[:MAX_AVERAGED]
     if len(losses) in best:
-        # Into an open file: else the archive would be named after the temporary file.
+        # To an open file: torch.save names the archive after the path, and a temporary name would change the bytes.
         with replacing(folder / f"{len(losses)}.pt") as temporary, temporary.open("wb") as file:
             torch.save(network.state_dict(), file)
     for path in folder.glob("[0-9]*.pt"):

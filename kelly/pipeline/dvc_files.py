@@ -12,6 +12,7 @@ import yaml
 
 from kelly.config.yaml_file import parse_yaml
 from kelly.runtime.atomic import write_text
+from kelly.runtime.locks import waiting_lock
 
 LOCK, INDEX_LOCK = Path("dvc.lock"), Path(".git/index.lock")
 RWLOCKS = (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/rwlock"))  # of `dvc repro`, and of `dvc exp run`
@@ -22,8 +23,22 @@ def repair(project: Path = Path()) -> list[str]:
     """Repair what a killed DVC left half written in `project`; return a message per file, and one for a lock of git's.
 
     Nothing is lost with them: rwlock names the processes at work, and what dvc.lock recorded of stages that ran since
-    the last commit is in DVC's run cache as well, so that they are not run again.
+    the last commit is in DVC's run cache as well, so that they are not run again. Of several at once one repairs.
     """
+    messages = []
+    if not all(is_readable(project / path) for path in (*RWLOCKS, LOCK)):
+        # A second one looks again when the first has finished: by then DVC may have written what must not be replaced.
+        with waiting_lock(project / ".dvc/tmp" / LOCK.name):
+            messages += repair_broken(project)
+    if (project / INDEX_LOCK).exists():  # git's own, and git may be running: only reported
+        messages.append(
+            f"{INDEX_LOCK} exists: git is running, or a git or DVC was killed; if none is running, remove it"
+        )
+    return messages
+
+
+def repair_broken(project: Path) -> list[str]:
+    """Repair DVC's files as `repair` does."""
     messages = []
     for rwlock in RWLOCKS:
         if is_broken(project / rwlock):
@@ -38,10 +53,6 @@ def repair(project: Path = Path()) -> list[str]:
         else:
             (project / LOCK).unlink(missing_ok=True)
         messages.append(f"{LOCK} was half written by a DVC that was killed: restored as committed")
-    if (project / INDEX_LOCK).exists():  # git's own, and git may be running: only reported
-        messages.append(
-            f"{INDEX_LOCK} exists: git is running, or a git or DVC was killed; if none is running, remove it"
-        )
     return messages
 
 

@@ -1,25 +1,24 @@
 """Files and folders are written completely or not at all: after a crash the earlier version is still there.
 
-Several processes may write the same file at once: each replaces it with a complete version. Of several that write the
-same folder, all but one must be kept out: see kelly/runtime/locks.py.
+Any number of processes and threads may write the same target: each replaces it as a whole, and the last one wins. Where
+only one may work at all, see kelly/runtime/locks.py. What a killed process left is removed by the next that writes the
+same target.
 """
 
 import errno
 import itertools
 import os
-import platform
-import re
+import secrets
 import shutil
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
+from kelly.runtime.locks import waiting_lock
 
-MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"  # a folder may be shared with others
-OWNER = re.compile(rf"\.partial-{MACHINE}-(\d+)-\d+")
-counter = itertools.count()
+if os.name == "posix":
+    import fcntl
 
 
 @contextmanager
@@ -30,13 +29,14 @@ def replacing(path: Path) -> Iterator[Path]:
     be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}{own()}{path.suffix}")
-    remove_leftovers(path.parent, path.stem)
+    remove_abandoned(path)
+    temporary = path.with_name(f"{prefix(path)}{secrets.token_hex(4)}{path.suffix}")
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with created(temporary):
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
     except OSError as error:
         if error.filename is not None and Path(os.fsdecode(error.filename)) != temporary:
             raise
@@ -47,11 +47,52 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def prefix(path: Path) -> str:
+    """What the names of all temporary files of `path` begin with; .gitignore ignores them."""
+    return f".{path.stem}.partial-"
+
+
+if os.name == "posix":
+
+    @contextmanager
+    def created(temporary: Path) -> Iterator[None]:
+        """Create a file that others can see to be in use: locked until the block, or this process, ends."""
+        while True:
+            with temporary.open("xb") as file:
+                with suppress(OSError):  # a file system without locks, where `remove_abandoned` cannot lock it either
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                if temporary.exists():  # another writer may have seen it before it was locked
+                    yield
+                    return
+
+    def remove_abandoned(path: Path) -> None:
+        """Remove the temporary files of processes that were killed while they wrote `path`."""
+        for temporary in path.parent.iterdir():
+            if not (temporary.name.startswith(prefix(path)) and temporary.suffix == path.suffix):
+                continue
+            # Locked: of a living writer. Or it has just been renamed or removed, or belongs to another user.
+            with suppress(OSError), temporary.open("rb+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                temporary.unlink()
+
+else:
+
+    @contextmanager
+    def created(temporary: Path) -> Iterator[None]:
+        """Windows renames no open file: nothing shows whether one is in use, and abandoned ones stay."""
+        temporary.touch(exist_ok=False)
+        yield
+
+    def remove_abandoned(path: Path) -> None:
+        """See `created`."""
+
+
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it replaces `path`, else it is removed.
 
-    The earlier folder is kept until the new one is complete.
+    The earlier folder is kept until the new one is complete. Writers of one folder wait for each other. A reader can
+    find it missing for a moment, and what it has begun to read can be removed.
     """
     partial, former = path.with_name(f".{path.name}{own()}"), path.with_name(f".{path.name}.former")
 
@@ -61,17 +102,16 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         for leftover in (partial, former):
             shutil.rmtree(leftover, ignore_errors=True)
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(path.parent, path.name)
-    clean_up()
-    partial.mkdir()
-    try:
-        yield partial
-        if path.exists():
-            path.rename(former)
-        partial.rename(path)
-    finally:
+    with waiting_lock(path):
         clean_up()
+        partial.mkdir()
+        try:
+            yield partial
+            if path.exists():
+                path.rename(former)
+            partial.rename(path)
+        finally:
+            clean_up()
 
 
 def own() -> str:

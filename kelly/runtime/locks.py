@@ -1,4 +1,7 @@
-"""Locks: one run at a time per network and output folder; a second one stops before it writes anything."""
+"""Locks: one run at a time per network and output folder; a second one stops before it writes anything.
+
+Beside them a lock for work of a moment, for which a second process waits.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,3 +58,10 @@ def lock_models(folder: Path, *models: str) -> Iterator[list[ModelLock]]:
     finally:
         for lock in locks:
             lock.lock.release()
+
+
+def waiting_lock(path: Path) -> FileLock:
+    """A lock on a file or folder that is to be written; whoever comes second waits."""
+    folder = path.parent / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{path.name}.lock")

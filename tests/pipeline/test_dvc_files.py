@@ -1,11 +1,13 @@
 """What a kill left half written of DVC's files is repaired, and nothing else is touched."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
 from kelly.pipeline import dvc_files
+from kelly.runtime.locks import waiting_lock
 
 LOCK = """schema: '2.0'
 stages:
@@ -68,6 +70,17 @@ def test_a_broken_lock_file_that_was_never_committed_is_removed(tmp_path: Path) 
     write(tmp_path, "a: [", "{}")
     assert len(dvc_files.repair(tmp_path)) == 1
     assert not (tmp_path / "dvc.lock").exists()
+
+
+def test_of_several_at_once_one_repairs_and_nothing_written_since_is_replaced(tmp_path: Path) -> None:
+    write(tmp_path, "a: [", "")
+    with waiting_lock(tmp_path / ".dvc/tmp/dvc.lock") as lock, ThreadPoolExecutor() as pool:
+        others = [pool.submit(dvc_files.repair, tmp_path) for _ in range(4)]
+        wait(others, timeout=0.5)  # they have seen that the files are broken
+        write(tmp_path, LOCK, "{}")
+        lock.release()
+    assert [other.result() for other in others] == [[]] * 4
+    assert (tmp_path / "dvc.lock").read_text() == LOCK
 
 
 def test_a_lock_of_git_is_reported_and_left_alone(tmp_path: Path) -> None:
