@@ -4,10 +4,11 @@ import gc
 
 from kelly.config.stage_inputs import Code
 from kelly.runtime.console import handle_interrupts
-from kelly.runtime.orphans import exit_with_starter
+from kelly.runtime.orphans import end_with_launcher
+from stages.inputs import Code
 
 STARTED_WITH = Code()  # before the modules that a stage depends on are imported
 handle_interrupts()
-exit_with_starter()
+end_with_launcher()
 # Garbage collection during imports takes a sixth of PyTorch's import time; kelly.runtime.console.run turns it on again.
 gc.disable()

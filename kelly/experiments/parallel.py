@@ -12,7 +12,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from kelly.runtime.errors import KellyError
-from kelly.runtime.orphans import exit_with_starter
+from kelly.runtime.orphans import end_with_parent
 
 T = TypeVar("T")
 
@@ -29,6 +29,7 @@ def run_parallel(
     with tqdm(total=total, unit=unit, disable=None, leave=False) as bar:
         bar.refresh()
         try:
+            parallel = Parallel(n_jobs=num_jobs, return_as="generator_unordered", initializer=end_with_parent)
             for result in parallel(calls):
                 bar.update()
                 yield result

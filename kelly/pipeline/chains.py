@@ -25,14 +25,13 @@ from tqdm import tqdm
 if os.name == "posix":
     import termios
 
-from kelly.config.params import load
-from kelly.pipeline.status import DVC, changed_stages, check_after_run, check_recorded
-from kelly.runtime import orphans
+from kelly.config.params import TaskConfig
+from kelly.pipeline.run_dvc import WAIT_S
+from kelly.pipeline.status import changed_stages, check_exports
 from kelly.runtime.errors import KellyError
 from kelly.tasks import TASKS
 
 LONGEST_FIRST = sorted(TASKS, key=lambda name: -TASKS[name].num_parameters)
-WAIT_S = 2.0
 # What DVC prints at the end of every `repro`; the last `repro`, which is not a chain, prints it once.
 ADVICE = (
     "To track the changes with git",
@@ -62,7 +61,7 @@ def reproduce(jobs: int) -> None:
     if failed:
         raise KellyError(f"stages of {', '.join(failed)} failed, see above; the other networks are finished. "
                          "Correct the cause, and the same command continues")  # fmt: skip
-    report = subprocess.run([*DVC, "repro", "--single-item", "report"], env=environment(), check=False)
+    report = subprocess.run([*dvc(), "repro", "--single-item", "report"], env=environment(), check=False)
     if report.returncode:
         raise KellyError("the report failed, see above")
     check_after_run()
@@ -168,6 +167,11 @@ class Output:
             return b""
 
 
+def dvc() -> list[str]:
+    """The command that runs DVC until this process ends."""
+    return [sys.executable, "-m", "kelly.pipeline.run_dvc", str(os.getpid())]
+
+
 def environment() -> dict[str, str]:
     """The environment in which the stages' `python` is the one that runs this, activated or not."""
     folder, path = Path(sys.executable).parent, os.environ.get("PATH", os.defpath)
@@ -180,7 +184,7 @@ def start(name: str, output: Output, jobs: int) -> subprocess.Popen[bytes]:
     Its share of the cores limits the processes that read music.
     """
     process = subprocess.Popen(
-        [*DVC, "--wait-for-lock", "repro", f"evaluate@{name}"],
+        [*dvc(), "--wait-for-lock", "repro", f"evaluate@{name}"],
         stdin=subprocess.DEVNULL, stdout=output.write_fd, stderr=output.write_fd, start_new_session=True,
         env=environment() | {
             "LOKY_MAX_CPU_COUNT": str(max(1, cpu_count() // jobs)), orphans.VARIABLE: str(os.getpid()),

@@ -1,63 +1,81 @@
-"""Processes that this project starts end when the one that started them was killed.
+"""A process ends with the one that started it, even where that was killed and could stop nothing.
 
-Otherwise they would read music or train for nothing, or write what a new command writes as well.
+Otherwise its work would go on unseen, for as long as it takes, with the lock and the cores that the next run needs. A
+thread looks at the other process twice a second: no signal, pipe or option of an operating system does the same on all
+of them, through DVC and its shell, and however the other one ended.
 """
 
 import os
-import sys
-import threading
 import time
-from functools import cache
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import parent_process
+from threading import Thread
 
-from kelly.runtime.errors import KellyError
-
-VARIABLE = "KELLY_STARTED_BY"  # process number; DVC is between `kelly repro` and its stages
 POLL_S = 0.5
-NOBODY = 2**31 - 1  # no process has this number
+STAGE, TORCHRUN = "DVC_STAGE", "TORCHELASTIC_RUN_ID"  # in the environment of what DVC, and what torchrun, started
 
 
-@cache
-def exit_with_starter() -> None:
-    """Watch the process that started this one, and exit with 1 soon after it has ended.
-
-    That is the parent of a worker of joblib or Dask, `kelly repro` of a stage (in VARIABLE), or torchrun; nothing
-    happens in any other process.
-    """
-    from multiprocessing import parent_process
-
-    variable, parent = os.environ.get(VARIABLE), parent_process()
-    if parent is not None and parent.pid is not None:
-        pid = parent.pid
-    elif variable is not None:
-        if not variable.isdecimal():
-            raise KellyError(f"{VARIABLE} is {variable!r}, expected the number of a process; unset it")
-        pid = int(variable)
-    elif "TORCHELASTIC_RUN_ID" in os.environ:
-        pid = _torchrun()
-    else:
-        return
-    threading.Thread(target=_watch, args=(pid,), daemon=True, name="exit_with_starter").start()
+def end_with_parent() -> None:
+    """Call in a worker of joblib when it starts."""
+    parent = parent_process()
+    assert parent is not None
+    assert parent.pid is not None
+    when_ended(parent.pid, end)
 
 
-def _torchrun() -> int:
-    """The parent, or a process that cannot be, where torchrun was killed already and init has taken this one over."""
+def end_with_launcher() -> None:
+    """Call in a stage when it starts: it ends with the DVC or the torchrun that started it, if any."""
     import psutil
 
-    parent = psutil.Process(os.getppid())
-    is_init = parent.pid == 1 or parent.name() == "systemd"
-    return NOBODY if is_init and "torch" not in " ".join(parent.cmdline()) else parent.pid
+    if TORCHRUN in os.environ:
+        when_ended(os.getppid(), end)
+    if STAGE in os.environ:
+        # Between them may be a shell, which has the stage's environment. What started DVC, such as a terminal, may end.
+        with suppress(psutil.Error):  # the environment cannot be read: nothing is known of DVC
+            for ancestor in psutil.Process().parents():
+                if ancestor.environ().get(STAGE) != os.environ[STAGE]:
+                    when_ended(ancestor.pid, end)
+                    break
 
 
-def _watch(pid: int) -> None:
+def when_ended(pid: int, act: Callable[[], None]) -> None:
+    """Call `act` in a thread once the process `pid` has ended."""
     import psutil
 
-    try:
-        starter = psutil.Process(pid)
-        while starter.is_running() and starter.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(POLL_S)
-    except psutil.NoSuchProcess:
-        pass
-    try:
-        print("the process that started this one has ended, and so does this one", file=sys.stderr, flush=True)
-    finally:
-        os._exit(1)  # from a thread; what was not finished is as after a kill
+    def is_alive(process: psutil.Process) -> bool:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+    def watch() -> None:
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            while is_alive(process):
+                time.sleep(POLL_S)
+        act()
+
+    Thread(target=watch, daemon=True, name=f"watches process {pid}").start()
+
+
+def end() -> None:
+    """End this process, and the programs that it runs."""
+    import psutil
+
+    for child in psutil.Process().children():
+        # joblib's own, which removes its temporary files and ends by itself, and its workers, which watch this process.
+        with suppress(psutil.Error):
+            if "joblib" not in " ".join(child.cmdline()):
+                child.kill()
+    os._exit(1)
+
+
+def interrupt_again_and_again(pause_s: float) -> None:
+    """Interrupt this process and all below it, as Ctrl-C does; repeatedly, since DVC may begin another stage."""
+    import signal
+
+    import psutil
+
+    while True:
+        for process in (*psutil.Process().children(recursive=True), psutil.Process()):
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGINT)
+        time.sleep(pause_s)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from kelly.export.export_model import load_best
 from kelly.features.emotion import embed, usual_coordinates
 from kelly.runtime.errors import KellyError
 from kelly.tasks import TASKS
-from kelly.training import TrainingMetrics
-from kelly.training.checkpoints import CheckpointManager
+from kelly.training import RunOptions, TrainingMetrics
+from kelly.training.train_model import train_model
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +86,8 @@ def test_a_finished_fold_is_reused_and_an_interrupted_one_resumed(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(CheckpointManager, "save_latest", interrupt)
+        interrupted = partial(train_model, run=RunOptions(after_epoch=interrupt))
+        patch.setattr(crossval_module, "train_model", interrupted)
         with pytest.raises(KeyboardInterrupt):
             crossval([config], 3, OUTPUT, 1)
     epochs: list[int] = []

@@ -14,10 +14,10 @@ import pytest
 from kelly.config.params import PARAMS_FILE, TaskConfig, load
 from kelly.data.loading import DATA, open_splits
 from kelly.experiments import search_space
-from kelly.experiments.search import Search, ended, used
+from kelly.experiments.search import ReportLosses, Search, ended, used
 from kelly.experiments.search_results import search
 from kelly.runtime.errors import KellyError
-from kelly.training.checkpoints import CheckpointManager
+from kelly.training.history import TrainingMetrics
 from kelly.training.train_model import best_epoch, train_model
 
 pytestmark = pytest.mark.slow
@@ -69,17 +69,15 @@ def test_a_trial_trains_the_same_as_the_pipeline_with_its_settings(config: TaskC
 
 def test_an_interrupted_search_resumes_to_the_same_results(config: TaskConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     search(config, 3, Path("uninterrupted"), num_jobs=1)
-    calls = iter(range(100))
+    calls, report = iter(range(100)), ReportLosses.__call__
 
-    save = CheckpointManager.save_latest
-
-    def interrupt(*arguments: Any) -> None:
-        save(*arguments)
-        if next(calls) == 3:  # in the second trial; of each, two epochs and the end are saved
+    def interrupt(self: ReportLosses, metrics: TrainingMetrics) -> None:
+        if next(calls) == 3:  # in the middle of the second trial; each has two epochs
             raise KeyboardInterrupt
+        report(self, metrics)
 
     with monkeypatch.context() as patch:
-        patch.setattr(CheckpointManager, "save_latest", interrupt)
+        patch.setattr(ReportLosses, "__call__", interrupt)
         with pytest.raises(KeyboardInterrupt):
             search(config, 3, OUTPUT, num_jobs=1)
     assert len(trials()) == 1

@@ -5,7 +5,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from kelly.runtime.errors import KellyError
-from kelly.runtime.orphans import exit_with_starter
+from kelly.runtime.orphans import end_with_parent
 
 CONNECT_S = 10
 
@@ -37,12 +37,8 @@ def _parallel_config(num_workers: int, dask: str | None) -> Iterator[None]:
     import joblib
 
     if dask is None:
-        with joblib.parallel_config(backend="loky", n_jobs=num_workers, initializer=exit_with_starter):
-            try:
-                yield
-            except BrokenProcessPool:
-                raise KellyError("a process that read files was killed; if memory ran out, set fewer: "
-                                 "extraction.num_workers") from None  # fmt: skip
+        with joblib.parallel_config(backend="loky", n_jobs=num_workers, initializer=end_with_parent):
+            yield
         return
     try:
         from distributed import Client
