@@ -6,11 +6,17 @@ of them, through DVC and its shell, and however the other one ended.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import parent_process
+from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 POLL_S = 0.5
 STAGE, TORCHRUN = "DVC_STAGE", "TORCHELASTIC_RUN_ID"  # in the environment of what DVC, and what torchrun, started
@@ -26,10 +32,15 @@ def end_with_parent() -> None:
 
 def end_with_launcher() -> None:
     """Call in a stage when it starts: it ends with the DVC or the torchrun that started it, if any."""
+    if not {STAGE, TORCHRUN} & os.environ.keys():
+        return
     import psutil
 
     if TORCHRUN in os.environ:
-        when_ended(os.getppid(), end)
+        launcher = psutil.Process().parent()
+        if launcher is None or not runs_python(launcher):
+            sys.exit("error: torchrun ended before this process had begun; start it again")
+        when_ended(launcher.pid, end)
     if STAGE in os.environ:
         # Between them may be a shell, which has the stage's environment. What started DVC, such as a terminal, may end.
         with suppress(psutil.Error):  # the environment cannot be read: nothing is known of DVC
@@ -37,6 +48,16 @@ def end_with_launcher() -> None:
                 if ancestor.environ().get(STAGE) != os.environ[STAGE]:
                     when_ended(ancestor.pid, end)
                     break
+
+
+def runs_python(process: "psutil.Process") -> bool:
+    """Whether a process is Python's, as torchrun is, and not what becomes the parent of one whose parent has ended."""
+    import psutil
+
+    try:
+        return process.exe() == psutil.Process().exe() or "python" in Path(process.exe()).name
+    except psutil.Error:  # of another user
+        return False
 
 
 def when_ended(pid: int, act: Callable[[], None]) -> None:

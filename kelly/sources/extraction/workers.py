@@ -1,5 +1,6 @@
 """Where files are read in parallel: on this machine's cores, or on the workers of a Dask cluster."""
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ def workers(num_workers: int = -1, dask: str | None = None) -> Iterator[None]:
     """Run all joblib work inside on `num_workers` processes (−1: one per core), or on a Dask cluster.
 
     dask: the address of its scheduler, as tcp://host:8786; its workers need this project installed, and the folders of
-    music and data under the same paths. Raises KellyError where there is no scheduler, or no worker, or one is killed.
+    music and data under the same paths. Raises KellyError where there is no scheduler, or no worker, or it is lost.
     """
     try:
         with _parallel_config(num_workers, dask):
@@ -44,6 +45,8 @@ def _parallel_config(num_workers: int, dask: str | None) -> Iterator[None]:
         from distributed import Client
     except ImportError:
         raise KellyError("pip install -e '.[cluster]'; extraction.dask is set, but Dask is not installed") from None
+    for name in ("distributed.client", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # or a lost scheduler is eighty lines before the message
     try:
         client = Client(dask, timeout=CONNECT_S)
     except (OSError, ValueError) as error:
@@ -53,5 +56,14 @@ def _parallel_config(num_workers: int, dask: str | None) -> Iterator[None]:
     with client:
         if not client.scheduler_info()["workers"]:
             raise KellyError(f"start some with `dask worker {dask}`; the scheduler of extraction.dask has no workers")
-        with joblib.parallel_config(backend="dask"):
-            yield
+        try:
+            with joblib.parallel_config(backend="dask"):
+                yield
+        except Exception as error:
+            if not type(error).__module__.startswith("distributed."):
+                raise
+            reason = str(error).strip().rpartition("\n")[2]
+            raise KellyError(
+                "start the cluster of extraction.dask again, and run the same command, which reads only what is "
+                f"missing; the scheduler was lost ({type(error).__name__}: {reason:.200})"
+            ) from error
