@@ -5,7 +5,6 @@ import gc
 from kelly.config.stage_inputs import Code
 from kelly.runtime.console import handle_interrupts
 from kelly.runtime.orphans import end_with_launcher
-from stages.inputs import Code
 
 STARTED_WITH = Code()  # before the modules that a stage depends on are imported
 handle_interrupts()

@@ -25,7 +25,6 @@ def run_parallel(
     total, unit: of the progress bar. Raises KellyError where a process was killed.
     """
     calls = (delayed(silenced)(function, *args) for args in arguments)
-    parallel = Parallel(n_jobs=num_jobs, return_as="generator_unordered", initializer=exit_with_starter)
     with tqdm(total=total, unit=unit, disable=None, leave=False) as bar:
         bar.refresh()
         try:

@@ -24,6 +24,7 @@ from kelly.data.loading import DATA, open_splits
 from kelly.experiments import search_space
 from kelly.experiments.check_data import check_up_to_date
 from kelly.experiments.parallel import run_parallel
+from kelly.experiments.study_storage import ENDED, check_study, open_storage, parse_url, readable_errors, shown_url
 from kelly.runtime.errors import KellyError
 from kelly.runtime.locks import lock_models
 from kelly.training.checkpoints import differences

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from filelock import FileLock
 
 from kelly.rtneural.reader import read
 from kelly.runtime.atomic import write_text
@@ -23,16 +22,13 @@ def write_registry(
 
     scores: the metrics of each network, where they are known
     """
-    (output / ".locks").mkdir(parents=True, exist_ok=True)
-    # Of two runs for other networks, the one that writes last must have seen the exports of both.
-    with FileLock(output / ".locks/registry.lock"):
-        models = {}
-        for name in names:
-            path = output / f"{name}.json"
-            content = path.read_bytes()
-            file = {"file": path.name, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            test_scores = {key: scores[name][key] for key in TEST_SCORES if key in scores[name]} if scores else {}
-            models[name] = file | dict(read(path).metadata) | ({"test_scores": test_scores} if test_scores else {})
-        text = orjson.dumps({"registry_version": 1, "models": models}, option=orjson.OPT_INDENT_2).decode()
-        write_text(output / REGISTRY, text + "\n")
+    models = {}
+    for name in names:
+        path = output / f"{name}.json"
+        content = path.read_bytes()
+        file = {"file": path.name, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        test_scores = {key: scores[name][key] for key in TEST_SCORES if key in scores[name]} if scores else {}
+        models[name] = file | dict(read(path).metadata) | ({"test_scores": test_scores} if test_scores else {})
+    text = orjson.dumps({"registry_version": 1, "models": models}, option=orjson.OPT_INDENT_2).decode()
+    write_text(output / REGISTRY, text + "\n")
     return models

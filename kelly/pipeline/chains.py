@@ -25,9 +25,9 @@ from tqdm import tqdm
 if os.name == "posix":
     import termios
 
-from kelly.config.params import TaskConfig
+from kelly.config.params import load
 from kelly.pipeline.run_dvc import WAIT_S
-from kelly.pipeline.status import changed_stages, check_exports
+from kelly.pipeline.status import changed_stages, check_after_run, check_recorded
 from kelly.runtime.errors import KellyError
 from kelly.tasks import TASKS
 
@@ -186,9 +186,7 @@ def start(name: str, output: Output, jobs: int) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [*dvc(), "--wait-for-lock", "repro", f"evaluate@{name}"],
         stdin=subprocess.DEVNULL, stdout=output.write_fd, stderr=output.write_fd, start_new_session=True,
-        env=environment() | {
-            "LOKY_MAX_CPU_COUNT": str(max(1, cpu_count() // jobs)), orphans.VARIABLE: str(os.getpid()),
-        },
+        env=environment() | {"LOKY_MAX_CPU_COUNT": str(max(1, cpu_count() // jobs))},
     )  # fmt: skip
     os.close(output.write_fd)
     return process

@@ -6,11 +6,9 @@ same target.
 """
 
 import errno
-import itertools
 import os
 import secrets
 import shutil
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -94,7 +92,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     The earlier folder is kept until the new one is complete. Writers of one folder wait for each other. A reader can
     find it missing for a moment, and what it has begun to read can be removed.
     """
-    partial, former = path.with_name(f".{path.name}{own()}"), path.with_name(f".{path.name}.former")
+    partial, former = (path.with_name(f".{path.name}.{suffix}") for suffix in ("partial", "former"))
 
     def clean_up() -> None:
         if former.exists() and not path.exists():  # stopped between the two renames
@@ -112,24 +110,6 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             partial.rename(path)
         finally:
             clean_up()
-
-
-def own() -> str:
-    """What a temporary name contains that no other one has: machine, process, a number."""
-    return f".partial-{MACHINE}-{os.getpid()}-{next(counter)}"
-
-
-def remove_leftovers(folder: Path, stem: str) -> None:
-    """Remove the temporary files and folders that processes of this machine left when they were killed."""
-    with os.scandir(folder) as entries:
-        found = [entry for entry in entries if entry.name.startswith(f".{stem}.partial-")]
-    for entry in found:
-        owner = OWNER.match(entry.name, len(stem) + 1)
-        if owner and not psutil.pid_exists(int(owner.group(1))):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
-                Path(entry.path).unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

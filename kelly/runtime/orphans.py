@@ -45,6 +45,8 @@ def end_with_launcher() -> None:
         # Between them may be a shell, which has the stage's environment. What started DVC, such as a terminal, may end.
         with suppress(psutil.Error):  # the environment cannot be read: nothing is known of DVC
             for ancestor in psutil.Process().parents():
+                if ancestor.pid == 1 and not runs_python(ancestor):
+                    sys.exit("error: DVC ended before this process had begun; start it again")
                 if ancestor.environ().get(STAGE) != os.environ[STAGE]:
                     when_ended(ancestor.pid, end)
                     break

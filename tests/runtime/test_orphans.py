@@ -13,11 +13,11 @@ from support.clone import Clone, choose
 PATIENCE_S = 20.0
 
 STAGE = """
-import subprocess, sys
-from kelly.runtime.orphans import VARIABLE
-import os
-code = "from kelly.runtime.orphans import exit_with_starter; exit_with_starter(); import time; time.sleep(90)"
-subprocess.run(["sh", "-c", f"'{sys.executable}' -c '{code}'; true"], env=os.environ | {VARIABLE: str(os.getpid())})
+import os, subprocess, sys
+from kelly.runtime import orphans
+
+code = "from kelly.runtime.orphans import end_with_launcher; end_with_launcher(); import time; time.sleep(90)"
+subprocess.run(["sh", "-c", f"'{sys.executable}' -c '{code}'; true"], env=os.environ | {orphans.STAGE: "train"})
 """
 WORKERS = """
 import time, joblib
