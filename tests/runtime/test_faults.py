@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kill_anywhere import incomplete, is_temporary
 from support.clone import Folder
+from support.kill_outputs import incomplete, is_temporary
 from support.small_runs import files
 
 from kelly.commands import evaluate_all, train_all

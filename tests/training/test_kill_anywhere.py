@@ -3,19 +3,19 @@
 from pathlib import Path
 
 import pytest
-from kill_anywhere import Trial, campaign, make_clone
-from support.clone import Clone
+from kill_anywhere import Campaign
+from support.kill_cases import CASES, fresh
 
 pytestmark = pytest.mark.pipeline
 
 
 @pytest.fixture(scope="module")
-def clone(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    return make_clone(project, tmp_path_factory.mktemp("killed"))
+def clone(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fresh(project, tmp_path_factory.mktemp("killed")).folder
 
 
-@pytest.mark.parametrize(
-    ("command", "model"), [("repro", "dynamicsengine"), ("train_all_models.py", "groovepredictor")]
-)
-def test_a_killed_run_ends_like_an_uninterrupted_one(clone: Clone, command: str, model: str) -> None:
-    assert campaign(Trial(clone, command, model), num_kills=2, seed=7) == (2, 2, [])
+@pytest.mark.parametrize("name", ["repro dynamicsengine", "train_all_models.py groovepredictor"])
+def test_a_killed_run_ends_like_an_uninterrupted_one(clone: Path, tmp_path: Path, name: str) -> None:
+    case = next(case for case in CASES if case.name == name)
+    result = Campaign(case, clone, tmp_path / "runs", seed=7).run(2)
+    assert (result.kills, result.same, result.left_over, result.failures) == (2, 2, [], [])
