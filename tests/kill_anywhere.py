@@ -69,20 +69,23 @@ class Trial:
         self.exceptions: list[str] = []
         self.failures: list[str] = []
 
-    def run(self, seconds: float | None = None, group: bool = True) -> bool:
-        """Run the command, and kill it after `seconds`; return whether it ended by itself."""
+    def run(self, seconds: float | None = None, group: bool = True, repaired: bool = False) -> bool:
+        """Run the command, and kill it after `seconds`; return whether it ended by itself.
+
+        Where DVC refuses to start as documented, its files are repaired and the command is run again, once.
+        """
         start = self.log.stat().st_size if self.log.exists() else 0
         code = run_for(self.case.command(self.folder), self.folder, self.log, seconds, group)
         if code:
             with self.log.open("rb") as file:
                 file.seek(start)
                 printed = file.read().decode(errors="replace")
-            if self.exceptions or not DOCUMENTED.search(printed):
+            if repaired or not DOCUMENTED.search(printed):
                 self.failures.append(f"exit {code}: {printed.strip().splitlines()[-1]}")
                 return True
             self.exceptions.append(printed.strip().splitlines()[-1])
             self.repair()
-            return self.run(seconds, group)
+            return self.run(seconds, group, repaired=True)
         return code is not None
 
     def repair(self) -> None:
@@ -134,7 +137,8 @@ class Campaign:
         orphans: list[str] = []
         kills: list[str] = []
         for _ in range(rng.randint(1, min(MAX_KILLS, most))):
-            seconds, group = rng.uniform(0.0, self.seconds), (result.kills + len(kills)) % 2 == 0
+            seconds = rng.uniform(0.0, self.seconds)
+            group = (CASES.index(self.case) + result.kills + len(kills)) % 2 == 0
             if trial.run(seconds, group):
                 break
             kills.append(f"{seconds:.2f} s {'group' if group else 'alone'}")
@@ -144,16 +148,21 @@ class Campaign:
                 trial.failures += neither(contents(trial.folder, self.case.digests), self.before, self.expected)
         trial.run()
         trial.failures += differences(contents(trial.folder, self.case.digests), self.expected)
-        left_over = [path.relative_to(trial.folder) for path in outputs(trial.folder)]
+        paths = (path.relative_to(trial.folder) for path in outputs(trial.folder))
+        temporary = [path for path in paths if is_temporary(path)]
         where = f"{self.case.name}, seed {self.seed}, run {number} in {trial.folder}, killed at {', '.join(kills)}"
         result.kills += len(kills)
         result.same += 0 if trial.failures else len(kills)
-        result.exceptions += [f"{where}: {line}" for line in trial.exceptions]
-        result.orphans += [f"{where}: orphan: {line}" for line in orphans]
-        result.left_over += [f"{where}: left over: {path}" for path in left_over if is_temporary(path)]
-        result.failures += [f"{where}: {line}" for line in trial.failures]
-        print(f"{where}: {len(trial.failures)} failures, {len(orphans)} orphans", flush=True)
-        if not any(line.startswith(where) for line in result.faults):
+        exceptions = [f"{where}: documented: {line}" for line in trial.exceptions]
+        orphans = [f"{where}: orphan: {line}" for line in orphans]
+        left_over = [f"{where}: left over: {path}" for path in temporary]
+        failures = [f"{where}: {line}" for line in trial.failures]
+        print("\n".join([*exceptions, *orphans, *left_over, *failures] or [f"{where}: same bytes"]), flush=True)
+        result.exceptions += exceptions
+        result.orphans += orphans
+        result.left_over += left_over
+        result.failures += failures
+        if not (orphans or left_over or failures):
             shutil.rmtree(trial.folder)
 
 
