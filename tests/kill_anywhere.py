@@ -80,7 +80,7 @@ class Trial:
             with self.log.open("rb") as file:
                 file.seek(start)
                 printed = file.read().decode(errors="replace")
-            if repaired or not DOCUMENTED.search(printed):
+            if repaired or code < 0 or not DOCUMENTED.search(printed):
                 self.failures.append(f"exit {code}: {printed.strip().splitlines()[-1]}")
                 return True
             self.exceptions.append(printed.strip().splitlines()[-1])
