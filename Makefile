@@ -41,6 +41,8 @@ bench: .venv/installed
 
 # The lock holds names and versions only; the build of torch (CPU, CUDA) is left to the machine, and its version to
 # whoever edits the lock: another version trains other bytes. Made on Linux: the fuzzer exists there only.
+# No hashes: with them in a constraints file pip refuses the editable install of this project ("there is no single file
+# to hash", pip 23.2), and those of torch differ by build and platform.
 lock:
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check \
