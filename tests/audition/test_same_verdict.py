@@ -20,3 +20,10 @@ def test_every_odd_token_is_read_alike_in_weights_and_in_metadata() -> None:
     batch += [data + b" " * (16 * 2**20 - len(data) + more) for more in (0, 1)] + [b"", b"[]", b"null", b"3", b'"x"']
     verdicts = zip(map(python_verdict, batch), page_verdicts(batch), strict=True)
     assert not [text for verdict in verdicts if (text := disagreement(*verdict))]
+
+
+def test_megabytes_of_escapes_are_read_alike() -> None:
+    start = orjson.dumps(originals()[0])[:-1] + b',"more":"'
+    batch = [start + escape * 7_500_000 + b'"}' for escape in (b"\\n", b'\\"')]
+    verdicts = zip(map(python_verdict, batch), page_verdicts(batch), strict=True)
+    assert not [text for verdict in verdicts if (text := disagreement(*verdict))]

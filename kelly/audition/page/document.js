@@ -34,19 +34,29 @@ function parseJson(text) {
   return content;
 }
 
-// Throws an Error for duplicate keys, lone surrogates and deep nesting in a valid JSON text.
+// Throws an Error for duplicate keys, lone surrogates and deep nesting in a valid JSON text. An expression for a complete
+// string would overflow the stack of the browser on megabytes of escapes.
 function checkKeys(text) {
   const open = []; // the keys so far of each object around the position; null for an array
-  for (const [token, string, colon] of text.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[[\]{}]/g)) {
-    if (string === undefined) {
+  const colon = /\s*:/y;
+  let start = -1; // of the string around the position
+  for (const { 0: token, index } of text.matchAll(/\\.|["[\]{}]/g)) {
+    if (token !== '"') {
+      if (start >= 0) continue;
       if (token === "]" || token === "}") open.pop();
       else if (open.push(token === "{" ? new Set() : null) > K.MAX_DEPTH)
         throw new Error(`is nested more deeply than ${K.MAX_DEPTH} levels`);
       continue;
     }
-    const value = string.includes("\\") ? JSON.parse(string) : string.slice(1, -1);
+    if (start < 0) {
+      start = index;
+      continue;
+    }
+    const value = JSON.parse(text.slice(start, index + 1));
+    start = -1;
     if (/\p{Surrogate}/u.test(value)) throw new Error("is not JSON (a string has half of a surrogate pair)");
-    if (colon === undefined) continue;
+    colon.lastIndex = index + 1;
+    if (!colon.test(text)) continue;
     if (open.at(-1).has(value)) throw new Error(`duplicate key ${shorten(value)} in an object, expected unique keys`);
     open.at(-1).add(value);
   }
