@@ -31,13 +31,15 @@ def main(config: TaskConfig) -> None:
 
 
 def read_export(task: Task) -> Model:
-    """The exported network. Raises KellyError where its width is not the task's."""
+    """The exported network. Raises KellyError where its width is not the task's, or its settings are missing."""
     model = read(TRAINED / f"{task.name}.json")
     if (model.num_inputs, model.num_outputs) != (task.num_inputs, task.num_outputs):
         raise KellyError(
             f"{task.name}.json has {model.num_inputs} inputs and {model.num_outputs} outputs, expected "
             f"{task.num_inputs} inputs and {task.num_outputs} outputs; export it again"
         )
+    if "params" not in model.metadata:
+        raise KellyError(f"{task.name}.json has no metadata.params, as an export of this project has; export it again")
     return model
 
 

