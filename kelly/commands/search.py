@@ -14,7 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sampler", choices=("tpe", "random"), default="tpe", help="Optuna sampler (default: %(default)s)"
     )
-    parser.add_argument("--jobs", type=int, help="trials at a time (default: one per core)")
+    parser.add_argument(
+        "--jobs", type=int, help="trials at a time (default: one per core); with 1 a seed gives the same ones"
+    )
     parser.add_argument("--no-pruning", action="store_true", help="train every trial to its end")
     parser.add_argument("--write", action="store_true", help="write the best settings to params.yaml")
     parser.add_argument(

@@ -5,10 +5,9 @@ trains as the pipeline does: `dvc exp run` with its settings gives the same netw
 """
 
 import shutil
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +21,7 @@ from sqlalchemy.engine import URL
 from kelly.config.params import TaskConfig
 from kelly.data.loading import DATA, open_splits
 from kelly.experiments import search_space
+from kelly.experiments.abandoned_trials import HOST, is_trial_of, remove_abandoned_folders, requeue_abandoned
 from kelly.experiments.check_data import check_up_to_date
 from kelly.experiments.parallel import run_parallel
 from kelly.experiments.study_storage import ENDED, check_study, open_storage, parse_url, readable_errors, shown_url
@@ -36,7 +36,6 @@ from kelly.training.train_model import best_epoch, train_model
 
 Sampler = Literal["tpe", "random"]
 WARMUP = 5  # trials, and epochs of each, before pruning starts
-HOST = socket.gethostname()
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -50,7 +49,7 @@ class Search:
 
     config: TaskConfig
     folder: Path
-    storage: str
+    storage: str = field(repr=False)  # may contain a password
     sampler: Sampler = "tpe"
     prune: bool = True
 
@@ -156,7 +155,9 @@ def run_trial(search: Search, num_trials: int) -> int | None:
             study = search.study(index)
             trial = study.ask(search.spaces)
             values = search_space.rounded(trial.params, search.spaces, trial.user_attrs.get("fixed", {}))
-            folder = Path(trial.user_attrs.get("folder", search.folder.resolve() / f"trial{trial.number:04}"))
+            folder = search.folder.resolve() / f"trial{trial.number:04}"
+            if is_trial_of(search, earlier := Path(trial.user_attrs.get("folder", ""))):
+                folder = earlier
             for name, value in (("settings", values), ("folder", str(folder)), ("host", HOST)):
                 trial.set_user_attr(name, value)
             stack.enter_context(lock_models(folder, search.config.task.name))
@@ -200,48 +201,3 @@ class ReportLosses:
             self.reported = epoch
             if self.trial.should_prune():
                 raise optuna.TrialPruned
-
-
-def requeue_abandoned(search: Search, study: optuna.Study) -> None:
-    """Queue the trials of killed processes again; they resume from their checkpoints.
-
-    A training process locks the folder of its trial, and the operating system releases the lock when it ends. The
-    trials of other machines cannot be checked. A trial without settings was killed while they were drawn: it is drawn
-    again, from the same seed. Call this while the study is locked.
-    """
-    trials = study.get_trials(deepcopy=False)
-    queued = {trial.user_attrs.get("continues") for trial in trials}
-    for trial in trials:
-        # The host name may have changed; an SQLite file belongs to one machine.
-        if trial.state is not TrialState.RUNNING or not (search.is_local or trial.user_attrs.get("host") == HOST):
-            continue
-        attrs = {name: value for name, value in trial.user_attrs.items()
-                 if name == "fixed" or (name == "folder" and Path(value).is_dir())}  # fmt: skip
-        if "folder" in attrs:
-            if is_locked(search, Path(attrs["folder"])):
-                continue  # another process is training it
-        elif not search.is_local:
-            continue  # another machine of the same name
-        asked = "settings" in trial.user_attrs
-        values = attrs.get("fixed", {}) | (trial.params if asked else trial.system_attrs.get("fixed_params", {}))
-        if values and trial.number not in queued:
-            study.enqueue_trial(values, user_attrs=attrs | {"continues": trial.number})
-        study.tell(trial.number, state=TrialState.FAIL)
-
-
-def remove_abandoned_folders(search: Search, study: optuna.Study) -> None:
-    """Remove the folders of trials that ended: of a process that was killed before it could do so."""
-    states = (TrialState.RUNNING, TrialState.WAITING)
-    in_use = {trial.user_attrs.get("folder") for trial in study.get_trials(deepcopy=False, states=states)}
-    for folder in search.folder.resolve().glob("trial[0-9]*"):
-        if str(folder) not in in_use and not is_locked(search, folder):
-            shutil.rmtree(folder)
-
-
-def is_locked(search: Search, folder: Path) -> bool:
-    """Whether a process is training a trial in `folder`."""
-    try:
-        with lock_models(folder, search.config.task.name):
-            return False
-    except KellyError:
-        return True

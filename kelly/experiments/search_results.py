@@ -41,7 +41,7 @@ def search(
     search_space.spaces(config.search, config.training.epochs)  # raises before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     default = URL.create("sqlite", database=str(folder / "study.db")).render_as_string()
-    s = Search(config, folder, storage or default, sampler, prune)
+    s = Search(config, folder, default if storage is None else storage, sampler, prune)
     s.begin()
     try:
         if num_ended := len(ended(s.study())):

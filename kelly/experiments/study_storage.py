@@ -8,6 +8,7 @@ import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -35,8 +36,12 @@ def parse_url(storage: str) -> URL:
         shown = re.sub(r"(?<=\w)\W.*@.*", "…", storage, flags=re.S)
         problem = "has a driver that is not installed" if isinstance(error, ImportError) else "is not a URL"
         raise KellyError(f"--storage {shown} {problem}; {EXPECTED}") from None
-    if driver == "pysqlite" and (url.database or ":memory:") in (":memory:", "file::memory:"):
-        raise KellyError(f"--storage {shown_url(url)} is in memory, so that nothing would be kept; {EXPECTED}")
+    if storage.count("@") > 1:
+        raise KellyError(
+            f"--storage {url.drivername}… has more than one @; write that of a password as %40; {EXPECTED}"
+        )
+    if driver == "pysqlite" and ((url.database or ":memory:") == ":memory:" or str(url.database).startswith("file:")):
+        raise KellyError(f"--storage {shown_url(url)} is not a file, and in memory nothing would be kept; {EXPECTED}")
     return url
 
 
@@ -50,24 +55,30 @@ def readable_errors(url: URL) -> Iterator[None]:
     """Raise KellyError for what a database may do: be locked, out of reach, or not hold what Optuna writes."""
     try:
         yield
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    except (SQLAlchemyError, StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
+        reason = str(getattr(cause, "orig", None) or cause).strip().partition("\n")[0]
         if "locked" in reason:
             raise KellyError(f"the study at {shown_url(url)} was locked by another program for {TIMEOUT_S} s; close "
                              "that program, and the same command continues") from None  # fmt: skip
         raise KellyError(f"the study at {shown_url(url)} cannot be accessed: {reason:.300}; finished trials are kept; "
                          f"{EXPECTED}") from None  # fmt: skip
-    except (StorageInternalError, ImportError, RuntimeError, KeyError, ValueError, TypeError, AssertionError) as error:
-        raise KellyError(f"the study at {shown_url(url)} cannot be read: {error!s:.300}; {EXPECTED}") from None
+    except (ImportError, RuntimeError, KeyError, ValueError, TypeError, AssertionError) as error:
+        reason = str(error.__cause__ if isinstance(error, ImportError) and error.__cause__ else error)
+        raise KellyError(f"the study at {shown_url(url)} cannot be read: {reason:.300}; {EXPECTED}") from None
 
 
 def open_storage(storage: str, url: URL) -> optuna.storages.RDBStorage:
     """Connect to the database, and create its tables where it has none. Raises KellyError where that fails."""
-    argument = CONNECT_ARGS.get(url.get_driver_name())
+    driver = url.get_driver_name()
+    connect_args = {CONNECT_ARGS[driver]: TIMEOUT_S} if driver in CONNECT_ARGS else {}
     with readable_errors(url):
-        return optuna.storages.RDBStorage(
-            storage, engine_kwargs={"connect_args": {argument: TIMEOUT_S}} if argument else {}
+        tables = (
+            inspect(create_engine(url, connect_args=connect_args)).get_table_names() if driver == "pysqlite" else []
         )
+        if tables and "studies" not in tables:
+            raise ValueError(f"it has the tables {', '.join(tables):.100} of another program")
+        return optuna.storages.RDBStorage(storage, engine_kwargs={"connect_args": connect_args})
 
 
 def check_study(study: optuna.Study, url: URL) -> None:

@@ -12,6 +12,7 @@ from optuna.storages import RDBStorage
 from kelly.config.params import TaskConfig
 from kelly.experiments import search as search_module
 from kelly.experiments import search_results, study_storage
+from kelly.experiments.search import Search
 from kelly.experiments.search_results import search
 from kelly.runtime.errors import KellyError
 from kelly.training.history import TrainingMetrics
@@ -89,9 +90,12 @@ def test_a_search_that_is_killed_at_any_call_of_its_database_ends_with_the_same_
         ("postgresql://user:secret@host:port/name", "postgresql… is not a URL"),
         ("user:secret@host:5432/", "user… is not a URL"),
         ("nosuch://user:secret@host/name", "expected the URL"),
-        ("oracle://user:secret@localhost/x", "Failed to import DB access module"),
+        ("oracle://user:secret@localhost/x", "No module named 'oracledb'"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
+        ("sqlite:///file:m?mode=memory&uri=true", "in memory"),
+        ("postgresql://user:secret@tail@127.0.0.1:1/name", "has two @"),
+        ("", "is not a URL"),
         ("sqlite:///params.yaml", "file is not a database"),
     ],
 )
@@ -100,7 +104,7 @@ def test_a_database_that_cannot_be_opened_is_an_error_without_the_password(
 ) -> None:
     with pytest.raises(KellyError, match=message) as error:
         search(config, 1, OUTPUT, num_jobs=1, storage=storage)
-    assert "secret" not in str(error.value)
+    assert "secret" not in str(error.value) + repr(Search(config, OUTPUT, storage))
     assert "expected the URL of a database" in str(error.value)
 
 
@@ -142,12 +146,36 @@ def test_a_study_that_another_program_made_is_an_error(config: TaskConfig) -> No
         search(config, 3, OUTPUT, num_jobs=1)
 
 
+def test_a_database_of_another_program_stays_as_it_is(config: TaskConfig) -> None:
+    DATABASE.parent.mkdir(parents=True)
+    with sqlite3.connect(DATABASE) as database:
+        database.execute("CREATE TABLE songs (name TEXT)")
+    database.close()
+    before = DATABASE.read_bytes()
+    with pytest.raises(KellyError, match="the tables songs of another program"):
+        search(config, 3, OUTPUT, num_jobs=1)
+    assert DATABASE.read_bytes() == before
+
+
 @pytest.mark.usefixtures("quick")
-def test_a_locked_database_is_told_soon(config: TaskConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_a_database_names_is_not_removed(config: TaskConfig, tmp_path: Path) -> None:
+    search(config, 1, OUTPUT, num_jobs=1)
+    victim = tmp_path / "victim/trial0001"
+    victim.mkdir(parents=True)
+    study = optuna.load_study(study_name="groovepredictor", storage=f"sqlite:///{DATABASE}")
+    values = study.trials[0].params
+    study.enqueue_trial(values, user_attrs={"folder": str(victim)})
+    search(config, 2, OUTPUT, num_jobs=1)
+    assert victim.exists()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("begin", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
+def test_a_locked_database_is_told_soon(config: TaskConfig, monkeypatch: pytest.MonkeyPatch, begin: str) -> None:
     monkeypatch.setattr(study_storage, "TIMEOUT_S", 0.2)
     search(config, 1, OUTPUT, num_jobs=1)
     database = sqlite3.connect(DATABASE)
-    database.execute("BEGIN EXCLUSIVE")
+    database.execute(begin)
     with pytest.raises(KellyError, match=r"was locked by another program for 0\.2 s; close that program"):
         search(config, 2, OUTPUT, num_jobs=1)
     database.close()
