@@ -173,8 +173,8 @@ def test_settings_that_change_during_training_fail_the_run_and_it_continues_when
     while not history.exists() or len(history.read_text().splitlines()) < 6:
         assert started.poll() is None
         time.sleep(0.05)
-    # Refused, since DVC is running, but it has written the value already.
-    clone.dvc("exp", "run", "-S", "models.groovepredictor.epochs=5", code=255)
+    # As an editor does, or `dvc exp run -S`, which is refused while DVC is running, but has written the value by then.
+    choose(tmp_path, {"models.groovepredictor.epochs": 5})
     printed, _ = started.communicate()
     assert started.returncode == 1
     assert "Groove   | params.yaml: models.groovepredictor.epochs was 1500, is now 5" in printed
@@ -199,7 +199,7 @@ def test_what_dvc_takes_as_up_to_date_wrongly_is_reported(
         printed = clone.run("kelly", command, code=1)
         for stage in ("train@groovepredictor", "export@groovepredictor", "report"):
             assert f"dvc repro -f -s {stage}\n" in printed
-        assert "learning_rate: made with 0.001, now 0.01" in printed
+        assert "learning_rate: made with None, now 0.01" in printed
     clone.dvc("repro", "-f", "-s", "report")
     assert "learning_rate: export 0.001, now 0.01" in clone.read("metrics/report.html")
     # So does a cached run that restores it: the export refuses it.
