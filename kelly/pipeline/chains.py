@@ -29,6 +29,7 @@ from kelly.config.params import load
 from kelly.pipeline.run_dvc import WAIT_S
 from kelly.pipeline.status import changed_stages, check_after_run, check_recorded
 from kelly.runtime.errors import KellyError
+from kelly.runtime.terminal import allow_colours
 from kelly.tasks import TASKS
 
 LONGEST_FIRST = sorted(TASKS, key=lambda name: -TASKS[name].num_parameters)
@@ -51,6 +52,7 @@ def reproduce(jobs: int) -> None:
 
     Raises KellyError, naming the networks, where stages fail; the other networks are finished first.
     """
+    allow_colours(sys.stdout, sys.stderr)
     changed = changed_stages()
     if not changed:
         check_recorded(load())

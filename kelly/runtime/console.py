@@ -16,6 +16,7 @@ from typing import NoReturn, TextIO
 
 from kelly.runtime.errors import KellyError
 from kelly.runtime.system_errors import ADVICE, describe, is_out_of_memory
+from kelly.runtime.terminal import BARS, escaped
 from kelly.runtime.text import printable
 
 # Set before NumPy is imported: with one thread sums are the same on any machine, and two networks side by side are
@@ -114,6 +115,7 @@ def run(
 def open_streams() -> None:
     """Open the standard streams that the caller closed, and let them replace symbols that their encoding lacks.
 
+    What is printed is escaped, as names from outside may be in it; progress bars on stderr work.
     Without this the next file that is opened gets the number of a closed stream, and what is printed lands in it.
     """
     for name in ("stdin", "stdout", "stderr"):
@@ -124,6 +126,8 @@ def open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
             stream.reconfigure(errors="replace")
+    sys.stdout = escaped(sys.stdout, keep=LAYOUT)
+    sys.stderr = escaped(sys.stderr, keep=LAYOUT, sequences=BARS)
 
 
 def is_stuck(stream: TextIO) -> bool:

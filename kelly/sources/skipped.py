@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kelly.runtime.errors import KellyError
+from kelly.runtime.text import printable
 
 NUM_SHOWN = 5
 
@@ -29,7 +30,7 @@ def check_skipped(source: object, skipped: Sequence[Skipped], num_files: int, ma
         return
     if not num_files:
         raise KellyError(f"{source}: check the source's settings; found no files, expected at least one")
-    first = "".join(f"\n  {file['file']}: {file['reason']}" for file in skipped[:NUM_SHOWN])
+    first = "".join(f"\n  {printable(file['file'])}: {printable(file['reason'])}" for file in skipped[:NUM_SHOWN])
     more = f"\n  … and {len(skipped) - NUM_SHOWN} more" if len(skipped) > NUM_SHOWN else ""
     raise KellyError(
         f"{source}: repair or remove the files below, or raise max_skipped_share; {len(skipped)} of {num_files} files "
