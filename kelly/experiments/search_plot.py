@@ -66,6 +66,7 @@ def against(
         axes.set_xlim(-0.5, len(choices) - 0.5)
     elif isinstance(distribution, FloatDistribution | IntDistribution) and distribution.log:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlim(distribution.low / MARGIN, distribution.high * MARGIN)
 
