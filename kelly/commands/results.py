@@ -20,6 +20,9 @@ def run(args: argparse.Namespace) -> None:
     if not args.report.exists():
         raise KellyError(f"{args.report} is missing; run the pipeline first: kelly repro")
     table = args.report.read_text(encoding="utf-8").partition("\n\n")[0]
+    if BEGIN in table or END in table:  # copied, it would be the last table that can be
+        raise KellyError(f"{args.report}: its table contains {BEGIN!r} or {END!r}, expected neither; write it again: "
+                         "dvc repro -f -s report")  # fmt: skip
     if args.readme is not None:
         replace_between(args.readme, BEGIN, END, table + "\n")
     print(f"{table}\n\nDetails: {args.report} and {args.report.with_suffix('.html')}")

@@ -35,6 +35,15 @@ def test_a_file_without_one_pair_of_marks_stays_as_it_is(content: str, report: P
     assert readme.read_text() == content
 
 
+def test_a_table_with_a_mark_in_it_is_not_copied(report: Path) -> None:
+    readme = report.with_name("README.md")
+    readme.write_text(before := f"{BEGIN}\nold\n{END}\n")
+    report.write_text(f"| {END}.mid |\n\nmore\n")
+    with pytest.raises(KellyError, match=r"report\.md: its table contains"):
+        run(Namespace(report=report, readme=readme))
+    assert readme.read_text() == before
+
+
 def test_a_missing_report_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(KellyError, match=r"report\.md is missing"):
         run(Namespace(report=tmp_path / "report.md", readme=None))
