@@ -18,8 +18,9 @@ from kelly.audition.networks import Exports
 from kelly.audition.phrase import PARTS
 from kelly.features import emotion, log_mel
 from kelly.features.vocabulary import NUM_CHORDS
+from kelly.report.policy import content_security_policy
 from kelly.rtneural import document, metadata
-from kelly.runtime.text import script_hash
+from kelly.runtime.text import printable
 from kelly.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "page"
@@ -35,11 +36,12 @@ def render_page(experiments: Sequence[Exports]) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     scripts = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
     script = Markup(f'\n"use strict";\nconst K = {embedded(constants())};\n{scripts}\n')  # noqa: S704 - our own files
+    style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
     return environment.from_string((FOLDER / "index.html").read_text(encoding="utf-8")).render(
-        names=[exports.name for exports in experiments],
-        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        names=[printable(exports.name) for exports in experiments],
+        style=style,
         script=script,
-        script_hash=script_hash(script),
+        policy=content_security_policy([script], [style]),
         sets=embedded(packed(experiments)),
         parts=list(PARTS),
         min_bpm=composing.MIN_BPM,
@@ -78,7 +80,7 @@ def packed(experiments: Sequence[Exports]) -> dict[str, Any]:
     for exports in experiments:
         models = {name: hashlib.sha256(data).hexdigest() for name, data in exports.files.items()}
         files |= {models[name]: data for name, data in exports.files.items()}
-        sets.append({"name": exports.name, "models": models})
+        sets.append({"name": printable(exports.name), "models": models})
     compressed = {sha256: base64.b64encode(gzip.compress(data, 6, mtime=0)).decode() for sha256, data in files.items()}
     return {"sets": sets, "files": compressed}
 

@@ -11,20 +11,16 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from kelly.report.policy import content_security_policy
 from kelly.runtime.atomic import write_text
 from kelly.runtime.errors import KellyError
-from kelly.runtime.text import script_hash
 
 PAGE, CONFIG = "plots_page.html", "config.local"
 SECTION, OPTION = "plots", "html_template"
 VEGA_LITE = "6.4"  # the version that vl-convert includes
 
-# DVC escapes nothing that it puts into a page: its plots go into a template, which is inert, and only the script that
-# draws them may run.
-POLICY = (
-    "default-src 'none'; script-src '{script}'; style-src 'unsafe-inline'; img-src 'self' file: data: blob:; "
-    "base-uri 'none'; form-action 'none'"
-)
+# DVC escapes nothing that it puts into a page. Its plots are the text of a `plaintext` element, which nothing in them
+# can end; the script reads them there.
 HEAD = """\
 <!doctype html>
 <html lang="en">
@@ -34,12 +30,14 @@ HEAD = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 {refresh_tag}
 <title>Plots: dvc plots</title>
-<style>
+<style>"""
+CSS = """
 :root { color-scheme: light dark; --ink: #222222; --paper: #ffffff; --line: #d9dce1; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8eaed; --paper: #15181c; --line: #3d434b; } }
 html { background: var(--paper); color: var(--ink); font: 100%/1.5 system-ui, "DejaVu Sans", sans-serif; }
 body { margin: 1rem; display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
 h1 { font-size: 1.3rem; flex-basis: 100%; margin: 0; }
+plaintext { display: none; }
 /* Charts in a row, images of all revisions side by side. */
 body > div { max-width: 100%; overflow-x: auto; }
 .images { flex-basis: 100%; border: 1px solid var(--line); text-align: center; }
@@ -48,48 +46,27 @@ figure { display: inline-block; vertical-align: top; width: 92%; margin: 2px; bo
 figure:only-of-type { width: auto; }
 img { max-width: 100%; height: auto; background: #ffffff; }
 p { margin: .25rem .5rem; overflow-wrap: anywhere; }
-</style>
+/* Vega's menu of a chart, and its tooltip. */
+.vega-embed { position: relative; padding-right: 2.4rem; }
+summary { position: absolute; top: 0; right: 0; padding: 6px; list-style: none; line-height: 0; cursor: pointer; }
+summary svg { width: 14px; height: 14px; }
+.vega-actions { position: absolute; z-index: 1; top: 2rem; right: 0; background: var(--paper); }
+.vega-actions { display: flex; flex-direction: column; border: 1px solid var(--line); }
+.vega-actions a { padding: .5rem 1rem; color: inherit; }
+#vg-tooltip-element { visibility: hidden; position: fixed; z-index: 2; padding: .5rem; font-size: .7rem; }
+#vg-tooltip-element { background: var(--paper); border: 1px solid var(--line); }
+#vg-tooltip-element.visible { visibility: visible; }
+"""
+MIDDLE = """</style>
 </head>
 <body>
 <h1>Plots</h1>
-<template>{plot_divs}</template>
 <script>"""
 TAIL = """</script>
-</body>
-</html>
+<plaintext>
+{plot_divs}
 """
-# DVC's elements hold a call vegaEmbed(place, chart), or images, each after a paragraph with its revision. Each chart
-# also follows the page from light to dark. DVC declares Vega-Lite 5, which version 6 draws with a warning. Errors alone
-# (1) are logged: Vega warns of scales before there is data. With ast, Vega interprets its expressions: no eval.
-SNIPPET = """
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const charts = [];
-const draw = ([place, chart]) =>
-  vegaEmbed(place, {...structuredClone(chart), $schema: "https://vega.github.io/schema/vega-lite/v6.json"},
-    {ast: true, logLevel: 1, theme: dark.matches ? "dark" : undefined,
-      config: {background: "transparent", axis: {gridColor: "#88888866"}}});
-dark.addEventListener("change", () => charts.forEach(draw));
-
-const append = (parent, tag, values) => parent.appendChild(Object.assign(document.createElement(tag), values));
-for (const box of document.querySelector("template").content.children) {
-  const call = box.querySelector("script")?.textContent.match(/var spec = (.*);\\s*vegaEmbed/s);
-  const names = box.querySelectorAll("p"), images = box.querySelectorAll("img");
-  if (call) {
-    charts.push([append(document.body, "div", {id: box.id}), JSON.parse(call[1])]);
-    draw(charts.at(-1));
-  } else if (images.length) {
-    const group = append(document.body, "div", {id: box.id, className: "images"});
-    append(group, "p", {textContent: names[0].textContent});
-    images.forEach((image, i) => {
-      const figure = append(group, "figure"), name = names[i + 1].textContent;
-      append(figure, "p", {textContent: name});
-      append(figure, "img", {src: image.getAttribute("src"), alt: `${names[0].textContent}: ${name}`});
-    });
-  } else if (box.tagName === "DIV") {
-    append(document.body, "p", {textContent: "A chart cannot be shown: a name in it is HTML that ends a script."});
-  }
-}
-"""
+SNIPPET = Path(__file__).with_name("plots_page.js")
 
 
 def ensure(dvc: Path = Path(".dvc")) -> bool:
@@ -99,7 +76,8 @@ def ensure(dvc: Path = Path(".dvc")) -> bool:
     """
     if not (dvc / "config").exists():
         return False
-    version_hash = hashlib.sha256((POLICY + HEAD + SNIPPET + TAIL).encode()).hexdigest()[:12]
+    code = content_security_policy() + HEAD + CSS + MIDDLE + SNIPPET.read_text(encoding="utf-8") + TAIL
+    version_hash = hashlib.sha256(code.encode()).hexdigest()[:12]
     mark = f"<!-- {version_hash}, vl-convert {version('vl-convert-python')}, Vega-Lite {VEGA_LITE} -->\n"
     if begins_with(dvc / PAGE, mark) and is_named(dvc / CONFIG):
         return False
@@ -133,8 +111,11 @@ def page() -> str:
     """The template with Vega, Vega-Lite and Vega-Embed included; DVC replaces {plot_divs} and {refresh_tag}."""
     from vl_convert import javascript_bundle
 
-    script = javascript_bundle(SNIPPET, vl_version=VEGA_LITE).replace("</script", r"<\/script")
-    return HEAD.replace("POLICY", POLICY.format(script=script_hash(script))) + script + TAIL
+    snippet = SNIPPET.read_text(encoding="utf-8")
+    script = javascript_bundle(snippet, vl_version=VEGA_LITE).replace("</script", r"<\/script")
+    # 'self' is the folder of the images where the page is served; some browsers have none for files.
+    policy = content_security_policy([script], [CSS], images="'self' file: data: blob:")
+    return HEAD.replace("POLICY", policy) + CSS + MIDDLE + script + TAIL
 
 
 def begins_with(path: Path, mark: str) -> bool:

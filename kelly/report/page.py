@@ -11,13 +11,17 @@ from markupsafe import Markup, escape
 from kelly.config.effective import flatten
 from kelly.evaluation.comparisons import fixed, paragraph
 from kelly.report.model_results import ModelResults, read_plot
+from kelly.report.policy import content_security_policy
 from kelly.report.reproduction import hydra_value, reproduce, reproduce_all
 from kelly.report.table import LEGEND, LOSS_UNITS, spaced
 from kelly.report.warnings import find_shared_warnings, find_warnings
 from kelly.runtime.atomic import write_text
 from kelly.runtime.errors import KellyError
+from kelly.runtime.text import printable
 from kelly.tasks import Task
 
+FOLDER = Path(__file__).parent
+STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)  # in an SVG
 NUM_SHOWN = 5  # skipped files; the others are folded away
 CAPTIONS = {
     "predictions": "Predictions for the test split.",
@@ -46,17 +50,26 @@ def write_page(folder: Path, results: Mapping[str, ModelResults], plots: Path) -
 def render(results: Mapping[str, ModelResults], plots: Mapping[str, Plots]) -> str:
     """The page. Names of files are escaped; plots are trusted."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, finalize=visible,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    css = Markup((FOLDER / "page.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    svg_styles = STYLE.findall("".join(svg for each in plots.values() for svg in each.values()))
     environment.filters |= {"number": number, "fixed": fixed, "spaced": spaced}
     lowest = min(0.0, *(r.scores.get("skill_low", r.scores["skill"]) for r in results.values()))
     return environment.get_template("page.html.j2").render(
+        css=css,
+        policy=content_security_policy(styles=[css, *svg_styles], has_style_attributes=True),
         networks=[section(r, plots[name], max(-1.0, lowest)) for name, r in results.items()],
         shared_warnings=find_shared_warnings(results),
         reproduction=reproduce_all(results),
         legend=[" ".join(part.split()) for part in LEGEND.strip().split("\n\n")],
     )
+
+
+def visible(value: Any) -> Any:
+    """A value of the template; in text, what cannot be seen or changes the direction of writing is escaped."""
+    return printable(value, keep="\n") if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def section(results: ModelResults, plots: Plots, lowest: float) -> dict[str, Any]:

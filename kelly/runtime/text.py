@@ -1,7 +1,5 @@
 """Text that comes from outside, such as names of files, where it could do more than be read."""
 
-import base64
-import hashlib
 from typing import Any
 
 
@@ -24,8 +22,3 @@ def printable_values(value: Any) -> Any:
         case list() | tuple():
             return [printable_values(item) for item in value]
     return value
-
-
-def script_hash(script: str) -> str:
-    """The source of a Content-Security-Policy that allows one inline script: what is between its tags."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -205,3 +205,18 @@ def test_the_page_is_accessible_and_fits_a_phone_in_light_and_dark(
         )
         assert [sum(map(int, colour[4:-1].split(","))) > 380 for colour in colours] == [not dark, dark]
         assert opened.is_quiet
+
+
+def test_nothing_but_the_script_and_style_of_the_page_is_allowed(browser: Browser, tmp_path: Path) -> None:
+    with open_audition(browser, tmp_path, FIRST) as opened:
+        opened.page.evaluate("""() => {
+            for (const [tag, text] of [["script", "document.title = 'run'"], ["style", "body { color: red }"]])
+                document.body.append(Object.assign(document.createElement(tag), { textContent: text }));
+            document.body.append(Object.assign(document.createElement("img"), { src: "http://127.0.0.1:9/" }));
+            fetch("http://127.0.0.1:9/").catch(() => {});
+        }""")
+        opened.page.wait_for_timeout(100)
+        assert opened.page.title() == "Kelly audition: first"
+        assert opened.page.evaluate("getComputedStyle(document.body).color") != "rgb(255, 0, 0)"
+        assert opened.requests == []
+        assert len([m for m in opened.messages if "Content Security Policy" in m]) >= 4, opened.messages

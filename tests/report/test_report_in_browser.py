@@ -1,5 +1,6 @@
 """The pages of the results and of `dvc plots` in a browser: offline, responsive and accessible."""
 
+import math
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from dvc_render import render_html
 from dvc_render.image import ImageRenderer
 from dvc_render.vega import VegaRenderer
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Dialog, expect
 from support.browser import PHONE_WIDTH, needs_chromium, open_page
 from support.small_plots import small_plot_inputs
 from support.small_results import HISTORY, small_page, small_results
@@ -115,20 +116,78 @@ def test_the_page_of_dvc_plots_draws_its_charts_offline(
 @pytest.mark.parametrize(
     "name",
     [
-        "</script><script>document.title = 'run'</script>",
-        "</template><script>document.title = 'run'</script>",
-        "<img src=x onerror=\"document.title = 'run'\">",
-        "</script></template><img src=x onerror=\"document.title = 'run'\">",
-        "<iframe src='data:text/html,run'></iframe>",
+        "</script><script>alert(1)</script>",
+        "</plaintext></template></textarea></xmp>--><script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "</script></template><meta http-equiv=refresh content='0;url=http://127.0.0.1:9/'>",
+        "</script></template><style>h1 { display: none }</style><base href=http://127.0.0.1:9/>",
+        "<iframe src='data:text/html,<script>alert(1)</script>'></iframe>",
+        "a$_{b${refresh_tag} \\u003c 'b' \"c\" # ? % &lt;",
     ],
 )
-def test_the_name_of_a_revision_is_no_script_in_the_page_of_dvc_plots(
+def test_the_name_of_a_revision_is_text_in_the_page_of_dvc_plots(
     browser: Browser, plots_template: Path, tmp_path: Path, name: str
 ) -> None:
-    with open_page(browser, write_plots(plots_template, tmp_path, "main", name)) as opened:
-        expect(opened.page.locator("h1")).to_have_text("Plots")
-        opened.page.wait_for_timeout(200)
-        assert opened.page.title() == "Plots: dvc plots"
-        assert not opened.requests
-        if "</" not in name:
-            opened.page.wait_for_selector(".vega-embed svg.marks", timeout=20_000)
+    page = write_plots(plots_template, tmp_path, "main", name)
+    with open_page(browser, page) as opened:
+        dialogs: list[str] = []
+
+        def dismiss(dialog: Dialog) -> None:
+            dialogs.append(dialog.message)
+            dialog.dismiss()
+
+        opened.page.on("dialog", dismiss)
+        opened.page.reload()
+        opened.page.wait_for_selector(".vega-embed svg.marks", timeout=20_000)
+        shown = name.replace("{refresh_tag}", "")  # DVC replaces it everywhere
+        assert shown in opened.page.locator("figure p").all_inner_texts()
+        assert any(shown[:20] in text for text in opened.page.locator("svg.marks text").all_text_contents())
+        assert opened.page.locator("h1").is_visible()
+        assert opened.page.locator("script, iframe, base, style, meta").count() == 5  # ours: 1, 0, 0, 1, 3
+        assert opened.page.url == page.as_uri()
+        assert dialogs == []
+        assert opened.is_quiet, opened
+
+
+def test_charts_with_nan_tooltips_and_menus_work_under_the_policy(
+    browser: Browser, plots_template: Path, tmp_path: Path
+) -> None:
+    points = [{"epoch": epoch, "loss": loss, "rev": "</script>"} for epoch, loss in enumerate((3.0, math.nan, 1.0))]
+    chart = VegaRenderer(points, "loss", x="epoch", y="loss")
+    page = Path(render_html([chart], tmp_path / "index.html", html_template=plots_template))
+    with open_page(browser, page) as opened:
+        opened.page.wait_for_selector(".vega-embed svg.marks", timeout=20_000)
+        opened.page.locator("summary").click()
+        with opened.page.expect_download() as download:
+            opened.page.get_by_text("Save as SVG").click()
+        assert "<svg" in download.value.path().read_text()
+        opened.page.locator("svg.marks").hover()
+        assert opened.is_quiet, opened
+
+
+def test_a_page_of_plots_that_are_of_another_form_says_so(
+    browser: Browser, plots_template: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "index.html"
+    page.write_text(plots_template.read_text().replace("{plot_divs}", "<div>of another version</div>"))
+    with open_page(browser, page) as opened:
+        expect(opened.page.locator("h1 ~ p")).to_contain_text("perhaps of another version of DVC")
+
+
+@pytest.mark.parametrize("kind", ["report", "plots"])
+def test_nothing_but_the_scripts_and_styles_of_the_page_is_allowed(
+    browser: Browser, report: Path, plots_template: Path, tmp_path: Path, kind: str
+) -> None:
+    page = report if kind == "report" else write_plots(plots_template, tmp_path, "main")
+    with open_page(browser, page) as opened:
+        opened.page.evaluate("""() => {
+            for (const [tag, text] of [["script", "document.title = 'run'"], ["style", "body { color: red }"]])
+                document.body.append(Object.assign(document.createElement(tag), { textContent: text }));
+            document.body.append(Object.assign(document.createElement("img"), { src: "http://127.0.0.1:9/" }));
+            fetch("http://127.0.0.1:9/").catch(() => {});
+        }""")
+        opened.page.wait_for_timeout(100)
+        assert opened.page.title() != "run"
+        assert opened.page.evaluate("getComputedStyle(document.body).color") != "rgb(255, 0, 0)"
+        assert opened.requests == []
+        assert len([m for m in opened.messages if "Content Security Policy" in m]) >= 4, opened.messages

@@ -112,3 +112,11 @@ def test_numbers_are_readable(value: object, expected: str) -> None:
 
 def test_emphasis_is_kept_and_all_else_escaped() -> None:
     assert strong("**A** <b>\n") == "<strong>A</strong> &lt;b&gt;"
+
+
+def test_text_that_changes_the_direction_of_writing_is_escaped(tmp_path: Path) -> None:
+    bad = "a\u202e\x1b\udcff.mid"
+    results = small_results("groovepredictor", files=9, skipped=[{"file": bad, "reason": bad}], unit=bad)
+    text = small_page(tmp_path, with_metadata(results, origin=bad))
+    assert text.count(r"a\u202e\x1b\udcff.mid") >= 4
+    assert all(c.isprintable() or c == "\n" for c in text)
