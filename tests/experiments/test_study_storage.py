@@ -94,7 +94,7 @@ def test_a_search_that_is_killed_at_any_call_of_its_database_ends_with_the_same_
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),
         ("sqlite:///file:m?mode=memory&uri=true", "in memory"),
-        ("postgresql://user:secret@tail@127.0.0.1:1/name", "has two @"),
+        ("postgresql://user:secret@tail@127.0.0.1:1/name", "has more than one @"),
         ("", "is not a URL"),
         ("sqlite:///params.yaml", "file is not a database"),
     ],
