@@ -66,11 +66,12 @@ def variables(**more: str) -> list[str]:
     return [f"{name}={value}" for name, value in {"PATH": os.environ["PATH"], **more}.items()]
 
 
-@pytest.mark.parametrize("child", [DIRECT, THROUGH_A_SHELL], ids=["direct", "through a shell"])
-@pytest.mark.parametrize("variable", [orphans.STAGE, orphans.TORCHRUN])
-def test_a_stage_ends_with_what_started_it(start: Start, child: str, variable: str) -> None:
-    if variable == orphans.TORCHRUN and child == THROUGH_A_SHELL:
-        pytest.skip("torchrun starts its processes itself")
+@pytest.mark.parametrize(
+    ("variable", "child"),
+    [(orphans.TORCHRUN, DIRECT), (orphans.STAGE, DIRECT), (orphans.STAGE, THROUGH_A_SHELL)],
+    ids=["torchrun", "DVC", "DVC through a shell"],
+)
+def test_a_stage_ends_with_what_started_it(start: Start, variable: str, child: str) -> None:
     parent = start(PARENT, child, *variables(**{variable: "x"}))
     assert lines(parent, 2)[1] == "ready"
     children = below(parent)
